@@ -1,0 +1,460 @@
+package dev.belljar.engine.agent;
+
+import java.io.IOException;
+import java.io.InterruptedIOException;
+import java.nio.ByteBuffer;
+import java.nio.channels.ByteChannel;
+import java.util.Map;
+import java.util.concurrent.CompletableFuture;
+import java.util.concurrent.ConcurrentHashMap;
+import java.util.concurrent.ExecutionException;
+import java.util.concurrent.Semaphore;
+import java.util.concurrent.atomic.AtomicInteger;
+import java.util.concurrent.atomic.AtomicReference;
+import java.util.concurrent.locks.ReentrantLock;
+import org.jspecify.annotations.Nullable;
+
+/**
+ * The host's end of a channel: calls and streams over one byte channel. One virtual thread reads; whoever has something to say
+ * writes. Ends, with the reason, when the channel does or when the guest breaks the protocol.
+ */
+public final class AgentConnection implements AutoCloseable {
+  /** The version of docs/agent-protocol.md that this end speaks. */
+  static final int VERSION = 1;
+
+  static final byte[] EMPTY = {};
+
+  private static final int MAGIC = 0x42454c4c;
+  private static final int CALLS_AT_ONCE = 1024;
+  private static final int STREAMS_OF_AGENT = 512;
+  private static final int READ_BUFFER = 256 << 10;
+
+  private final ByteChannel channel;
+  private final IncomingStreams incoming;
+  private final ReentrantLock writeLock = new ReentrantLock();
+  private final ByteBuffer scratch = ByteBuffer.allocateDirect(FrameType.HEADER + (64 << 10));
+
+  private final Semaphore callSlots = new Semaphore(CALLS_AT_ONCE);
+  private final AtomicInteger lastCall = new AtomicInteger();
+  private final AtomicInteger lastStream = new AtomicInteger();
+  private final AtomicInteger agentStreams = new AtomicInteger();
+  private final Map<Integer, CompletableFuture<Result>> calls = new ConcurrentHashMap<>();
+  private final Map<Integer, ExitListener> processes = new ConcurrentHashMap<>();
+  private final Map<Integer, AgentStream> streams = new ConcurrentHashMap<>();
+  private final AtomicReference<@Nullable IOException> end = new AtomicReference<>();
+  private final CompletableFuture<IOException> ended = new CompletableFuture<>();
+  private final CompletableFuture<Void> greeted = new CompletableFuture<>();
+
+  /** What an agent answered to a call: errno 0 and a body, or an errno. */
+  record Result(int errno, BodyReader body) {}
+
+  /** Hears of the end of a process. */
+  interface ExitListener {
+    void onExit(ProcessExit exit);
+
+    void onConnectionEnd(IOException reason);
+  }
+
+  /**
+   * How a process ended.
+   *
+   * @param code the exit code, 128 + the signal's number for a signal
+   * @param signal the signal's number or 0
+   * @param oom 0 no, 1 something of its tree was killed for memory, 2 it was
+   * @param cpuMicros processor time of it and its reaped children
+   */
+  public record ProcessExit(int code, int signal, int oom, long cpuMicros) {}
+
+  /** Takes the streams that the agent opens; each on a virtual thread of its own. */
+  public interface IncomingStreams {
+    /** A program of the guest wants to connect. The stream must be accepted or refused. */
+    void connect(Incoming stream, String nameOrAddress, boolean isName, int port);
+
+    /** The guest's resolver asks for a name. The stream must be accepted or refused. */
+    void lookup(Incoming stream, String name);
+  }
+
+  /** A stream that the agent opened and that waits for an answer. */
+  public static final class Incoming {
+    private final AgentStream stream;
+
+    Incoming(AgentStream stream) {
+      this.stream = stream;
+    }
+
+    /** Lets it flow. */
+    public AgentStream accept() throws IOException {
+      stream.accept();
+      return stream;
+    }
+
+    /** Says yes to a question; nothing flows. */
+    public void confirm() throws IOException {
+      stream.connection().forget(stream);
+      stream.accept();
+    }
+
+    /** Says no. */
+    public void refuse(int errno) {
+      stream.refuse(errno);
+    }
+  }
+
+  /** Takes ownership of the channel, greets, and begins to read. */
+  public AgentConnection(ByteChannel channel, IncomingStreams incoming) throws IOException {
+    this.channel = channel;
+    this.incoming = incoming;
+    Thread.ofVirtual().name("channel-reader").start(this::readUntilEnd);
+    byte[] hello = ByteBuffer.allocate(8).putInt(VERSION).putInt(MAGIC).array();
+    send(FrameType.HELLO, 0, hello, 0, hello.length);
+  }
+
+  /** Completes with the agent's greeting. */
+  CompletableFuture<Void> greeted() {
+    return greeted;
+  }
+
+  /** Completes, with the reason, when the connection has ended. */
+  public CompletableFuture<IOException> ended() {
+    return ended;
+  }
+
+  /** Calls and blocks for the result, whatever its errno. */
+  Result call(Operation operation, BodyWriter body) throws IOException {
+    return await(start(operation, body));
+  }
+
+  /** A call under way. */
+  record Call(int id, CompletableFuture<Result> result) {}
+
+  /** Sends a call; its result comes later. Blocks while too many are under way. */
+  Call start(Operation operation, BodyWriter body) throws IOException {
+    return start(operation, body, null);
+  }
+
+  /** As above; the listener hears of the exit of the process that the call starts. */
+  Call start(Operation operation, BodyWriter body, @Nullable ExitListener listener)
+      throws IOException {
+    if (body.size() + 2 > FrameType.LARGEST_CALL) {
+      throw new CallTooLargeException();
+    }
+    try {
+      callSlots.acquire();
+    } catch (InterruptedException e) {
+      throw interrupted();
+    }
+    int id = nextId(lastCall);
+    CompletableFuture<Result> result = new CompletableFuture<>();
+    calls.put(id, result);
+    if (listener != null) {
+      processes.put(id, listener);
+    }
+    try {
+      sendCall(id, operation, body);
+    } catch (IOException e) {
+      if (calls.remove(id) != null) {
+        callSlots.release();
+      }
+      processes.remove(id);
+      throw e;
+    }
+    checkCallSurvived(id);
+    return new Call(id, result);
+  }
+
+  Result await(Call call) throws IOException {
+    try {
+      return call.result.get();
+    } catch (InterruptedException e) {
+      throw interrupted();
+    } catch (ExecutionException e) {
+      throw reason(e);
+    }
+  }
+
+  /** A stream to be named in a call. */
+  AgentStream newStream(boolean sends, boolean receives) throws IOException {
+    AgentStream stream = new AgentStream(this, nextId(lastStream), sends, receives);
+    streams.put(stream.id(), stream);
+    checkOpen();
+    return stream;
+  }
+
+  /** Opens a stream to a port of the guest's loopback; gives it when the agent accepted. */
+  AgentStream dial(int port) throws IOException, AgentErrorException {
+    AgentStream stream = newStream(true, true);
+    stream.awaitsAccept();
+    send(FrameType.OPEN, stream.id(), new byte[] {3, (byte) (port >> 8), (byte) port}, 0, 3);
+    int errno = stream.awaitAccepted();
+    if (errno != 0) {
+      throw new AgentErrorException(errno, "connect to port " + port);
+    }
+    return stream;
+  }
+
+  void forget(AgentStream stream) {
+    if (streams.remove(stream.id()) != null && stream.id() < 0) {
+      agentStreams.decrementAndGet();
+    }
+  }
+
+  void forgetProcess(int call) {
+    processes.remove(call);
+  }
+
+  void checkOpen() throws IOException {
+    IOException reason = end.get();
+    if (reason != null) {
+      throw reason(reason);
+    }
+  }
+
+  /** Sends a frame of which nothing more is expected; that the connection is gone is told elsewhere. */
+  void trySend(FrameType type, int id, int value) {
+    byte[] payload = {
+      (byte) (value >> 24), (byte) (value >> 16), (byte) (value >> 8), (byte) value
+    };
+    try {
+      send(type, id, payload, 0, payload.length);
+    } catch (IOException e) {
+      end(e);
+    }
+  }
+
+  void send(FrameType type, int id, byte[] payload, int offset, int length) throws IOException {
+    writeLock.lock();
+    try {
+      checkOpen();
+      scratch.clear();
+      putHeader(scratch, type, id, length);
+      scratch.put(payload, offset, length).flip();
+      writeFully(scratch);
+    } catch (IOException e) {
+      throw reason(e);
+    } finally {
+      writeLock.unlock();
+    }
+  }
+
+  /** Ends the connection: whoever waits for something is told. Idempotent. */
+  @Override
+  public void close() {
+    end(new IOException("The connection to the machine was closed."));
+  }
+
+  private void sendCall(int id, Operation operation, BodyWriter body) throws IOException {
+    writeLock.lock();
+    try {
+      checkOpen();
+      ByteBuffer target = scratch.clear();
+      if (body.size() + 2 <= 64 << 10) {
+        putHeader(target, FrameType.CALL, id, body.size() + 2);
+        target.putShort((short) operation.code).put(body.array(), 0, body.size()).flip();
+        writeFully(target);
+      } else {
+        putHeader(target, FrameType.CALL, id, body.size() + 2);
+        target.putShort((short) operation.code).flip();
+        writeFully(target);
+        writeFully(ByteBuffer.wrap(body.array(), 0, body.size()));
+      }
+    } catch (IOException e) {
+      throw reason(e);
+    } finally {
+      writeLock.unlock();
+    }
+  }
+
+  private static void putHeader(ByteBuffer target, FrameType type, int id, int length) {
+    target.putInt(length).put((byte) type.code).put((byte) 0).putShort((short) 0).putInt(id);
+  }
+
+  private void writeFully(ByteBuffer bytes) throws IOException {
+    while (bytes.hasRemaining()) {
+      channel.write(bytes);
+    }
+  }
+
+  private void readUntilEnd() {
+    ByteBuffer buffer = ByteBuffer.allocateDirect(READ_BUFFER).flip();
+    try {
+      while (true) {
+        fill(buffer, FrameType.HEADER);
+        int length = buffer.getInt();
+        int code = buffer.get() & 0xff;
+        int zero = (buffer.get() & 0xff) << 16 | (buffer.getShort() & 0xffff);
+        int id = buffer.getInt();
+        if (zero != 0) {
+          throw new ProtocolException("a header whose zeros are none");
+        }
+        FrameType type = FrameType.received(code, length);
+        fill(buffer, length);
+        byte[] payload = length == 0 ? EMPTY : new byte[length];
+        buffer.get(payload);
+        dispatch(type, id, payload);
+      }
+    } catch (IOException e) {
+      end(e);
+    } catch (RuntimeException | Error e) {
+      end(new IOException("The channel's reader failed: " + e, e));
+      throw e;
+    }
+  }
+
+  /** Makes at least so many bytes readable. */
+  private void fill(ByteBuffer buffer, int bytes) throws IOException {
+    if (buffer.remaining() >= bytes) {
+      return;
+    }
+    buffer.compact();
+    while (buffer.position() < bytes) {
+      if (channel.read(buffer) < 0) {
+        throw new IOException("The machine ended.");
+      }
+    }
+    buffer.flip();
+  }
+
+  private void dispatch(FrameType type, int id, byte[] payload) throws IOException {
+    switch (type) {
+      case HELLO -> onHello(new BodyReader(payload));
+      case RESULT -> onResult(id, new BodyReader(payload));
+      case EXIT -> onExit(id, new BodyReader(payload));
+      case OPEN -> onOpen(id, new BodyReader(payload));
+      case CALL -> throw new ProtocolException("a CALL, which only the host makes");
+      default -> onStreamFrame(type, id, payload);
+    }
+  }
+
+  private void onHello(BodyReader body) throws ProtocolException {
+    int version = body.u32();
+    if (body.u32() != MAGIC || version != VERSION) {
+      throw new ProtocolException(
+          "it speaks version " + Integer.toUnsignedLong(version) + ", not " + VERSION);
+    }
+    greeted.complete(null);
+  }
+
+  private void onResult(int id, BodyReader body) throws ProtocolException {
+    CompletableFuture<Result> call = calls.remove(id);
+    if (call == null) {
+      throw new ProtocolException("a RESULT that nobody waits for");
+    }
+    callSlots.release();
+    int errno = body.u32();
+    if (errno < 0 || errno > 4095) {
+      throw new ProtocolException("errno " + Integer.toUnsignedLong(errno));
+    }
+    call.complete(new Result(errno, body));
+  }
+
+  private void onExit(int id, BodyReader body) throws ProtocolException {
+    ExitListener process = processes.remove(id);
+    if (process == null || calls.containsKey(id)) {
+      throw new ProtocolException("an EXIT of a process that does not run");
+    }
+    int code = body.u32();
+    int signal = body.u32();
+    int oom = body.u8();
+    if (code < 0 || code > 255 || signal < 0 || signal > 64 || oom > 2) {
+      throw new ProtocolException("an EXIT that cannot be");
+    }
+    process.onExit(new ProcessExit(code, signal, oom, body.u64()));
+  }
+
+  private void onOpen(int id, BodyReader body) throws ProtocolException {
+    if (id >= 0) {
+      throw new ProtocolException("an OPEN with an id of the host's");
+    }
+    if (agentStreams.incrementAndGet() > STREAMS_OF_AGENT) {
+      throw new ProtocolException("more than " + STREAMS_OF_AGENT + " streams");
+    }
+    int kind = body.u8();
+    boolean connects = kind == 1;
+    AgentStream stream = new AgentStream(this, id, connects, connects);
+    if (streams.putIfAbsent(id, stream) != null) {
+      throw new ProtocolException("an OPEN of what is open");
+    }
+    Incoming asked = new Incoming(stream);
+    switch (kind) {
+      case 1 -> {
+        int form = body.u8();
+        byte[] host = body.bytes(253);
+        int port = body.u16();
+        body.end();
+        String text = EgressTarget.text(form, host);
+        Thread.ofVirtual().name("egress").start(() -> incoming.connect(asked, text, form == 0, port));
+      }
+      case 2 -> {
+        String name = EgressTarget.text(0, body.bytes(253));
+        body.end();
+        Thread.ofVirtual().name("lookup").start(() -> incoming.lookup(asked, name));
+      }
+      default -> throw new ProtocolException("an OPEN of kind " + kind);
+    }
+  }
+
+  private void onStreamFrame(FrameType type, int id, byte[] payload) throws IOException {
+    AgentStream stream = streams.get(id);
+    if (stream == null) {
+      // It crossed with our RESET; an id that was never allotted cannot have.
+      if (id > lastStream.get() || id == 0) {
+        throw new ProtocolException("a " + type + " for a stream that never was");
+      }
+      return;
+    }
+    switch (type) {
+      case DATA -> stream.onData(payload);
+      case END -> stream.onEnd();
+      case RESET -> stream.onReset(new BodyReader(payload).u32());
+      case CREDIT -> stream.onCredit(new BodyReader(payload).u32());
+      case ACCEPT -> stream.onAccept();
+      case REFUSE -> stream.onReset(new BodyReader(payload).u32());
+      default -> throw new ProtocolException("a " + type + " out of place");
+    }
+  }
+
+  private void end(IOException reason) {
+    if (!end.compareAndSet(null, reason)) {
+      return;
+    }
+    try {
+      channel.close();
+    } catch (IOException e) {
+      reason.addSuppressed(e);
+    }
+    calls.values().forEach(call -> call.completeExceptionally(reason));
+    processes.values().forEach(process -> process.onConnectionEnd(reason));
+    streams.values().forEach(AgentStream::onConnectionEnd);
+    greeted.completeExceptionally(reason);
+    ended.complete(reason);
+  }
+
+  /** A call that was registered while the connection ended would wait for ever. */
+  private void checkCallSurvived(int id) {
+    IOException reason = end.get();
+    CompletableFuture<Result> call = calls.get(id);
+    if (reason != null && call != null) {
+      call.completeExceptionally(reason);
+    }
+  }
+
+  private static int nextId(AtomicInteger last) throws IOException {
+    int id = last.incrementAndGet();
+    if (id <= 0) {
+      throw new IOException("This sandbox has used up its ids; make a new one.");
+    }
+    return id;
+  }
+
+  /** The reason of the end, as an exception of the thread that meets it. */
+  private IOException reason(Throwable cause) {
+    IOException first = end.get();
+    Throwable shown = first != null ? first : cause;
+    return new ConnectionEndedException(String.valueOf(shown.getMessage()), shown);
+  }
+
+  private static InterruptedIOException interrupted() {
+    Thread.currentThread().interrupt();
+    return new InterruptedIOException("Interrupted while waiting for the sandbox.");
+  }
+}

@@ -1,0 +1,98 @@
+package dev.belljar.engine.egress;
+
+import dev.belljar.InvalidOptionException;
+import dev.belljar.SandboxOptions;
+import dev.belljar.SandboxOptions.ConnectTo;
+import java.net.InetAddress;
+import java.util.List;
+import java.util.Locale;
+import java.util.Optional;
+
+/**
+ * What a sandbox may reach: decided first on the name or address that was asked for, then on each address that it leads to.
+ * Immutable.
+ */
+public final class EgressPolicy {
+  private static final int MAX_PATTERNS = 1000;
+
+  private final boolean nothing;
+  private final List<HostPattern> allowed;
+  private final List<ConnectTo> redirections;
+
+  private EgressPolicy(boolean nothing, List<HostPattern> allowed, List<ConnectTo> redirections) {
+    this.nothing = nothing;
+    this.allowed = allowed;
+    this.redirections = redirections;
+  }
+
+  /**
+   * Reads it from the options.
+   *
+   * @throws InvalidOptionException where a pattern is none; it is named
+   */
+  public static EgressPolicy of(SandboxOptions options) {
+    if (options.allowNet().size() > MAX_PATTERNS) {
+      throw new InvalidOptionException("An allow list has at most " + MAX_PATTERNS + " entries.");
+    }
+    return new EgressPolicy(
+        options.noNet(),
+        options.allowNet().stream().map(HostPattern::parse).toList(),
+        options.connectTo());
+  }
+
+  /** Why a name may not be looked up; empty if it may. */
+  Optional<String> refusalOfLookup(String name) {
+    if (nothing) {
+      return Optional.of("this sandbox has no network");
+    }
+    if (allowed.isEmpty() || allowed.stream().anyMatch(pattern -> pattern.matchesName(name))) {
+      return Optional.empty();
+    }
+    return Optional.of("the allow list does not name it");
+  }
+
+  /** Why a name or address and port may not be asked for; empty if they may. */
+  Optional<String> refusalOfTarget(String host, boolean isName, int port) {
+    if (nothing) {
+      return Optional.of("this sandbox has no network");
+    }
+    if (allowed.isEmpty() || named(host, isName, port)) {
+      return Optional.empty();
+    }
+    return Optional.of("the allow list does not name it");
+  }
+
+  /** Why an address may not be dialled for an allowed target; empty if it may. */
+  Optional<String> refusalOfAddress(InetAddress address, int port) {
+    if (PublicAddresses.contains(address) || named(address.getHostAddress(), false, port)) {
+      return Optional.empty();
+    }
+    return Optional.of(
+        address.getHostAddress() + " is not on the public internet and the allow list does not name it");
+  }
+
+  /** Where a target is dialled instead, if anywhere; that address is the choice of the sandbox's owner. */
+  Optional<ConnectTo> redirection(String host, int port) {
+    return redirections.stream()
+        .filter(entry -> entry.port() == port && entry.host().toLowerCase(Locale.ROOT).equals(host))
+        .findFirst();
+  }
+
+  /** Whether some port of the name is dialled elsewhere, so that the name need not exist. */
+  boolean isRedirected(String name) {
+    return redirections.stream().anyMatch(entry -> entry.host().toLowerCase(Locale.ROOT).equals(name));
+  }
+
+  /** Whether names are to be looked for on this host before a guest hears that they exist. */
+  boolean hasAllowList() {
+    return !allowed.isEmpty();
+  }
+
+  private boolean named(String host, boolean isName, int port) {
+    return allowed.stream()
+        .anyMatch(
+            pattern ->
+                (isName ? pattern.matchesName(host) : pattern.matchesAddress(host))
+                    && pattern.matchesPort(port));
+  }
+}

@@ -1,0 +1,94 @@
+package dev.belljar.engine.egress;
+
+import dev.belljar.InvalidOptionException;
+import java.net.IDN;
+import java.net.InetAddress;
+import java.util.Locale;
+import java.util.OptionalInt;
+import java.util.regex.Matcher;
+import java.util.regex.Pattern;
+
+/**
+ * One entry of an allow list: {@code example.com}, {@code *.example.com}, {@code 192.0.2.1} or {@code [2001:db8::1]}, each with an
+ * optional {@code :port}.
+ *
+ * @param host the name, or the address in the form of {@link InetAddress#getHostAddress()}
+ * @param isAddress whether the host is an address
+ * @param wildcard whether names below the host are meant, and not the host itself
+ * @param port the only port, where one was given
+ */
+record HostPattern(String host, boolean isAddress, boolean wildcard, OptionalInt port) {
+  private static final Pattern FORM =
+      Pattern.compile("(\\*\\.)?(\\[[0-9a-fA-F:.]{2,45}\\]|[^:\\[\\]\\s/*]{1,253})(?::(\\d{1,5}))?");
+  private static final Pattern NAME =
+      Pattern.compile("(?=.{1,253}$)[a-z0-9_]([a-z0-9_-]{0,61}[a-z0-9_])?(\\.[a-z0-9_]([a-z0-9_-]{0,61}[a-z0-9_])?)*");
+  private static final Pattern DIGITS_AND_DOTS = Pattern.compile("[0-9.]+");
+
+  static HostPattern parse(String text) {
+    Matcher matcher = FORM.matcher(text.strip());
+    if (!matcher.matches()) {
+      throw invalid(text);
+    }
+    boolean wildcard = matcher.group(1) != null;
+    String host = matcher.group(2);
+    OptionalInt port = OptionalInt.empty();
+    if (matcher.group(3) != null) {
+      int number = Integer.parseInt(matcher.group(3));
+      if (number < 1 || number > 65_535) {
+        throw invalid(text);
+      }
+      port = OptionalInt.of(number);
+    }
+    boolean bracketed = host.startsWith("[");
+    if (bracketed || DIGITS_AND_DOTS.matcher(host).matches()) {
+      if (wildcard) {
+        throw invalid(text);
+      }
+      return new HostPattern(address(host, bracketed, text), true, false, port);
+    }
+    return new HostPattern(name(host, text), false, wildcard, port);
+  }
+
+  boolean matchesName(String name) {
+    return !isAddress && (wildcard ? name.endsWith("." + host) : name.equals(host));
+  }
+
+  boolean matchesAddress(String address) {
+    return isAddress && host.equals(address);
+  }
+
+  boolean matchesPort(int wanted) {
+    return port.isEmpty() || port.getAsInt() == wanted;
+  }
+
+  private static String address(String host, boolean bracketed, String text) {
+    try {
+      InetAddress address =
+          bracketed
+              ? java.net.Inet6Address.ofLiteral(host.substring(1, host.length() - 1))
+              : java.net.Inet4Address.ofLiteral(host);
+      return address.getHostAddress();
+    } catch (IllegalArgumentException e) {
+      throw invalid(text);
+    }
+  }
+
+  private static String name(String host, String text) {
+    try {
+      String name = IDN.toASCII(host, IDN.ALLOW_UNASSIGNED).toLowerCase(Locale.ROOT);
+      if (NAME.matcher(name).matches()) {
+        return name;
+      }
+    } catch (IllegalArgumentException e) {
+      // Not a name in any script: said below.
+    }
+    throw invalid(text);
+  }
+
+  private static InvalidOptionException invalid(String text) {
+    return new InvalidOptionException(
+        "'"
+            + text
+            + "' is not something an allow list can name. Write example.com, *.example.com, 192.0.2.1 or [2001:db8::1], each with an optional :port.");
+  }
+}

@@ -1,0 +1,123 @@
+package dev.belljar;
+
+import dev.belljar.spi.SandboxProvider;
+import java.time.Duration;
+import java.time.Instant;
+import java.util.List;
+import java.util.Map;
+import java.util.ServiceLoader;
+
+/**
+ * A Linux microVM of one's own to run untrusted code in.
+ *
+ * {@snippet :
+ * try (var sandbox = Sandbox.create()) {
+ *   sandbox.fs().writeTextFile("/tmp/hello.ts", "console.log('hello')");
+ *   var child = sandbox.spawn("deno", SpawnOptions.builder().args("run", "/tmp/hello.ts").piped().build());
+ *   System.out.println(child.output().stdoutText());
+ * }
+ * }
+ *
+ * <p>Instances are safe for use by many threads. Calls block the calling thread, which may be
+ * virtual; an interrupt ends the wait with a {@link BelljarException} and keeps the thread's
+ * interrupted status.
+ */
+public interface Sandbox extends AutoCloseable {
+
+  /**
+   * Makes a sandbox with the default options and blocks until it answers.
+   *
+   * @throws SandboxUnavailableException where this host cannot make one; the message says what
+   *     mends it
+   */
+  static Sandbox create() {
+    return create(SandboxOptions.builder().build());
+  }
+
+  /**
+   * Makes a sandbox and blocks until it answers.
+   *
+   * @throws SandboxUnavailableException where this host cannot make one; the message says what
+   *     mends it
+   * @throws InvalidOptionException where an option is out of its bounds
+   */
+  static Sandbox create(SandboxOptions options) {
+    return ServiceLoader.load(SandboxProvider.class)
+        .findFirst()
+        .orElseThrow(
+            () ->
+                new SandboxUnavailableException(
+                    "There is no engine on the class path. Add dev.belljar:belljar-engine as a dependency."))
+        .create(options);
+  }
+
+  /**
+   * The id: {@code sbx_}, the three letters of a region ({@code loc} on this host), {@code _} and
+   * 20 characters.
+   */
+  String id();
+
+  /** The labels it was made with. */
+  Map<String, String> labels();
+
+  /** Its files. */
+  SandboxFs fs();
+
+  /** The environment that processes started from now on get. */
+  SandboxEnv env();
+
+  /** What separates the sandbox from this host. */
+  Isolation isolation();
+
+  /**
+   * When it will be destroyed whatever it does; {@link Instant#MAX} where its lifetime is the
+   * session.
+   */
+  Instant stopAt();
+
+  /**
+   * Starts a program. A name without a slash is looked up in the sandbox's {@code PATH}.
+   *
+   * @throws NotFoundException where there is no such command or working directory
+   * @throws PermissionDeniedException where it may not be executed
+   * @throws FileSystemOperationException for the rest, for example {@code E2BIG}
+   */
+  ChildProcess spawn(String command, SpawnOptions options);
+
+  /** Starts a program with arguments, its output piped. */
+  default ChildProcess spawn(String command, String... args) {
+    return spawn(command, SpawnOptions.builder().args(args).piped().build());
+  }
+
+  /**
+   * A command for {@code /bin/bash -c}, to be configured and run. Nothing runs before one of its
+   * closing methods is called.
+   */
+  default SandboxCommand sh(String script) {
+    return new SandboxCommand(this, script);
+  }
+
+  /** The connections that the sandbox made or tried, oldest first; at most the last 1,000. */
+  List<EgressRecord> egress();
+
+  /**
+   * Gives the sandbox that much time from now, at most its maximum (30 minutes unless configured),
+   * never less than it has.
+   *
+   * @return when it will end now
+   */
+  Instant extendTimeout(Duration timeout);
+
+  /** Waits until the sandbox has ended and says why. */
+  String awaitEnd();
+
+  /** Destroys the sandbox at once: processes, files, memory. Does nothing to one that has ended. */
+  void kill();
+
+  /**
+   * Ends the session: the sandbox is destroyed, unless it was given a lifetime elsewhere than on
+   * this host. Idempotent.
+   */
+  @Override
+  void close();
+}

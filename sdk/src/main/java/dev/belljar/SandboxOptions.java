@@ -1,0 +1,271 @@
+package dev.belljar;
+
+import java.time.Duration;
+import java.util.ArrayList;
+import java.util.LinkedHashMap;
+import java.util.List;
+import java.util.Map;
+import java.util.Optional;
+
+/**
+ * How a sandbox is made. Immutable; made by {@link #builder()}.
+ *
+ * @param memory the machine's memory; 768 MiB to 4096 MiB, default 1280 MiB
+ * @param vcpus virtual processors; 1 to 16, default 2
+ * @param timeout the lifetime, after which the sandbox is destroyed; empty is Deno's {@code
+ *     "session"}: until it is closed
+ * @param env environment variables, added to the default ones
+ * @param labels at most 5, for finding sandboxes again; keys of 1 to 63 and values of at most 255
+ *     characters
+ * @param allowNet what it may reach; empty is the public internet. See {@link Builder#allowNet}
+ * @param noNet whether it may reach nothing at all
+ * @param connectTo where connections that policy allowed are dialled instead
+ * @param caCertificates PEM texts that the guest trusts besides the public authorities
+ * @param workingDirectory where processes start and relative paths begin; default {@code /home/app}
+ * @param processes how many processes and threads may exist at once; 16 to 32768, default 1024
+ */
+public record SandboxOptions(
+    ByteSize memory,
+    int vcpus,
+    Optional<Duration> timeout,
+    Map<String, String> env,
+    Map<String, String> labels,
+    List<String> allowNet,
+    boolean noNet,
+    List<ConnectTo> connectTo,
+    List<String> caCertificates,
+    String workingDirectory,
+    int processes) {
+
+  /** Checks what can be checked without a host. */
+  public SandboxOptions {
+    env = Map.copyOf(env);
+    labels = Map.copyOf(labels);
+    allowNet = List.copyOf(allowNet);
+    connectTo = List.copyOf(connectTo);
+    caCertificates = List.copyOf(caCertificates);
+    if (memory.bytes() < 768L << 20 || memory.bytes() > 4096L << 20) {
+      throw new InvalidOptionException(
+          "Memory of " + memory + " is out of bounds: 768 MiB to 4096 MiB.");
+    }
+    if (vcpus < 1 || vcpus > 16) {
+      throw new InvalidOptionException(vcpus + " vCPUs are out of bounds: 1 to 16.");
+    }
+    timeout.ifPresent(
+        lifetime -> {
+          if (!lifetime.isPositive()) {
+            throw new InvalidOptionException("A lifetime must be longer than nothing: " + lifetime);
+          }
+        });
+    env.forEach(EnvironmentVariables::check);
+    if (labels.size() > 5) {
+      throw new InvalidOptionException("At most 5 labels, not " + labels.size() + ".");
+    }
+    labels.forEach(
+        (key, value) -> {
+          if (key.isEmpty() || key.length() > 63 || value.length() > 255) {
+            throw new InvalidOptionException(
+                "Label '" + key + "': keys have 1 to 63 characters, values at most 255.");
+          }
+        });
+    if (noNet && !allowNet.isEmpty()) {
+      throw new InvalidOptionException("No network and an allow list exclude each other.");
+    }
+    if (!workingDirectory.startsWith("/") || workingDirectory.indexOf('\0') >= 0) {
+      throw new InvalidOptionException(
+          "The working directory must be an absolute path: '" + workingDirectory + "'");
+    }
+    if (processes < 16 || processes > 32_768) {
+      throw new InvalidOptionException(
+          "A limit of " + processes + " processes is out of bounds: 16 to 32768.");
+    }
+  }
+
+  /** The defaults. */
+  public static Builder builder() {
+    return new Builder();
+  }
+
+  /**
+   * Sends connections elsewhere than their name says, like curl's option of that name. Policy sees
+   * the first pair, the dialler uses the second.
+   *
+   * @param host the name or address that the guest asks for
+   * @param port the port that the guest asks for
+   * @param address the name or address to dial
+   * @param addressPort the port to dial
+   */
+  public record ConnectTo(String host, int port, String address, int addressPort) {
+
+    /** Checks the bounds. */
+    public ConnectTo {
+      if (host.isEmpty() || address.isEmpty() || badPort(port) || badPort(addressPort)) {
+        throw new InvalidOptionException(
+            "connect-to needs HOST:PORT:ADDRESS:PORT with ports of 1 to 65535, not "
+                + host
+                + ":"
+                + port
+                + ":"
+                + address
+                + ":"
+                + addressPort);
+      }
+    }
+
+    /** Reads {@code HOST:PORT:ADDRESS:PORT}; IPv6 addresses stand in brackets. */
+    public static ConnectTo parse(String text) {
+      var matcher =
+          java.util.regex.Pattern.compile(
+                  "(\\[[^\\]]+\\]|[^:\\[\\]]+):(\\d{1,5}):(\\[[^\\]]+\\]|[^:\\[\\]]+):(\\d{1,5})")
+              .matcher(text);
+      if (!matcher.matches()) {
+        throw new InvalidOptionException(
+            "'"
+                + text
+                + "' is not of the form HOST:PORT:ADDRESS:PORT, for example api.example.com:443:127.0.0.1:8443.");
+      }
+      return new ConnectTo(
+          bare(matcher.group(1)),
+          Integer.parseInt(matcher.group(2)),
+          bare(matcher.group(3)),
+          Integer.parseInt(matcher.group(4)));
+    }
+
+    private static boolean badPort(int port) {
+      return port < 1 || port > 65_535;
+    }
+
+    private static String bare(String host) {
+      return host.startsWith("[") ? host.substring(1, host.length() - 1) : host;
+    }
+  }
+
+  /** Collects options; every method returns the builder. */
+  public static final class Builder {
+    private ByteSize memory = ByteSize.ofMebibytes(1280);
+    private int vcpus = 2;
+    private Optional<Duration> timeout = Optional.empty();
+    private final Map<String, String> env = new LinkedHashMap<>();
+    private final Map<String, String> labels = new LinkedHashMap<>();
+    private final List<String> allowNet = new ArrayList<>();
+    private boolean noNet;
+    private final List<ConnectTo> connectTo = new ArrayList<>();
+    private final List<String> caCertificates = new ArrayList<>();
+    private String workingDirectory = "/home/app";
+    private int processes = 1024;
+
+    private Builder() {}
+
+    /** The machine's memory: 768 MiB to 4096 MiB. */
+    public Builder memory(ByteSize size) {
+      memory = size;
+      return this;
+    }
+
+    /** The machine's memory as text, for example {@code "2GiB"}. */
+    public Builder memory(String size) {
+      return memory(ByteSize.parse(size));
+    }
+
+    /** Virtual processors, 1 to 16. */
+    public Builder vcpus(int count) {
+      vcpus = count;
+      return this;
+    }
+
+    /** The lifetime, after which the sandbox is destroyed whatever it does; longer than nothing. */
+    public Builder timeout(Duration lifetime) {
+      timeout = Optional.of(lifetime);
+      return this;
+    }
+
+    /** Adds an environment variable. */
+    public Builder env(String key, String value) {
+      env.put(key, value);
+      return this;
+    }
+
+    /** Adds environment variables. */
+    public Builder env(Map<String, String> variables) {
+      env.putAll(variables);
+      return this;
+    }
+
+    /** Adds a label. */
+    public Builder label(String key, String value) {
+      labels.put(key, value);
+      return this;
+    }
+
+    /**
+     * Adds to what the sandbox may reach; without any it is the public internet, and never this
+     * host's own networks. Patterns: {@code example.com}, {@code example.com:443}, {@code
+     * *.example.com} (names below it), {@code 192.0.2.1}, {@code [2001:db8::1]}, each with an
+     * optional port.
+     */
+    public Builder allowNet(String... patterns) {
+      return allowNet(List.of(patterns));
+    }
+
+    /** As {@link #allowNet(String...)}. */
+    public Builder allowNet(List<String> patterns) {
+      allowNet.addAll(patterns);
+      return this;
+    }
+
+    /** Lets it reach nothing at all. */
+    public Builder noNet() {
+      noNet = true;
+      return this;
+    }
+
+    /** Sends connections to one name and port elsewhere; policy still decides on the name. */
+    public Builder connectTo(ConnectTo redirection) {
+      connectTo.add(redirection);
+      return this;
+    }
+
+    /** As {@link #connectTo(ConnectTo)}, read from {@code HOST:PORT:ADDRESS:PORT}. */
+    public Builder connectTo(String redirection) {
+      return connectTo(ConnectTo.parse(redirection));
+    }
+
+    /** Adds a certificate authority, as PEM text, to what the guest's programs trust. */
+    public Builder caCertificate(String pem) {
+      caCertificates.add(pem);
+      return this;
+    }
+
+    /** Where processes start and relative paths begin; absolute. */
+    public Builder workingDirectory(String path) {
+      workingDirectory = path;
+      return this;
+    }
+
+    /** How many processes and threads may exist at once; 16 to 32768. */
+    public Builder processes(int limit) {
+      processes = limit;
+      return this;
+    }
+
+    /**
+     * The options.
+     *
+     * @throws InvalidOptionException where one is out of its bounds
+     */
+    public SandboxOptions build() {
+      return new SandboxOptions(
+          memory,
+          vcpus,
+          timeout,
+          env,
+          labels,
+          allowNet,
+          noNet,
+          connectTo,
+          caCertificates,
+          workingDirectory,
+          processes);
+    }
+  }
+}

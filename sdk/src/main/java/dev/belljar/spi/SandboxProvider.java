@@ -1,0 +1,20 @@
+package dev.belljar.spi;
+
+import dev.belljar.Sandbox;
+import dev.belljar.SandboxOptions;
+
+/** An engine that makes sandboxes; found with {@link java.util.ServiceLoader}. */
+public interface SandboxProvider {
+
+  /** A short name for messages, for example {@code local}. */
+  String name();
+
+  /**
+   * Makes a sandbox and blocks until it answers.
+   *
+   * @throws dev.belljar.SandboxUnavailableException where this host cannot make one; the message
+   *     says what mends it
+   * @throws dev.belljar.InvalidOptionException where an option is out of its bounds
+   */
+  Sandbox create(SandboxOptions options);
+}

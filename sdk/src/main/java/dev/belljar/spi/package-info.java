@@ -1,0 +1,5 @@
+/** What an engine implements to be found by {@link dev.belljar.Sandbox#create()}. */
+@NullMarked
+package dev.belljar.spi;
+
+import org.jspecify.annotations.NullMarked;
