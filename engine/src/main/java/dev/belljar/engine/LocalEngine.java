@@ -1,0 +1,229 @@
+package dev.belljar.engine;
+
+import dev.belljar.Isolation;
+import dev.belljar.SandboxOptions;
+import dev.belljar.SandboxUnavailableException;
+import dev.belljar.engine.agent.Agent;
+import dev.belljar.engine.agent.AgentErrorException;
+import dev.belljar.engine.egress.EgressGateway;
+import dev.belljar.engine.egress.EgressLog;
+import dev.belljar.engine.egress.EgressPolicy;
+import dev.belljar.engine.image.Image;
+import dev.belljar.engine.image.ImageStore;
+import dev.belljar.engine.storage.Directories;
+import dev.belljar.engine.storage.FileTree;
+import dev.belljar.engine.storage.RunDirectories;
+import dev.belljar.engine.template.AcceleratorChoice;
+import dev.belljar.engine.template.ColdBoot;
+import dev.belljar.engine.template.Template;
+import dev.belljar.engine.template.TemplateStore;
+import dev.belljar.engine.vmm.Accelerator;
+import dev.belljar.engine.vmm.HostTools;
+import dev.belljar.engine.vmm.Jail;
+import dev.belljar.engine.vmm.Machine;
+import dev.belljar.engine.vmm.MachineFiles;
+import dev.belljar.engine.vmm.MachineShape;
+import java.io.IOException;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.security.SecureRandom;
+import java.time.Duration;
+import java.time.Instant;
+import java.util.HexFormat;
+import java.util.Optional;
+import java.util.Set;
+import java.util.concurrent.ConcurrentHashMap;
+import java.util.concurrent.Future;
+import java.util.concurrent.ScheduledThreadPoolExecutor;
+import java.util.concurrent.TimeUnit;
+import java.util.function.Consumer;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
+
+/** Makes machines on this host and hands them out as sandboxes; one for each process, ended with it. */
+final class LocalEngine {
+  private static final Logger LOG = LoggerFactory.getLogger("dev.belljar.engine");
+  private static final Duration QEMU_LIMIT = Duration.ofSeconds(20);
+  private static final Duration ACTIVATION_LIMIT = Duration.ofSeconds(30);
+  private static final int ENTROPY_BYTES = 256;
+
+  private static final Object CREATION = new Object();
+  private static @org.jspecify.annotations.Nullable LocalEngine instance;
+
+  private final SecureRandom random = new SecureRandom();
+  private final Directories directories;
+  private final Jail jail;
+  private final Image image;
+  private final RunDirectories runs;
+  private final TemplateStore templates;
+  private final AcceleratorChoice accelerator;
+  private final String qemuVersion;
+  private final Set<LocalSandbox> sandboxes = ConcurrentHashMap.newKeySet();
+  private final ScheduledThreadPoolExecutor timer =
+      new ScheduledThreadPoolExecutor(
+          1, Thread.ofPlatform().daemon().name("belljar-timer").factory());
+
+  private LocalEngine(Directories directories, Consumer<String> progress) throws IOException {
+    this.directories = directories;
+    HostTools tools =
+        HostTools.find()
+            .orElseThrow(
+                () -> new SandboxUnavailableException(
+                        "QEMU or bubblewrap is missing on this host. " + HostPackages.remedy()));
+    image = new ImageStore(directories).build(progress);
+    runs = RunDirectories.open(directories);
+    qemuVersion = HostTools.versionOf(tools.qemu());
+    jail = Jail.of(tools, directories, qemuVersion);
+    ColdBoot boot = new ColdBoot(tools, jail, image);
+    accelerator = AcceleratorChoice.make(directories, runs, boot, qemuVersion, progress);
+    templates = new TemplateStore(directories, runs, boot, jail, image, qemuVersion);
+    timer.setRemoveOnCancelPolicy(true);
+    Runtime.getRuntime().addShutdownHook(new Thread(this::end, "belljar-end"));
+    if (accelerator.accelerator() == Accelerator.TCG) {
+      LOG.warn(
+          "No hardware virtualization here: machines run in software emulation, safe but several times slower. {}",
+          accelerator.reason());
+    }
+  }
+
+  /** The engine of this process, started on first use. */
+  static LocalEngine instance() {
+    return instance(step -> LOG.info("{}", step));
+  }
+
+  /** As above, with somebody to hear what it is at if it must be started. */
+  static LocalEngine instance(Consumer<String> progress) {
+    synchronized (CREATION) {
+      if (instance == null) {
+        try {
+          instance = new LocalEngine(Directories.ofUser(), progress);
+        } catch (IOException e) {
+          throw new SandboxUnavailableException(
+              "This host could not be made ready for sandboxes: " + e.getMessage()
+                  + "\n'belljar doctor' tells what is missing.",
+              e);
+        }
+      }
+      return instance;
+    }
+  }
+
+  AcceleratorChoice accelerator() {
+    return accelerator;
+  }
+
+  private Template template(SandboxOptions options, Consumer<String> progress) throws IOException {
+    Template template = templates.get(shape(options), progress);
+    if (AcceleratorChoice.remembered(directories, qemuVersion).isEmpty()) {
+      accelerator.remember(directories, qemuVersion);
+    }
+    return template;
+  }
+
+  /** Makes the template of that shape, if it is not there. */
+  void prepare(SandboxOptions options, Consumer<String> progress) {
+    try {
+      template(options, progress);
+    } catch (IOException e) {
+      throw new SandboxUnavailableException("No template could be made: " + e.getMessage(), e);
+    }
+  }
+
+  LocalSandbox create(SandboxOptions options) {
+    EgressPolicy policy = EgressPolicy.of(options);
+    String id = SandboxIds.next(random);
+    EgressLog egress = new EgressLog(id);
+    EgressGateway gateway = new EgressGateway(policy, egress);
+    try {
+      Template template = template(options, step -> LOG.info("{}", step));
+      Machine machine = restore(template, gateway);
+      try {
+        activate(machine, options, id);
+        LocalSandbox sandbox =
+            new LocalSandbox(id, options, machine, gateway, egress, isolation(), timer, sandboxes::remove);
+        sandboxes.add(sandbox);
+        sandbox.start();
+        return sandbox;
+      } catch (IOException | RuntimeException e) {
+        machine.close();
+        throw e;
+      }
+    } catch (IOException e) {
+      gateway.close();
+      throw new SandboxUnavailableException("No machine could be started: " + e.getMessage(), e);
+    }
+  }
+
+  private Machine restore(Template template, EgressGateway gateway) throws IOException {
+    Path run = runs.create();
+    try {
+      Path disk = run.resolve(MachineFiles.DISK);
+      Files.copy(template.emptyDisk(), disk);
+      Files.setAttribute(disk, "unix:mode", 0600);
+      jail.hand(disk);
+    } catch (IOException e) {
+      FileTree.delete(run);
+      throw e;
+    }
+    MachineFiles files =
+        new MachineFiles(
+            image.directory(), template.directory(), Optional.of(template.state()), 0, run);
+    return Machine.start(jail, template.shape(), files, gateway, QEMU_LIMIT);
+  }
+
+  private void activate(Machine machine, SandboxOptions options, String id) throws IOException {
+    // A guest that never answers would keep us for ever: ending the connection ends the wait.
+    Future<?> limit =
+        timer.schedule(machine.agent()::close, ACTIVATION_LIMIT.toSeconds(), TimeUnit.SECONDS);
+    try {
+      Agent agent = machine.agent();
+      agent.activate(
+          new Agent.Activation(
+              Instant.now(),
+              bytes(ENTROPY_BYTES),
+              hostName(id),
+              HexFormat.of().formatHex(bytes(16)),
+              options.processes()));
+      CaCertificates.install(agent.files(), options.caCertificates());
+    } catch (AgentErrorException e) {
+      throw new IOException("the agent could not be activated (" + e.getMessage() + ")", e);
+    } catch (IOException e) {
+      machine.checkMonitor(true);
+      throw new IOException((e.getMessage() + " " + machine.complaints()).strip(), e);
+    } finally {
+      limit.cancel(false);
+    }
+  }
+
+  private MachineShape shape(SandboxOptions options) {
+    return new MachineShape(
+        accelerator.accelerator(), (int) (options.memory().bytes() >> 20), options.vcpus());
+  }
+
+  private Isolation isolation() {
+    boolean hardware = accelerator.accelerator() == Accelerator.KVM;
+    return new Isolation(
+        "QEMU " + qemuVersion, hardware ? "kvm" : "tcg", hardware, jail.describe(), image.hash());
+  }
+
+  private byte[] bytes(int count) {
+    byte[] bytes = new byte[count];
+    random.nextBytes(bytes);
+    return bytes;
+  }
+
+  /** A host name may have 63 characters of letters, digits and hyphens. */
+  private static String hostName(String id) {
+    return id.replace('_', '-');
+  }
+
+  private void end() {
+    sandboxes.forEach(LocalSandbox::kill);
+    timer.shutdownNow();
+    try {
+      runs.close();
+    } catch (IOException e) {
+      LOG.warn("Cannot clear the run directory: {}. The next start will.", e.getMessage());
+    }
+  }
+}

@@ -1,0 +1,77 @@
+package dev.belljar.engine;
+
+import dev.belljar.InvalidOptionException;
+import dev.belljar.SandboxEnv;
+import dev.belljar.SandboxOptions;
+import dev.belljar.SpawnOptions;
+import java.util.ArrayList;
+import java.util.HashMap;
+import java.util.List;
+import java.util.Map;
+import java.util.Optional;
+import java.util.concurrent.ConcurrentHashMap;
+
+/** The environment of one sandbox. It is kept here and goes along with each process that is started. */
+final class LocalEnv implements SandboxEnv {
+  private static final Map<String, String> DEFAULTS =
+      Map.of(
+          "PATH", "/home/app/.local/bin:/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin",
+          "HOME", "/home/app",
+          "USER", "app",
+          "LOGNAME", "app",
+          "SHELL", "/bin/bash",
+          "LANG", "C.UTF-8",
+          "DENO_NO_UPDATE_CHECK", "1");
+
+  private static final Map<String, String> ROOT =
+      Map.of("HOME", "/root", "USER", "root", "LOGNAME", "root");
+
+  private final Map<String, String> variables = new ConcurrentHashMap<>(DEFAULTS);
+
+  LocalEnv(SandboxOptions options) {
+    variables.putAll(CaCertificates.environment(options.caCertificates()));
+    variables.putAll(options.env());
+  }
+
+  @Override
+  public Optional<String> get(String key) {
+    return Optional.ofNullable(variables.get(key));
+  }
+
+  @Override
+  public void set(String key, String value) {
+    if (key.isEmpty() || key.indexOf('=') >= 0 || key.indexOf('\0') >= 0 || value.indexOf('\0') >= 0) {
+      throw new InvalidOptionException(
+          "'" + key.replace('\0', '?') + "' cannot be an environment variable: a name is not empty and has no '=', and neither name nor value has NUL.");
+    }
+    variables.put(key, value);
+  }
+
+  @Override
+  public Map<String, String> toMap() {
+    return Map.copyOf(variables);
+  }
+
+  @Override
+  public void delete(String key) {
+    variables.remove(key);
+  }
+
+  /** {@code K=V} of everything that a process gets. */
+  List<String> forProcess(SpawnOptions options) {
+    Map<String, String> all = new HashMap<>();
+    if (!options.clearEnv()) {
+      all.putAll(variables);
+      if (options.user().equals("root")) {
+        all.putAll(ROOT);
+      }
+    }
+    if (options.terminal().isPresent()) {
+      all.putIfAbsent("TERM", "xterm-256color");
+    }
+    all.putAll(options.env());
+    List<String> list = new ArrayList<>(all.size());
+    all.forEach((key, value) -> list.add(key + "=" + value));
+    return list;
+  }
+}

@@ -1,0 +1,188 @@
+package dev.belljar.engine;
+
+import dev.belljar.BelljarException;
+import dev.belljar.FileInfo;
+import dev.belljar.FileSystemOperationException;
+import dev.belljar.FsFile;
+import dev.belljar.SandboxClosedException;
+import dev.belljar.engine.agent.AgentErrorException;
+import dev.belljar.engine.agent.AgentFiles;
+import java.io.IOException;
+import java.io.InputStream;
+import java.io.OutputStream;
+import java.time.Instant;
+import java.util.Objects;
+import java.util.concurrent.atomic.AtomicBoolean;
+
+/** An open file of a machine of this host. */
+final class LocalFsFile implements FsFile {
+  private static final int EBADF = 9;
+  private static final int EAGAIN = 11;
+
+  /** How long to wait before a lock that is held elsewhere is asked for again; the agent itself never waits. */
+  private static final long LOCK_RETRY_MILLIS = 20;
+
+  private final LocalSandbox sandbox;
+  private final AgentFiles files;
+  private final int uid;
+  private final int handle;
+  private final AtomicBoolean closed = new AtomicBoolean();
+
+  LocalFsFile(LocalSandbox sandbox, AgentFiles files, int uid, int handle) {
+    this.sandbox = sandbox;
+    this.files = files;
+    this.uid = uid;
+    this.handle = handle;
+  }
+
+  @Override
+  public int read(byte[] buffer, int offset, int length) {
+    Objects.checkFromIndexSize(offset, length, buffer.length);
+    return length == 0 ? 0 : asked(() -> files.read(uid, handle, buffer, offset, length));
+  }
+
+  @Override
+  public void write(byte[] buffer, int offset, int length) {
+    Objects.checkFromIndexSize(offset, length, buffer.length);
+    does(() -> files.write(uid, handle, buffer, offset, length));
+  }
+
+  @Override
+  public long seek(long offset, SeekMode from) {
+    int whence =
+        switch (from) {
+          case START -> 0;
+          case CURRENT -> 1;
+          case END -> 2;
+        };
+    return asked(() -> files.seek(uid, handle, offset, whence));
+  }
+
+  @Override
+  public FileInfo stat() {
+    return LocalFs.info(asked(() -> files.stat(uid, handle)));
+  }
+
+  @Override
+  public void truncate(long size) {
+    LocalFs.checkSize(size);
+    does(() -> files.truncate(uid, handle, size));
+  }
+
+  @Override
+  public void sync() {
+    does(() -> files.sync(uid, handle, false));
+  }
+
+  @Override
+  public void syncData() {
+    does(() -> files.sync(uid, handle, true));
+  }
+
+  @Override
+  public void utime(Instant access, Instant modification) {
+    does(
+        () ->
+            files.setTimes(uid, handle, LocalFs.nanos(access), LocalFs.nanos(modification)));
+  }
+
+  @Override
+  public void lock(boolean exclusive) {
+    while (true) {
+      try {
+        does(() -> files.lock(uid, handle, exclusive));
+        return;
+      } catch (FileSystemOperationException e) {
+        if (e.errno() != EAGAIN) {
+          throw e;
+        }
+      }
+      try {
+        Thread.sleep(LOCK_RETRY_MILLIS);
+      } catch (InterruptedException e) {
+        Thread.currentThread().interrupt();
+        throw new BelljarException("Interrupted while waiting for a lock.", e);
+      }
+    }
+  }
+
+  @Override
+  public void unlock() {
+    does(() -> files.unlock(uid, handle));
+  }
+
+  @Override
+  public InputStream readable() {
+    return new InputStream() {
+      @Override
+      public int read() {
+        byte[] one = new byte[1];
+        return LocalFsFile.this.read(one) < 0 ? -1 : one[0] & 0xff;
+      }
+
+      @Override
+      public int read(byte[] buffer, int offset, int length) {
+        return LocalFsFile.this.read(buffer, offset, length);
+      }
+
+      @Override
+      public void close() {
+        LocalFsFile.this.close();
+      }
+    };
+  }
+
+  @Override
+  public OutputStream writable() {
+    return new OutputStream() {
+      @Override
+      public void write(int b) {
+        LocalFsFile.this.write(new byte[] {(byte) b});
+      }
+
+      @Override
+      public void write(byte[] buffer, int offset, int length) {
+        LocalFsFile.this.write(buffer, offset, length);
+      }
+
+      @Override
+      public void close() {
+        LocalFsFile.this.close();
+      }
+    };
+  }
+
+  @Override
+  public void close() {
+    if (closed.compareAndSet(false, true)) {
+      try {
+        sandbox.asked(
+            () -> {
+              files.close(uid, handle);
+              return handle;
+            });
+      } catch (SandboxClosedException e) {
+        // It was closed with the sandbox.
+      }
+    }
+  }
+
+  private <T> T asked(LocalSandbox.Question<T> question) {
+    if (closed.get()) {
+      throw FileSystemOperationException.of(EBADF, "the file is closed");
+    }
+    return sandbox.asked(question);
+  }
+
+  private void does(Action action) {
+    asked(
+        () -> {
+          action.run();
+          return action;
+        });
+  }
+
+  private interface Action {
+    void run() throws IOException, AgentErrorException;
+  }
+}

@@ -1,0 +1,271 @@
+package dev.belljar.engine;
+
+import dev.belljar.BelljarException;
+import dev.belljar.ChildProcess;
+import dev.belljar.EgressRecord;
+import dev.belljar.FileSystemOperationException;
+import dev.belljar.InvalidOptionException;
+import dev.belljar.Isolation;
+import dev.belljar.Sandbox;
+import dev.belljar.SandboxClosedException;
+import dev.belljar.SandboxEnv;
+import dev.belljar.SandboxFs;
+import dev.belljar.SandboxOptions;
+import dev.belljar.SpawnOptions;
+import dev.belljar.SpawnOptions.Stdio;
+import dev.belljar.engine.agent.Agent;
+import dev.belljar.engine.agent.AgentErrorException;
+import dev.belljar.engine.agent.AgentProcess;
+import dev.belljar.engine.egress.EgressGateway;
+import dev.belljar.engine.egress.EgressLog;
+import dev.belljar.engine.vmm.Machine;
+import java.io.IOException;
+import java.io.InterruptedIOException;
+import java.time.Duration;
+import java.time.Instant;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.Map;
+import java.util.concurrent.CompletableFuture;
+import java.util.concurrent.ExecutionException;
+import java.util.concurrent.Future;
+import java.util.concurrent.ScheduledExecutorService;
+import java.util.concurrent.TimeUnit;
+import java.util.concurrent.atomic.AtomicBoolean;
+import java.util.function.Consumer;
+import org.jspecify.annotations.Nullable;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
+
+/** A sandbox whose machine runs on this host. Owns the machine and its egress. */
+final class LocalSandbox implements Sandbox {
+  private static final Logger LOG = LoggerFactory.getLogger(LocalSandbox.class);
+
+  /** Deno's documented maximum of one extension. */
+  private static final Duration LONGEST_EXTENSION = Duration.ofMinutes(30);
+
+  private final String id;
+  private final SandboxOptions options;
+  private final Machine machine;
+  private final EgressGateway gateway;
+  private final EgressLog egress;
+  private final Isolation isolation;
+  private final ScheduledExecutorService timer;
+  private final Consumer<LocalSandbox> onEnd;
+  private final LocalEnv env;
+  private final LocalFs fs;
+  private final AtomicBoolean ending = new AtomicBoolean();
+  private final CompletableFuture<String> ended = new CompletableFuture<>();
+  private final Object lifetime = new Object();
+  private Instant stopAt = Instant.MAX;
+  private @Nullable Future<?> stop;
+
+  LocalSandbox(
+      String id,
+      SandboxOptions options,
+      Machine machine,
+      EgressGateway gateway,
+      EgressLog egress,
+      Isolation isolation,
+      ScheduledExecutorService timer,
+      Consumer<LocalSandbox> onEnd) {
+    this.id = id;
+    this.options = options;
+    this.machine = machine;
+    this.gateway = gateway;
+    this.egress = egress;
+    this.isolation = isolation;
+    this.timer = timer;
+    this.onEnd = onEnd;
+    env = new LocalEnv(options);
+    fs = new LocalFs(this, machine.agent().files(), options.workingDirectory());
+  }
+
+  /** Begins its lifetime. */
+  void start() {
+    options.timeout().ifPresent(duration -> stopAt(Instant.now().plus(duration)));
+    Thread.ofVirtual()
+        .name("end of " + id)
+        .start(() -> end(String.valueOf(machine.agent().ended().join().getMessage())));
+  }
+
+  @Override
+  public String id() {
+    return id;
+  }
+
+  @Override
+  public Map<String, String> labels() {
+    return options.labels();
+  }
+
+  @Override
+  public SandboxFs fs() {
+    return fs;
+  }
+
+  @Override
+  public SandboxEnv env() {
+    return env;
+  }
+
+  @Override
+  public Isolation isolation() {
+    return isolation;
+  }
+
+  @Override
+  public Instant stopAt() {
+    synchronized (lifetime) {
+      return stopAt;
+    }
+  }
+
+  @Override
+  public ChildProcess spawn(String command, SpawnOptions how) {
+    if (command.isEmpty() || command.indexOf('\0') >= 0) {
+      throw new InvalidOptionException("A command cannot be empty or hold NUL.");
+    }
+    boolean terminal = how.terminal().isPresent();
+    List<String> argv = new ArrayList<>(how.args().size() + 1);
+    argv.add(command);
+    argv.addAll(how.args());
+    AgentProcess.Start start =
+        new AgentProcess.Start(
+            argv,
+            env.forProcess(how),
+            fs.absolute(how.cwd().orElse(".")),
+            how.user(),
+            fs.umask(),
+            how.stdin() == Stdio.PIPED,
+            how.stdout() != Stdio.NULL,
+            how.stderr() != Stdio.NULL,
+            terminal ? how.terminal().orElseThrow().rows() : 0,
+            terminal ? how.terminal().orElseThrow().columns() : 0);
+    AgentProcess process = asked(() -> machine.agent().spawn(start));
+    return new LocalChildProcess(this, process, how);
+  }
+
+  @Override
+  public List<EgressRecord> egress() {
+    return egress.records();
+  }
+
+  @Override
+  public Instant extendTimeout(Duration timeout) {
+    if (!timeout.isPositive()) {
+      throw new InvalidOptionException("A sandbox can be given more time, not " + timeout + ".");
+    }
+    checkOpen();
+    Duration granted = timeout.compareTo(LONGEST_EXTENSION) > 0 ? LONGEST_EXTENSION : timeout;
+    Instant wanted = Instant.now().plus(granted);
+    synchronized (lifetime) {
+      if (stopAt.equals(Instant.MAX) || wanted.isBefore(stopAt)) {
+        return stopAt;
+      }
+      stopAt(wanted);
+      return stopAt;
+    }
+  }
+
+  @Override
+  public String awaitEnd() {
+    try {
+      return ended.get();
+    } catch (InterruptedException e) {
+      Thread.currentThread().interrupt();
+      throw new BelljarException("Interrupted while waiting for sandbox " + id + " to end.", e);
+    } catch (ExecutionException e) {
+      throw new AssertionError("it only ever completes", e);
+    }
+  }
+
+  @Override
+  public void kill() {
+    end("it was killed");
+  }
+
+  @Override
+  public void close() {
+    end("it was closed");
+  }
+
+  @Override
+  public String toString() {
+    return "Sandbox " + id;
+  }
+
+  /** The agent, for what is not (yet) part of the public interface. */
+  Agent agent() {
+    return machine.agent();
+  }
+
+  /** Does something in the guest, its failures turned into what users see. */
+  <T> T asked(Question<T> question) {
+    checkOpen();
+    try {
+      return question.ask();
+    } catch (AgentErrorException e) {
+      throw FileSystemOperationException.of(e.errno(), e.operation());
+    } catch (InterruptedIOException e) {
+      throw new BelljarException("Interrupted while waiting for sandbox " + id + ".", e);
+    } catch (IOException e) {
+      throw closed(e);
+    }
+  }
+
+  /** What to throw when the connection is gone. */
+  SandboxClosedException closed(Throwable cause) {
+    String reason = ended.getNow("");
+    if (reason.isEmpty()) {
+      reason = String.valueOf(cause.getMessage());
+    }
+    return new SandboxClosedException(
+        "Sandbox " + id + " has ended: " + reason + ". Make a new one with Sandbox.create().", cause);
+  }
+
+  /** Something to be done in the guest. */
+  interface Question<T> {
+    T ask() throws IOException, AgentErrorException;
+  }
+
+  private void checkOpen() {
+    if (ending.get()) {
+      throw closed(new IOException("it is being closed"));
+    }
+  }
+
+  private void stopAt(Instant time) {
+    synchronized (lifetime) {
+      stopAt = time;
+      if (stop != null) {
+        stop.cancel(false);
+      }
+      long millis = Math.max(0, Duration.between(Instant.now(), time).toMillis());
+      stop =
+          timer.schedule(
+              () -> Thread.ofVirtual().name("end of " + id).start(() -> end("its lifetime is over")),
+              millis,
+              TimeUnit.MILLISECONDS);
+    }
+  }
+
+  private void end(String reason) {
+    if (!ending.compareAndSet(false, true)) {
+      return;
+    }
+    ended.complete(reason);
+    synchronized (lifetime) {
+      if (stop != null) {
+        stop.cancel(false);
+      }
+    }
+    gateway.close();
+    try {
+      machine.close();
+    } catch (IOException e) {
+      LOG.warn("Sandbox {}: its files could not be cleared ({}). The next start will.", id, e.getMessage());
+    }
+    onEnd.accept(this);
+  }
+}

@@ -1,0 +1,104 @@
+package dev.belljar.engine.image;
+
+import dev.belljar.ByteSize;
+import dev.belljar.engine.storage.BuildLock;
+import dev.belljar.engine.storage.Directories;
+import dev.belljar.engine.storage.FileTree;
+import java.io.IOException;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.nio.file.StandardCopyOption;
+import java.util.List;
+import java.util.Optional;
+import java.util.function.Consumer;
+
+/**
+ * The images on this host. A directory that has an image's name is complete: it is made beside its place and moved there. Two parts, so
+ * that a new agent does not cost a new Debian: the root, and what boots it.
+ */
+public final class ImageStore {
+  private static final ByteSize SPACE = new ByteSize(3L << 30);
+  private static final List<String> OF_ROOT = List.of("root.erofs", "vmlinuz", "packages.txt");
+
+  private final Directories directories;
+  private final Recipe imageRecipe;
+  private final Recipe agentRecipe;
+  private final String rootHash;
+  private final String hash;
+
+  /** Reads the recipe from the class path. */
+  public ImageStore(Directories directories) throws IOException {
+    this.directories = directories;
+    imageRecipe = Recipe.load("image", "build-root.sh");
+    agentRecipe = Recipe.load("agent", "build.sh");
+    rootHash = imageRecipe.hash("build-boot.sh");
+    hash = imageRecipe.hash() + "-" + agentRecipe.hash();
+  }
+
+  /** The image of the recipe, if it was built. */
+  public Optional<Image> find() {
+    Path directory = directories.images().resolve(hash);
+    return Files.isDirectory(directory) ? Optional.of(new Image(hash, directory)) : Optional.empty();
+  }
+
+  /**
+   * The image of the recipe, built if it is not there: minutes, a network, and the tools that {@code doctor} names. Of several that
+   * build at once one does and the others wait.
+   */
+  public Image build(Consumer<String> progress) throws IOException {
+    Optional<Image> found = find();
+    if (found.isPresent()) {
+      return found.get();
+    }
+    directories.make(directories.images());
+    progress.accept("Waiting for another build of the image");
+    try (BuildLock lock = BuildLock.acquire(directories.images().resolve("build.lock"))) {
+      found = find();
+      if (found.isPresent()) {
+        return found.get();
+      }
+      Path making = directories.images().resolve("making");
+      FileTree.delete(making);
+      Path scripts = making.resolve("scripts");
+      imageRecipe.extract(Files.createDirectories(scripts.resolve("image")));
+      agentRecipe.extract(Files.createDirectories(scripts.resolve("agent")));
+      try {
+        return build(making, scripts, progress);
+      } finally {
+        FileTree.delete(making);
+      }
+    }
+  }
+
+  private Image build(Path making, Path scripts, Consumer<String> progress) throws IOException {
+    Path root = directories.images().resolve("root-" + rootHash);
+    if (!Files.isDirectory(root)) {
+      checkSpace();
+      Path made = Files.createDirectory(making.resolve("root"));
+      BuildStep.run(scripts.resolve("image/build-root.sh"), progress, made);
+      FileTree.makeReadable(made);
+      Files.move(made, root, StandardCopyOption.ATOMIC_MOVE);
+    }
+    Path made = Files.createDirectory(making.resolve("image"));
+    progress.accept("Compiling the agent");
+    BuildStep.run(scripts.resolve("agent/build.sh"), progress, made.resolve("agent"));
+    BuildStep.run(
+        scripts.resolve("image/build-boot.sh"), progress, root, made.resolve("agent"), made);
+    for (String file : OF_ROOT) {
+      Files.createLink(made.resolve(file), root.resolve(file));
+    }
+    FileTree.makeReadable(made);
+    Path directory = directories.images().resolve(hash);
+    Files.move(made, directory, StandardCopyOption.ATOMIC_MOVE);
+    return new Image(hash, directory);
+  }
+
+  private void checkSpace() throws IOException {
+    long usable = Files.getFileStore(directories.images()).getUsableSpace();
+    if (usable < SPACE.bytes()) {
+      throw new BuildFailedException(
+          "Building the image needs " + SPACE + " in " + directories.cache() + ", and " + new ByteSize(usable)
+              + " are free. Make room, or set BELLJAR_CACHE to a directory on another disk.");
+    }
+  }
+}

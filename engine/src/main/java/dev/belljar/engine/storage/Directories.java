@@ -1,0 +1,62 @@
+package dev.belljar.engine.storage;
+
+import java.io.IOException;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.nio.file.attribute.PosixFilePermissions;
+
+/**
+ * Belljar's directories on this host, all below one cache directory that only its owner can enter.
+ *
+ * @param cache {@code $BELLJAR_CACHE}, else {@code $XDG_CACHE_HOME/belljar}, else {@code ~/.cache/belljar}
+ */
+public record Directories(Path cache) {
+
+  /** Those of this user. */
+  public static Directories ofUser() {
+    String own = System.getenv("BELLJAR_CACHE");
+    if (own != null && !own.isBlank()) {
+      return new Directories(Path.of(own).toAbsolutePath());
+    }
+    String xdg = System.getenv("XDG_CACHE_HOME");
+    Path base =
+        xdg != null && xdg.startsWith("/")
+            ? Path.of(xdg)
+            : Path.of(System.getProperty("user.home"), ".cache");
+    return new Directories(base.resolve("belljar"));
+  }
+
+  /** Images, each in a directory named by the hash of its recipe. */
+  public Path images() {
+    return cache.resolve("images");
+  }
+
+  /** Templates, each in a directory named by the hash of what it was made from. */
+  public Path templates() {
+    return cache.resolve("templates");
+  }
+
+  /** The file systems that jails have as their root. */
+  public Path jails() {
+    return cache.resolve("jails");
+  }
+
+  /** What running sandboxes need; one directory for each process that runs some. */
+  public Path run() {
+    return cache.resolve("run");
+  }
+
+  /** Makes a directory below the cache, and the cache itself, for the owner alone. */
+  public Path make(Path directory) throws IOException {
+    var ownerOnly =
+        PosixFilePermissions.asFileAttribute(PosixFilePermissions.fromString("rwx------"));
+    if (!Files.isDirectory(cache)) {
+      Path parent = cache.getParent();
+      if (parent != null) {
+        Files.createDirectories(parent);
+      }
+      Files.createDirectories(cache, ownerOnly);
+    }
+    return Files.createDirectories(directory, ownerOnly);
+  }
+}

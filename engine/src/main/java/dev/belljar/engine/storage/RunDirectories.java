@@ -1,0 +1,96 @@
+package dev.belljar.engine.storage;
+
+import java.io.IOException;
+import java.nio.channels.FileChannel;
+import java.nio.channels.FileLock;
+import java.nio.channels.OverlappingFileLockException;
+import java.nio.file.DirectoryStream;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.nio.file.StandardOpenOption;
+import java.security.SecureRandom;
+import java.util.HexFormat;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
+
+/**
+ * The files of the sandboxes that this process runs. The process holds a lock beside them for as long as it lives; whoever starts
+ * next finds the lock free where a process was killed, and clears what it left.
+ */
+public final class RunDirectories implements AutoCloseable {
+  private static final Logger LOG = LoggerFactory.getLogger(RunDirectories.class);
+  private static final String LOCK_SUFFIX = ".lock";
+
+  private final Path own;
+  private final Path lockFile;
+  private final FileChannel lock;
+  private final SecureRandom random = new SecureRandom();
+
+  private RunDirectories(Path own, Path lockFile, FileChannel lock) {
+    this.own = own;
+    this.lockFile = lockFile;
+    this.lock = lock;
+  }
+
+  /** Clears what dead processes left, and makes a directory for this one. */
+  public static RunDirectories open(Directories directories) throws IOException {
+    Path run = directories.make(directories.run());
+    // One at a time, so that a directory without its lock yet is not taken for a dead one's.
+    try (BuildLock alone = BuildLock.acquire(directories.cache().resolve("run.lock"))) {
+      sweep(run);
+      String name = HexFormat.of().toHexDigits(new SecureRandom().nextInt());
+      Path lockFile = run.resolve(name + LOCK_SUFFIX);
+      FileChannel lock =
+          FileChannel.open(lockFile, StandardOpenOption.CREATE_NEW, StandardOpenOption.WRITE);
+      lock.lock();
+      Path own = directories.make(run.resolve(name));
+      return new RunDirectories(own, lockFile, lock);
+    }
+  }
+
+  /** A new directory, for the owner alone. Whoever asks for it deletes it. */
+  public Path create() throws IOException {
+    while (true) {
+      Path directory = own.resolve(HexFormat.of().toHexDigits(random.nextInt()));
+      if (!Files.exists(directory)) {
+        return Files.createDirectory(
+            directory,
+            java.nio.file.attribute.PosixFilePermissions.asFileAttribute(
+                java.nio.file.attribute.PosixFilePermissions.fromString("rwx------")));
+      }
+    }
+  }
+
+  /** Removes what is left and gives the lock back. */
+  @Override
+  public void close() throws IOException {
+    FileTree.delete(own);
+    Files.deleteIfExists(lockFile);
+    lock.close();
+  }
+
+  private static void sweep(Path run) throws IOException {
+    try (DirectoryStream<Path> locks = Files.newDirectoryStream(run, "*" + LOCK_SUFFIX)) {
+      for (Path file : locks) {
+        sweepIfDead(run, file);
+      }
+    }
+  }
+
+  private static void sweepIfDead(Path run, Path file) {
+    String name = String.valueOf(file.getFileName());
+    Path directory = run.resolve(name.substring(0, name.length() - LOCK_SUFFIX.length()));
+    try (FileChannel channel = FileChannel.open(file, StandardOpenOption.WRITE);
+        FileLock held = channel.tryLock()) {
+      if (held != null) {
+        LOG.info("Clearing what a process that was killed left in {}", directory);
+        FileTree.delete(directory);
+        Files.deleteIfExists(file);
+      }
+    } catch (OverlappingFileLockException e) {
+      // It is this very process's.
+    } catch (IOException e) {
+      LOG.warn("Cannot clear {}: {}. Remove it by hand.", directory, e.getMessage());
+    }
+  }
+}

@@ -1,0 +1,235 @@
+package dev.belljar.engine.vmm;
+
+import dev.belljar.engine.agent.Agent;
+import dev.belljar.engine.agent.AgentConnection.IncomingStreams;
+import dev.belljar.engine.storage.FileTree;
+import java.io.IOException;
+import java.net.StandardProtocolFamily;
+import java.net.UnixDomainSocketAddress;
+import java.nio.channels.Channels;
+import java.nio.channels.ServerSocketChannel;
+import java.nio.channels.SocketChannel;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.nio.file.StandardOpenOption;
+import java.time.Duration;
+import java.util.concurrent.ExecutionException;
+import java.util.concurrent.TimeUnit;
+import java.util.concurrent.TimeoutException;
+import org.jspecify.annotations.Nullable;
+
+/**
+ * A running microVM: a jailed QEMU, its monitor, and the agent on its channel. Owns its run directory, and removes it when closed.
+ */
+public final class Machine implements AutoCloseable {
+  private static final int LONGEST_SOCKET_PATH = 100;
+  private static final int MONITOR_MILLIS = 10_000;
+  private static final String CAPABILITIES = "{\"execute\":\"qmp_capabilities\"}";
+  private static final String IGNORE_SHARED =
+      "{\"execute\":\"migrate-set-capabilities\",\"arguments\":{\"capabilities\":[{\"capability\":\"x-ignore-shared\",\"state\":true}]}}";
+
+  private final Path run;
+  private final Process process;
+  private final Qmp monitor;
+  private final Agent agent;
+
+  private Machine(Path run, Process process, Qmp monitor, Agent agent) {
+    this.run = run;
+    this.process = process;
+    this.monitor = monitor;
+    this.agent = agent;
+  }
+
+  /**
+   * Starts a machine: restores it where the files have a state, boots it otherwise. Returns as soon as QEMU is connected; what is
+   * sent to the agent is answered once the guest runs. On failure the run directory is removed.
+   *
+   * @param limit how long QEMU may take to connect
+   */
+  public static Machine start(
+      Jail jail, MachineShape shape, MachineFiles files, IncomingStreams egress, Duration limit)
+      throws IOException {
+    Path run = files.run();
+    @Nullable Process process = null;
+    try (ServerSocketChannel monitorListener = listen(jail, run.resolve(MachineFiles.MONITOR_SOCKET));
+        ServerSocketChannel channelListener = listen(jail, run.resolve(MachineFiles.CHANNEL_SOCKET))) {
+      jail.hand(run);
+      process = launch(jail, shape, files);
+      Thread limiter = closeWhenDeadOrLate(process, limit, monitorListener, channelListener);
+      SocketChannel monitorSocket = accept(monitorListener, process, run, limit);
+      SocketChannel channelSocket = accept(channelListener, process, run, limit);
+      limiter.interrupt();
+      Qmp monitor = new Qmp(monitorSocket);
+      monitor.send(CAPABILITIES, IGNORE_SHARED);
+      if (files.state().isPresent()) {
+        // The state is QEMU's standard input. It was saved running, so it runs when it is loaded.
+        monitor.send("{\"execute\":\"migrate-incoming\",\"arguments\":{\"uri\":\"fd:0\"}}");
+      }
+      Agent agent = new Agent(channelSocket, egress);
+      return new Machine(run, process, monitor, agent);
+    } catch (IOException | RuntimeException e) {
+      if (process != null) {
+        end(process);
+      }
+      FileTree.delete(run);
+      throw e;
+    }
+  }
+
+  /** The agent inside. */
+  public Agent agent() {
+    return agent;
+  }
+
+  /** The process on this host that the machine is. */
+  public ProcessHandle process() {
+    return process.toHandle();
+  }
+
+  /** Checks that QEMU took the commands it was started with; a restored machine that does not answer is told apart by this. */
+  public void checkMonitor(boolean restored) throws IOException {
+    for (int answers = restored ? 3 : 2; answers > 0; answers--) {
+      monitor.await(MONITOR_MILLIS);
+    }
+  }
+
+  /**
+   * Saves the devices' state and stops the machine for good; its memory is in its file by then.
+   *
+   * @param state the file to write
+   */
+  public void freeze(Path state) throws IOException {
+    Path socket = run.resolve("state");
+    try (ServerSocketChannel listener = ServerSocketChannel.open(StandardProtocolFamily.UNIX)) {
+      listener.bind(UnixDomainSocketAddress.of(socket));
+      Files.setAttribute(socket, "unix:mode", 0666);
+      monitor.send(
+          "{\"execute\":\"migrate\",\"arguments\":{\"uri\":\"unix:" + Jail.RUN + "/state\"}}");
+      monitor.await(MONITOR_MILLIS);
+      try (SocketChannel source = listener.accept();
+          var target =
+              Files.newByteChannel(state, StandardOpenOption.CREATE_NEW, StandardOpenOption.WRITE)) {
+        Channels.newInputStream(source).transferTo(Channels.newOutputStream(target));
+      }
+    }
+    awaitMigrated();
+  }
+
+  /** What QEMU or the jail complained about, for messages; at most a few lines. */
+  public String complaints() {
+    return complaints(run);
+  }
+
+  /** Ends the machine at once and removes its files. Idempotent. */
+  @Override
+  public void close() throws IOException {
+    agent.close();
+    monitor.close();
+    end(process);
+    FileTree.delete(run);
+  }
+
+  private void awaitMigrated() throws IOException {
+    long deadline = System.nanoTime() + TimeUnit.MILLISECONDS.toNanos(MONITOR_MILLIS);
+    while (true) {
+      monitor.send("{\"execute\":\"query-migrate\"}");
+      String status = monitor.await(MONITOR_MILLIS);
+      if (status.equals("completed")) {
+        return;
+      }
+      if (status.equals("failed") || System.nanoTime() > deadline) {
+        throw new MachineException("QEMU could not save the machine (" + status + "). " + complaints());
+      }
+      Thread.onSpinWait();
+    }
+  }
+
+  private static Process launch(Jail jail, MachineShape shape, MachineFiles files)
+      throws IOException {
+    ProcessBuilder builder =
+        new ProcessBuilder(
+            jail.command(files, shape.accelerator(), QemuCommand.of(shape, files, jail.readOnlyMemory())));
+    builder.redirectInput(
+        files.state().map(Path::toFile).orElseGet(() -> Path.of("/dev/null").toFile()));
+    builder.redirectErrorStream(true);
+    builder.redirectOutput(log(files.run()).toFile());
+    return Spawner.start(builder);
+  }
+
+  private static ServerSocketChannel listen(Jail jail, Path socket) throws IOException {
+    if (socket.toString().length() > LONGEST_SOCKET_PATH) {
+      throw new MachineException(
+          "The path " + socket + " is too long for a socket. Set BELLJAR_CACHE to a shorter directory.");
+    }
+    ServerSocketChannel listener = ServerSocketChannel.open(StandardProtocolFamily.UNIX);
+    listener.bind(UnixDomainSocketAddress.of(socket), 1);
+    jail.hand(socket);
+    return listener;
+  }
+
+  /** Makes the wait for a QEMU that died or is late end; to be interrupted when the wait is over. */
+  private static Thread closeWhenDeadOrLate(
+      Process process, Duration limit, ServerSocketChannel... listeners) {
+    return Thread.ofVirtual()
+        .name("machine-start-limit")
+        .start(
+            () -> {
+              try {
+                process.onExit().get(limit.toMillis(), TimeUnit.MILLISECONDS);
+              } catch (InterruptedException e) {
+                return;
+              } catch (ExecutionException | TimeoutException e) {
+                // Late: the listeners are closed as for one that died.
+              }
+              for (ServerSocketChannel listener : listeners) {
+                try {
+                  listener.close();
+                } catch (IOException e) {
+                  // Whoever waits on it finds out.
+                }
+              }
+            });
+  }
+
+  private static SocketChannel accept(
+      ServerSocketChannel listener, Process process, Path run, Duration limit) throws IOException {
+    try {
+      return listener.accept();
+    } catch (IOException e) {
+      String how =
+          process.isAlive()
+              ? "QEMU did not connect in " + limit.toMillis() + " ms."
+              : "QEMU ended with exit code " + process.exitValue() + ".";
+      throw new MachineException((how + " " + complaints(run)).strip(), e);
+    }
+  }
+
+  private static Path log(Path run) {
+    return run.resolve("qemu.log");
+  }
+
+  private static String complaints(Path run) {
+    try (var in = Files.newInputStream(log(run))) {
+      byte[] head = in.readNBytes(2000);
+      return new String(head, java.nio.charset.StandardCharsets.UTF_8).strip();
+    } catch (IOException e) {
+      return "";
+    }
+  }
+
+  private static void end(Process process) {
+    process.destroyForcibly();
+    boolean interrupted = false;
+    while (true) {
+      try {
+        process.waitFor();
+        break;
+      } catch (InterruptedException e) {
+        interrupted = true;
+      }
+    }
+    if (interrupted) {
+      Thread.currentThread().interrupt();
+    }
+  }
+}

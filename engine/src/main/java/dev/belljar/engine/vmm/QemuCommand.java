@@ -1,0 +1,90 @@
+package dev.belljar.engine.vmm;
+
+import java.util.ArrayList;
+import java.util.List;
+
+/**
+ * QEMU's command line, inside the jail. A template's machine and those restored from it must have the same one, apart from where the
+ * memory is mapped shared and from where the state comes.
+ */
+public final class QemuCommand {
+  /** Changes with everything here that a frozen machine could not be restored under. */
+  public static final int GENERATION = 1;
+
+  private static final int TRANSLATION_BUFFER_MEBIBYTES = 128;
+
+  private QemuCommand() {}
+
+  static List<String> of(MachineShape shape, MachineFiles files, String readOnly) {
+    boolean restore = files.state().isPresent();
+    boolean emulated = shape.accelerator() == Accelerator.TCG;
+    List<String> command = new ArrayList<>();
+    add(command, JailRoot.QEMU);
+    add(command, "-nodefaults", "-no-user-config", "-no-reboot", "-display", "none");
+    add(command, "-sandbox", "on,obsolete=deny,elevateprivileges=deny,spawn=deny,resourcecontrol=deny");
+    String timer = emulated ? "on" : "off";
+    add(
+        command,
+        "-machine",
+        "microvm,acpi=on,pit=%s,pic=%s,rtc=off,isa-serial=off,memory-backend=memory".formatted(timer, timer));
+    if (emulated) {
+      add(command, "-accel", "tcg,thread=multi,tb-size=" + TRANSLATION_BUFFER_MEBIBYTES);
+      add(command, "-cpu", "max");
+    } else {
+      add(command, "-accel", "kvm", "-cpu", "host");
+    }
+    add(command, "-smp", Integer.toString(shape.vcpus()));
+    add(command, "-m", shape.memoryMebibytes() + "M");
+    add(
+        command,
+        "-object",
+        "memory-backend-file,id=memory,size=%dM,mem-path=%s,share=%s"
+            .formatted(shape.memoryMebibytes(), Jail.TEMPLATE + "/" + MachineFiles.MEMORY, restore ? "off" + readOnly : "on"));
+    socket(command, "qmp", MachineFiles.MONITOR_SOCKET);
+    add(command, "-mon", "chardev=qmp,mode=control");
+    socket(command, "channel", MachineFiles.CHANNEL_SOCKET);
+    add(command, "-device", "virtio-serial-device,max_ports=2");
+    add(command, "-device", "virtserialport,chardev=channel,name=belljar");
+    add(
+        command,
+        "-blockdev",
+        "driver=file,node-name=root,filename=" + Jail.IMAGE + "/root.erofs,read-only=on");
+    add(command, "-device", "virtio-blk-device,drive=root");
+    String disk = (restore ? Jail.RUN : Jail.TEMPLATE) + "/" + MachineFiles.DISK;
+    add(
+        command,
+        "-blockdev",
+        "driver=qcow2,node-name=disk,file.driver=file,file.filename=%s,discard=unmap,detect-zeroes=unmap,cache.no-flush=on,file.cache.no-flush=on,file.discard=unmap"
+            .formatted(disk));
+    add(command, "-device", "virtio-blk-device,drive=disk,discard=on");
+    if (restore) {
+      // The kernel is in the memory already.
+      add(command, "-incoming", "defer");
+    } else {
+      add(command, "-kernel", Jail.IMAGE + "/vmlinuz", "-initrd", Jail.IMAGE + "/initrd");
+      add(command, "-append", kernelArguments(shape, files));
+    }
+    return List.copyOf(command);
+  }
+
+  private static String kernelArguments(MachineShape shape, MachineFiles files) {
+    String common =
+        "quiet loglevel=3 panic=-1 reboot=t random.trust_cpu=on cgroup_no_v1=all init_on_alloc=0 nowatchdog rcupdate.rcu_expedited=1";
+    if (shape.accelerator() == Accelerator.KVM) {
+      return common;
+    }
+    // An emulated machine has nothing to measure its time stamp counter against, so it is told.
+    return common
+        + " mitigations=off no_timer_check tsc=reliable tsc_early_khz="
+        + files.tscKilohertz();
+  }
+
+  /** QEMU connects and the host listens: nobody has to wait for a socket to appear. */
+  private static void socket(List<String> command, String id, String name) {
+    add(command, "-chardev", "socket,id=" + id + ",path=" + Jail.RUN + "/" + name);
+  }
+
+  private static void add(List<String> command, String... words) {
+    command.addAll(List.of(words));
+  }
+}

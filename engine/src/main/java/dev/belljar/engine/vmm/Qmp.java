@@ -1,0 +1,149 @@
+package dev.belljar.engine.vmm;
+
+import java.io.BufferedReader;
+import java.io.IOException;
+import java.io.InputStreamReader;
+import java.nio.ByteBuffer;
+import java.nio.channels.Channels;
+import java.nio.channels.SocketChannel;
+import java.nio.charset.StandardCharsets;
+import java.util.concurrent.LinkedBlockingQueue;
+import java.util.concurrent.TimeUnit;
+import tools.jackson.core.JsonParser;
+import tools.jackson.core.JsonToken;
+import tools.jackson.core.ObjectReadContext;
+import tools.jackson.core.json.JsonFactory;
+
+/**
+ * QEMU's monitor (docs/interop/qmp-spec of QEMU): commands in order, answers in the same order. Events are skipped. QEMU is
+ * no more trusted than the guest, so lines and queues are bounded.
+ */
+final class Qmp implements AutoCloseable {
+  private static final int LONGEST_LINE = 64 << 10;
+  private static final int ANSWERS_KEPT = 64;
+  private static final JsonFactory JSON = JsonFactory.builder().build();
+
+  private final SocketChannel socket;
+  private final LinkedBlockingQueue<Answer> answers = new LinkedBlockingQueue<>(ANSWERS_KEPT);
+
+  /** What QEMU said to a command; {@code error} is empty where it did it. */
+  private record Answer(String error, String status) {}
+
+  Qmp(SocketChannel socket) {
+    this.socket = socket;
+    Thread.ofVirtual().name("qmp-reader").start(this::read);
+  }
+
+  /** Sends commands without waiting; each will have one answer. The first must be {@code qmp_capabilities}. */
+  void send(String... commands) throws IOException {
+    var text = new StringBuilder();
+    for (String command : commands) {
+      text.append(command).append('\n');
+    }
+    ByteBuffer bytes = ByteBuffer.wrap(text.toString().getBytes(StandardCharsets.UTF_8));
+    synchronized (this) {
+      while (bytes.hasRemaining()) {
+        socket.write(bytes);
+      }
+    }
+  }
+
+  /** Waits for the next answer; gives its {@code return.status}, if it has one. */
+  String await(long millis) throws IOException {
+    try {
+      Answer answer = answers.poll(millis, TimeUnit.MILLISECONDS);
+      if (answer == null) {
+        throw new MachineException("QEMU's monitor did not answer in " + millis + " ms.");
+      }
+      if (!answer.error.isEmpty()) {
+        throw new MachineException("QEMU's monitor says: " + answer.error);
+      }
+      return answer.status;
+    } catch (InterruptedException e) {
+      Thread.currentThread().interrupt();
+      throw new java.io.InterruptedIOException("Interrupted while waiting for QEMU.");
+    }
+  }
+
+  @Override
+  public void close() throws IOException {
+    socket.close();
+  }
+
+  private void read() {
+    String end = "QEMU closed its monitor";
+    try (var lines = new BufferedReader(new InputStreamReader(Channels.newInputStream(socket), StandardCharsets.UTF_8), 8192)) {
+      while (true) {
+        String line = line(lines);
+        Answer answer = parse(line);
+        if (answer != null && !answers.offer(answer)) {
+          throw new IOException("more answers than commands");
+        }
+      }
+    } catch (IOException | RuntimeException e) {
+      end = end + ": " + e.getMessage();
+    }
+    // Whoever waits is told; if the queue is full nobody does.
+    boolean told = answers.offer(new Answer(end, ""));
+    assert told || !answers.isEmpty();
+  }
+
+  private static String line(BufferedReader reader) throws IOException {
+    var line = new StringBuilder();
+    int c;
+    while ((c = reader.read()) != '\n') {
+      if (c < 0) {
+        throw new IOException("end of stream");
+      }
+      if (line.length() >= LONGEST_LINE) {
+        throw new IOException("a line that does not end");
+      }
+      line.append((char) c);
+    }
+    return line.toString();
+  }
+
+  /** Null for what is no answer: the greeting and events. */
+  private static @org.jspecify.annotations.Nullable Answer parse(String line) {
+    try (JsonParser parser = JSON.createParser(ObjectReadContext.empty(), line)) {
+      boolean answer = false;
+      String error = "";
+      String status = "";
+      parser.nextToken();
+      while (parser.nextToken() == JsonToken.PROPERTY_NAME) {
+        String name = parser.currentName();
+        parser.nextToken();
+        switch (name) {
+          case "return" -> {
+            answer = true;
+            status = textIn(parser, "status");
+          }
+          case "error" -> {
+            answer = true;
+            error = textIn(parser, "desc");
+          }
+          default -> parser.skipChildren();
+        }
+      }
+      return answer ? new Answer(error, status) : null;
+    }
+  }
+
+  /** The text of one property of the value that the parser stands at; empty where it has none. */
+  private static String textIn(JsonParser parser, String property) {
+    String text = "";
+    if (parser.currentToken() != JsonToken.START_OBJECT) {
+      parser.skipChildren();
+      return text;
+    }
+    while (parser.nextToken() == JsonToken.PROPERTY_NAME) {
+      boolean wanted = property.equals(parser.currentName());
+      parser.nextToken();
+      if (wanted && parser.currentToken().isScalarValue()) {
+        text = parser.getString();
+      }
+      parser.skipChildren();
+    }
+    return text;
+  }
+}

@@ -1,0 +1,17 @@
+// What the host can ask for: one handler for each operation.
+#pragma once
+
+#include "message.h"
+
+void call_received(uint32_t call, uint16_t operation, uint8_t *body, size_t length);
+
+/** A handler answers the call, now or later, exactly once. */
+typedef void handler(uint32_t call, struct body *);
+
+handler call_activate, call_stats, call_shutdown, call_mount, call_unmount, call_sync;
+handler call_spawn, call_kill, call_resize;
+handler call_stat, call_make_dir, call_rename, call_chmod, call_chown, call_link, call_symlink, call_read_link,
+    call_real_path, call_truncate, call_utime, call_make_temp, call_stat_fs;
+handler call_read_dir, call_remove, call_copy_file, call_read_file, call_write_file;
+handler call_file_open, call_file_close, call_file_read, call_file_write, call_file_seek, call_file_stat, call_file_sync,
+    call_file_truncate, call_file_utime, call_file_lock, call_file_unlock;

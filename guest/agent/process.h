@@ -1,0 +1,10 @@
+// The processes that the host asked for, and the reaping of all.
+#pragma once
+
+#include "agent.h"
+
+/** Watches for ended children. */
+void processes_open(void);
+
+/** SIGKILL to everything that was ever started here. */
+void processes_kill_all(void);

@@ -1,0 +1,5 @@
+// --tsc: the frequency of the processor's time stamp counter.
+#pragma once
+
+/** Prints it in kHz; the exit code. */
+int tsc_print(void);
