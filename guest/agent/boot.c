@@ -203,6 +203,8 @@ int machine_boot(void) {
     set_kernel_parameters();
     int error = cgroups_open();
     if (error) die("control groups: errno %d", -error);
+    error = machine_identity_open();
+    if (error) die("the machine's names: errno %d", -error);
     raise_above_the_guest();
     setenv("PATH", "/usr/local/bin:/usr/bin:/bin", 1);
     return port;

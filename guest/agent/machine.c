@@ -13,6 +13,7 @@
 #include <string.h>
 #include <sys/ioctl.h>
 #include <sys/mount.h>
+#include <sys/random.h>
 #include <sys/reboot.h>
 #include <sys/stat.h>
 #include <sys/statvfs.h>
@@ -76,49 +77,50 @@ static int add_entropy(const uint8_t *bytes, size_t length) {
     return error;
 }
 
-// All of a small file at once, so that nobody sees half of it.
-static int replace_file(const char *path, const char *content, mode_t mode) {
-    char temporary[64];
-    snprintf(temporary, sizeof temporary, "%s.belljar", path);
-    unlink(temporary);
-    int error = write_file(temporary, content, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW);
-    if (!error && (chmod(temporary, mode) < 0 || rename(temporary, path) < 0)) error = -errno;
-    if (error) unlink(temporary);
-    return -error;
+// What names the machine lies in memory, where writing it costs nothing; the usual places only point there.
+#define IDENTITY "/run/belljar"
+#define BOOT_ID "/proc/sys/kernel/random/boot_id"
+
+static int write_identity(const char *path, const char *content) {
+    return -write_file(path, content, O_WRONLY | O_CREAT | O_TRUNC);
+}
+
+static int point(const char *path, const char *target) {
+    return (unlink(path) < 0 && errno != ENOENT) || symlink(target, path) < 0 ? errno : 0;
 }
 
 static int set_host_name(const char *name) {
-    static char before[64 * KIB], after[sizeof before + 128];
-    char line[80];
+    char line[80], hosts[256];
     if (sethostname(name, strlen(name)) < 0) return errno;
     snprintf(line, sizeof line, "%s\n", name);
-    int error = replace_file("/etc/hostname", line, 0644);
-    if (error) return error;
-
-    if (read_file("/etc/hosts", before, sizeof before) < 0) strcpy(before, "127.0.0.1 localhost\n::1 localhost\n");
-    size_t length = 0;
-    for (char *at = before, *end; *at; at = end) {
-        end = at + strcspn(at, "\n");
-        end += *end == '\n';
-        if (strncmp(at, "127.0.1.1", 9) == 0 && (at[9] == ' ' || at[9] == '\t')) continue;
-        memcpy(after + length, at, (size_t) (end - at));
-        length += (size_t) (end - at);
-        if (after[length - 1] != '\n') after[length++] = '\n';
-    }
-    snprintf(after + length, sizeof after - length, "127.0.1.1 %s\n", name);
-    return replace_file("/etc/hosts", after, 0644);
+    snprintf(hosts, sizeof hosts,
+        "127.0.0.1 localhost\n::1 localhost ip6-localhost ip6-loopback\n127.0.1.1 %s\n", name);
+    int error = write_identity(IDENTITY "/hostname", line);
+    return error ? error : write_identity(IDENTITY "/hosts", hosts);
 }
 
-#define BOOT_ID "/proc/sys/kernel/random/boot_id"
-
+// A random identifier of version 4 (RFC 9562).
 static int renew_boot_id(void) {
-    static bool mounted;
-    char id[64];
-    if (read_file("/proc/sys/kernel/random/uuid", id, sizeof id) <= 0) return EIO;
-    int error = -write_file("/run/belljar-boot-id", id, O_WRONLY | O_CREAT | O_TRUNC);
-    if (!error && !mounted && mount("/run/belljar-boot-id", BOOT_ID, NULL, MS_BIND, NULL) < 0) error = errno;
-    if (!error) mounted = true;
-    return error;
+    uint8_t b[16];
+    char id[40];
+    if (getrandom(b, sizeof b, 0) != sizeof b) return EIO;
+    b[6] = (uint8_t) ((b[6] & 0x0f) | 0x40);
+    b[8] = (uint8_t) ((b[8] & 0x3f) | 0x80);
+    snprintf(id, sizeof id, "%02x%02x%02x%02x-%02x%02x-%02x%02x-%02x%02x-%02x%02x%02x%02x%02x%02x\n", b[0], b[1], b[2],
+        b[3], b[4], b[5], b[6], b[7], b[8], b[9], b[10], b[11], b[12], b[13], b[14], b[15]);
+    return write_identity(IDENTITY "/boot-id", id);
+}
+
+int machine_identity_open(void) {
+    int error = mkdir(IDENTITY, 0755) < 0 ? errno : 0;
+    if (!error) error = set_host_name("belljar");
+    if (!error) error = write_identity(IDENTITY "/machine-id", "");
+    if (!error) error = renew_boot_id();
+    if (!error) error = point("/etc/hostname", IDENTITY "/hostname");
+    if (!error) error = point("/etc/hosts", IDENTITY "/hosts");
+    if (!error) error = point("/etc/machine-id", IDENTITY "/machine-id");
+    if (!error && mount(IDENTITY "/boot-id", BOOT_ID, NULL, MS_BIND, NULL) < 0) error = errno;
+    return -error;
 }
 
 static int activate(const struct activation *activation) {
@@ -127,7 +129,7 @@ static int activate(const struct activation *activation) {
     if (!error) error = set_clock(activation->clock);
     if (!error) error = set_host_name(activation->host_name);
     snprintf(id, sizeof id, "%s\n", activation->machine_id);
-    if (!error) error = replace_file("/etc/machine-id", id, 0444);
+    if (!error) error = write_identity(IDENTITY "/machine-id", id);
     if (!error) error = renew_boot_id();
     if (!error) error = -cgroups_limit_processes(activation->process_limit);
     return error;

@@ -11,3 +11,6 @@ extern int machine_disk;
 
 /** Switches the power off. */
 _Noreturn void machine_off(void);
+
+/** Makes the places that ACTIVATE writes names into; 0 or a negative errno. */
+int machine_identity_open(void);

@@ -11,7 +11,10 @@ import java.security.cert.CertificateFactory;
 import java.util.List;
 import java.util.Map;
 
-/** Certificate authorities that a guest trusts besides the public ones: Deno, Node.js, Python, curl and git alike. */
+/**
+ * Certificate authorities that a guest trusts besides the public ones: Deno, Node.js, Python, curl
+ * and git alike.
+ */
 final class CaCertificates {
   private static final String BUNDLE = "/etc/ssl/certs/ca-certificates.crt";
   private static final String OWN = "/etc/ssl/certs/belljar.pem";
@@ -46,10 +49,12 @@ final class CaCertificates {
                 .generateCertificates(
                     new ByteArrayInputStream(pem.getBytes(StandardCharsets.US_ASCII)));
         if (certificates.isEmpty()) {
-          throw new InvalidOptionException("A CA certificate holds no certificate; it must be PEM text.");
+          throw new InvalidOptionException(
+              "A CA certificate holds no certificate; it must be PEM text.");
         }
       } catch (CertificateException e) {
-        throw new InvalidOptionException("A CA certificate cannot be read as PEM: " + e.getMessage(), e);
+        throw new InvalidOptionException(
+            "A CA certificate cannot be read as PEM: " + e.getMessage(), e);
       }
     }
   }
@@ -75,8 +80,7 @@ final class CaCertificates {
 
   private static void write(AgentFiles files, String path, byte[] bytes, boolean append)
       throws IOException, AgentErrorException {
-    try (AgentFiles.Writing writing =
-        files.write(ROOT, path, append, true, false, 0644, 022)) {
+    try (AgentFiles.Writing writing = files.write(ROOT, path, append, true, false, 0644, 022)) {
       writing.write(bytes, 0, bytes.length);
       writing.finish();
     }

@@ -40,7 +40,12 @@ public final class Host {
     findings.add(disk(directories));
     findings.add(memory());
     findings.add(
-        new Finding("processors", State.OK, Integer.toString(Runtime.getRuntime().availableProcessors()), "", ""));
+        new Finding(
+            "processors",
+            State.OK,
+            Integer.toString(Runtime.getRuntime().availableProcessors()),
+            "",
+            ""));
     return new HostReport(findings);
   }
 
@@ -55,8 +60,9 @@ public final class Host {
   }
 
   /**
-   * Makes this host ready: installs the programs that are missing, if so asked and allowed, builds the image, finds out what accelerates
-   * machines, and makes the template of the default size. Does what is left to do; quick where nothing is.
+   * Makes this host ready: installs the programs that are missing, if so asked and allowed, builds
+   * the image, finds out what accelerates machines, and makes the template of the default size.
+   * Does what is left to do; quick where nothing is.
    *
    * @throws SandboxUnavailableException where that is not possible; the message says what mends it
    */
@@ -65,7 +71,8 @@ public final class Host {
     try {
       imageBuilt = new ImageStore(Directories.ofUser()).find().isPresent();
     } catch (IOException e) {
-      throw new SandboxUnavailableException("The image's recipe cannot be read: " + e.getMessage(), e);
+      throw new SandboxUnavailableException(
+          "The image's recipe cannot be read: " + e.getMessage(), e);
     }
     if (!imageBuilt || HostTools.find().isEmpty()) {
       List<String> missing = HostPackages.missingPrograms();
@@ -77,8 +84,7 @@ public final class Host {
         HostPackages.install(missing, progress);
       }
     }
-    LocalEngine.instance(progress::step)
-        .prepare(SandboxOptions.builder().build(), progress::step);
+    LocalEngine.instance(progress::step).prepare(SandboxOptions.builder().build(), progress::step);
   }
 
   private static Finding tools() {
@@ -96,9 +102,9 @@ public final class Host {
   private static Finding qemu() {
     Optional<Path> qemu = HostTools.locate("qemu-system-x86_64");
     return qemu.isPresent()
-        ? new Finding(
-            "qemu", State.OK, HostTools.versionOf(qemu.get()), qemu.get().toString(), "")
-        : new Finding("qemu", State.MISSING, "not there", "It runs the machines.", HostPackages.remedy());
+        ? new Finding("qemu", State.OK, HostTools.versionOf(qemu.get()), qemu.get().toString(), "")
+        : new Finding(
+            "qemu", State.MISSING, "not there", "It runs the machines.", HostPackages.remedy());
   }
 
   private static Finding accelerator(Directories directories) {
@@ -131,8 +137,12 @@ public final class Host {
         "user namespaces",
         allowed || root ? State.OK : State.MISSING,
         allowed ? "allowed" : "not allowed",
-        root ? "Belljar runs as root here and drops it for every machine." : "The jail is made of them.",
-        allowed || root ? "" : "sudo sysctl kernel.unprivileged_userns_clone=1 user.max_user_namespaces=10000");
+        root
+            ? "Belljar runs as root here and drops it for every machine."
+            : "The jail is made of them.",
+        allowed || root
+            ? ""
+            : "sudo sysctl kernel.unprivileged_userns_clone=1 user.max_user_namespaces=10000");
   }
 
   private static Finding cgroups() {
@@ -149,7 +159,9 @@ public final class Host {
     return new Finding(
         "cgroups",
         v1 ? State.OK : State.WARNING,
-        v1 ? "v1, " + (Files.isWritable(root.resolve("memory")) ? "writable" : "not writable") : "none",
+        v1
+            ? "v1, " + (Files.isWritable(root.resolve("memory")) ? "writable" : "not writable")
+            : "none",
         "A machine's limits hold inside it in any case.",
         "");
   }
@@ -158,9 +170,14 @@ public final class Host {
     try {
       Optional<Image> image = new ImageStore(directories).find();
       return image.isPresent()
-          ? new Finding("image", State.OK, image.get().hash(), image.get().directory().toString(), "")
+          ? new Finding(
+              "image", State.OK, image.get().hash(), image.get().directory().toString(), "")
           : new Finding(
-              "image", State.MISSING, "not built yet", "It takes some minutes, once.", "belljar setup");
+              "image",
+              State.MISSING,
+              "not built yet",
+              "It takes some minutes, once.",
+              "belljar setup");
     } catch (IOException e) {
       return new Finding(
           "image", State.MISSING, "not readable", String.valueOf(e.getMessage()), "belljar setup");

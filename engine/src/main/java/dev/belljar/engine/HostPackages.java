@@ -13,7 +13,10 @@ import java.util.Optional;
 
 /** The programs that Belljar needs on this host, and the packages that they come in. */
 final class HostPackages {
-  /** Program → package of Debian and Ubuntu. The first ones run machines, the others build the image. */
+  /**
+   * Program → package of Debian and Ubuntu. The first ones run machines, the others build the
+   * image.
+   */
   private static final Map<String, String> PROGRAMS = new LinkedHashMap<>();
 
   static {
@@ -43,7 +46,10 @@ final class HostPackages {
 
   /** The packages that bring programs. */
   static List<String> packagesOf(List<String> programs) {
-    return programs.stream().map(program -> PROGRAMS.getOrDefault(program, program)).distinct().toList();
+    return programs.stream()
+        .map(program -> PROGRAMS.getOrDefault(program, program))
+        .distinct()
+        .toList();
   }
 
   /** The command that installs what is missing, or what to install where it is not known how. */
@@ -53,10 +59,13 @@ final class HostPackages {
       return "";
     }
     return HostTools.locate("apt-get").isPresent()
-        ? "Run: sudo apt-get install -y --no-install-recommends " + String.join(" ", packagesOf(programs))
-        : "Install the programs " + String.join(", ", programs)
+        ? "Run: sudo apt-get install -y --no-install-recommends "
+            + String.join(" ", packagesOf(programs))
+        : "Install the programs "
+            + String.join(", ", programs)
             + " with this system's package manager (Debian has them in: "
-            + String.join(" ", packagesOf(programs)) + ").";
+            + String.join(" ", packagesOf(programs))
+            + ").";
   }
 
   /** Installs what brings these programs, with apt where this user may. */
@@ -73,7 +82,8 @@ final class HostPackages {
     progress.step("Installing " + String.join(", ", packages));
     run(prefix, List.of(apt.get().toString(), "-q", "update"));
     List<String> command =
-        new ArrayList<>(List.of(apt.get().toString(), "-q", "install", "-y", "--no-install-recommends"));
+        new ArrayList<>(
+            List.of(apt.get().toString(), "-q", "install", "-y", "--no-install-recommends"));
     command.addAll(packages);
     run(prefix, command);
   }

@@ -5,8 +5,8 @@ import dev.belljar.ChildProcess;
 import dev.belljar.ChildProcessOutput;
 import dev.belljar.ChildProcessStatus;
 import dev.belljar.ChildProcessStatus.OutOfMemory;
-import dev.belljar.ProcessEndedException;
 import dev.belljar.FileSystemOperationException;
+import dev.belljar.ProcessEndedException;
 import dev.belljar.Signal;
 import dev.belljar.SpawnOptions;
 import dev.belljar.SpawnOptions.Stdio;
@@ -60,7 +60,8 @@ final class LocalChildProcess implements ChildProcess {
   public OutputStream stdin() {
     return process
         .stdin()
-        .orElseThrow(() -> new IllegalStateException("stdin is not piped; ask for it in SpawnOptions."))
+        .orElseThrow(
+            () -> new IllegalStateException("stdin is not piped; ask for it in SpawnOptions."))
         .output();
   }
 
@@ -157,7 +158,9 @@ final class LocalChildProcess implements ChildProcess {
     }
   }
 
-  /** Reads a piped stream to its end on a thread of its own, so that neither waits for the other. */
+  /**
+   * Reads a piped stream to its end on a thread of its own, so that neither waits for the other.
+   */
   private Future<byte[]> collect(Stdio stdio, Optional<AgentStream> stream) {
     FutureTask<byte[]> task =
         new FutureTask<>(

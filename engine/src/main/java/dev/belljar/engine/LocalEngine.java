@@ -40,7 +40,9 @@ import java.util.function.Consumer;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
-/** Makes machines on this host and hands them out as sandboxes; one for each process, ended with it. */
+/**
+ * Makes machines on this host and hands them out as sandboxes; one for each process, ended with it.
+ */
 final class LocalEngine {
   private static final Logger LOG = LoggerFactory.getLogger("dev.belljar.engine");
   private static final Duration QEMU_LIMIT = Duration.ofSeconds(20);
@@ -68,7 +70,8 @@ final class LocalEngine {
     HostTools tools =
         HostTools.find()
             .orElseThrow(
-                () -> new SandboxUnavailableException(
+                () ->
+                    new SandboxUnavailableException(
                         "QEMU or bubblewrap is missing on this host. " + HostPackages.remedy()));
     image = new ImageStore(directories).build(progress);
     runs = RunDirectories.open(directories);
@@ -99,7 +102,8 @@ final class LocalEngine {
           instance = new LocalEngine(Directories.ofUser(), progress);
         } catch (IOException e) {
           throw new SandboxUnavailableException(
-              "This host could not be made ready for sandboxes: " + e.getMessage()
+              "This host could not be made ready for sandboxes: "
+                  + e.getMessage()
                   + "\n'belljar doctor' tells what is missing.",
               e);
         }
@@ -140,7 +144,8 @@ final class LocalEngine {
       try {
         activate(machine, options, id);
         LocalSandbox sandbox =
-            new LocalSandbox(id, options, machine, gateway, egress, isolation(), timer, sandboxes::remove);
+            new LocalSandbox(
+                id, options, machine, gateway, egress, isolation(), timer, sandboxes::remove);
         sandboxes.add(sandbox);
         sandbox.start();
         return sandbox;
@@ -177,6 +182,9 @@ final class LocalEngine {
         timer.schedule(machine.agent()::close, ACTIVATION_LIMIT.toSeconds(), TimeUnit.SECONDS);
     try {
       Agent agent = machine.agent();
+      long began = System.nanoTime();
+      agent.ping(new byte[0]);
+      LOG.debug("Ping answered after {} µs", (System.nanoTime() - began) / 1000);
       agent.activate(
           new Agent.Activation(
               Instant.now(),
@@ -184,6 +192,7 @@ final class LocalEngine {
               hostName(id),
               HexFormat.of().formatHex(bytes(16)),
               options.processes()));
+      LOG.debug("Activated after {} µs", (System.nanoTime() - began) / 1000);
       CaCertificates.install(agent.files(), options.caCertificates());
     } catch (AgentErrorException e) {
       throw new IOException("the agent could not be activated (" + e.getMessage() + ")", e);

@@ -11,11 +11,14 @@ import java.util.Map;
 import java.util.Optional;
 import java.util.concurrent.ConcurrentHashMap;
 
-/** The environment of one sandbox. It is kept here and goes along with each process that is started. */
+/**
+ * The environment of one sandbox. It is kept here and goes along with each process that is started.
+ */
 final class LocalEnv implements SandboxEnv {
   private static final Map<String, String> DEFAULTS =
       Map.of(
-          "PATH", "/home/app/.local/bin:/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin",
+          "PATH",
+              "/home/app/.local/bin:/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin",
           "HOME", "/home/app",
           "USER", "app",
           "LOGNAME", "app",
@@ -40,9 +43,14 @@ final class LocalEnv implements SandboxEnv {
 
   @Override
   public void set(String key, String value) {
-    if (key.isEmpty() || key.indexOf('=') >= 0 || key.indexOf('\0') >= 0 || value.indexOf('\0') >= 0) {
+    if (key.isEmpty()
+        || key.indexOf('=') >= 0
+        || key.indexOf('\0') >= 0
+        || value.indexOf('\0') >= 0) {
       throw new InvalidOptionException(
-          "'" + key.replace('\0', '?') + "' cannot be an environment variable: a name is not empty and has no '=', and neither name nor value has NUL.");
+          "'"
+              + key.replace('\0', '?')
+              + "' cannot be an environment variable: a name is not empty and has no '=', and neither name nor value has NUL.");
     }
     variables.put(key, value);
   }

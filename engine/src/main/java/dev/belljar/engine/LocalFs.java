@@ -60,7 +60,8 @@ final class LocalFs implements SandboxFs {
       throw failed(e, "read '" + path + "'");
     } catch (OutOfMemoryError e) {
       throw new BelljarException(
-          "'" + path + "' does not fit into this program's memory; read it with newInputStream.", e);
+          "'" + path + "' does not fit into this program's memory; read it with newInputStream.",
+          e);
     }
   }
 
@@ -127,7 +128,8 @@ final class LocalFs implements SandboxFs {
     String absolute = absolute(path);
     DataInputStream in =
         new DataInputStream(
-            new BufferedInputStream(sandbox.asked(() -> files.readDirectory(APP, absolute)), CHUNK));
+            new BufferedInputStream(
+                sandbox.asked(() -> files.readDirectory(APP, absolute)), CHUNK));
     var entries =
         new AbstractSpliterator<DirEntry>(Long.MAX_VALUE, Spliterator.NONNULL) {
           @Override
@@ -262,7 +264,8 @@ final class LocalFs implements SandboxFs {
   @Override
   public synchronized int umask(int mask) {
     if (mask < 0 || mask > 0777) {
-      throw new InvalidOptionException("A umask is 0 to 0777 (octal), not " + Integer.toOctalString(mask) + ".");
+      throw new InvalidOptionException(
+          "A umask is 0 to 0777 (octal), not " + Integer.toOctalString(mask) + ".");
     }
     int old = umask;
     umask = mask;
@@ -292,8 +295,7 @@ final class LocalFs implements SandboxFs {
             options.truncate());
     int handle =
         sandbox.asked(
-            () ->
-                files.open(APP, absolute, how, options.mode().orElse(DEFAULT_FILE_MODE), umask));
+            () -> files.open(APP, absolute, how, options.mode().orElse(DEFAULT_FILE_MODE), umask));
     return new LocalFsFile(sandbox, files, APP, handle);
   }
 
@@ -353,7 +355,8 @@ final class LocalFs implements SandboxFs {
         umask);
   }
 
-  private String makeTemporary(String directory, String prefix, String suffix, boolean isDirectory) {
+  private String makeTemporary(
+      String directory, String prefix, String suffix, boolean isDirectory) {
     String absolute = absolute(directory);
     if ((prefix + suffix).indexOf('/') >= 0 || (prefix + suffix).indexOf('\0') >= 0) {
       throw new InvalidOptionException("A prefix or suffix cannot hold '/' or NUL.");

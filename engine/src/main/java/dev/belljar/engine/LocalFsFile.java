@@ -19,7 +19,10 @@ final class LocalFsFile implements FsFile {
   private static final int EBADF = 9;
   private static final int EAGAIN = 11;
 
-  /** How long to wait before a lock that is held elsewhere is asked for again; the agent itself never waits. */
+  /**
+   * How long to wait before a lock that is held elsewhere is asked for again; the agent itself
+   * never waits.
+   */
   private static final long LOCK_RETRY_MILLIS = 20;
 
   private final LocalSandbox sandbox;
@@ -81,9 +84,7 @@ final class LocalFsFile implements FsFile {
 
   @Override
   public void utime(Instant access, Instant modification) {
-    does(
-        () ->
-            files.setTimes(uid, handle, LocalFs.nanos(access), LocalFs.nanos(modification)));
+    does(() -> files.setTimes(uid, handle, LocalFs.nanos(access), LocalFs.nanos(modification)));
   }
 
   @Override

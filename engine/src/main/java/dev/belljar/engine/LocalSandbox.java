@@ -221,7 +221,8 @@ final class LocalSandbox implements Sandbox {
       reason = String.valueOf(cause.getMessage());
     }
     return new SandboxClosedException(
-        "Sandbox " + id + " has ended: " + reason + ". Make a new one with Sandbox.create().", cause);
+        "Sandbox " + id + " has ended: " + reason + ". Make a new one with Sandbox.create().",
+        cause);
   }
 
   /** Something to be done in the guest. */
@@ -244,7 +245,8 @@ final class LocalSandbox implements Sandbox {
       long millis = Math.max(0, Duration.between(Instant.now(), time).toMillis());
       stop =
           timer.schedule(
-              () -> Thread.ofVirtual().name("end of " + id).start(() -> end("its lifetime is over")),
+              () ->
+                  Thread.ofVirtual().name("end of " + id).start(() -> end("its lifetime is over")),
               millis,
               TimeUnit.MILLISECONDS);
     }
@@ -264,7 +266,10 @@ final class LocalSandbox implements Sandbox {
     try {
       machine.close();
     } catch (IOException e) {
-      LOG.warn("Sandbox {}: its files could not be cleared ({}). The next start will.", id, e.getMessage());
+      LOG.warn(
+          "Sandbox {}: its files could not be cleared ({}). The next start will.",
+          id,
+          e.getMessage());
     }
     onEnd.accept(this);
   }

@@ -2,7 +2,9 @@ package dev.belljar.engine;
 
 import java.util.random.RandomGenerator;
 
-/** Ids of the form that Deno's clients check: {@code sbx_}, three letters, {@code _}, 20 characters. */
+/**
+ * Ids of the form that Deno's clients check: {@code sbx_}, three letters, {@code _}, 20 characters.
+ */
 final class SandboxIds {
   /** The three letters of a region; this host is nobody's region. */
   private static final String PREFIX = "sbx_loc_";

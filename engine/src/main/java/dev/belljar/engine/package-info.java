@@ -1,4 +1,7 @@
-/** Sandboxes on this host: what {@link dev.belljar.Sandbox#create()} finds when the engine is on the class path. */
+/**
+ * Sandboxes on this host: what {@link dev.belljar.Sandbox#create()} finds when the engine is on the
+ * class path.
+ */
 @NullMarked
 package dev.belljar.engine;
 

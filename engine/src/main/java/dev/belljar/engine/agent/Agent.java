@@ -13,8 +13,9 @@ import java.util.concurrent.TimeUnit;
 import java.util.concurrent.TimeoutException;
 
 /**
- * The agent of one machine, as the host drives it. Every method blocks until the agent answered; an {@link IOException} says that the
- * connection is gone, an {@link AgentErrorException} that the guest's kernel refused.
+ * The agent of one machine, as the host drives it. Every method blocks until the agent answered; an
+ * {@link IOException} says that the connection is gone, an {@link AgentErrorException} that the
+ * guest's kernel refused.
  */
 public final class Agent implements AutoCloseable {
   private final AgentConnection connection;
@@ -39,7 +40,9 @@ public final class Agent implements AutoCloseable {
   public record Activation(
       Instant wallClock, byte[] entropy, String hostName, String machineId, int processLimit) {}
 
-  /** How much of the machine is used; bytes, milliseconds of uptime, microseconds of processor time. */
+  /**
+   * How much of the machine is used; bytes, milliseconds of uptime, microseconds of processor time.
+   */
   public record Statistics(
       long memoryTotal,
       long memoryAvailable,

@@ -15,8 +15,9 @@ import java.util.concurrent.locks.ReentrantLock;
 import org.jspecify.annotations.Nullable;
 
 /**
- * The host's end of a channel: calls and streams over one byte channel. One virtual thread reads; whoever has something to say
- * writes. Ends, with the reason, when the channel does or when the guest breaks the protocol.
+ * The host's end of a channel: calls and streams over one byte channel. One virtual thread reads;
+ * whoever has something to say writes. Ends, with the reason, when the channel does or when the
+ * guest breaks the protocol.
  */
 public final class AgentConnection implements AutoCloseable {
   /** The version of docs/agent-protocol.md that this end speaks. */
@@ -209,7 +210,9 @@ public final class AgentConnection implements AutoCloseable {
     }
   }
 
-  /** Sends a frame of which nothing more is expected; that the connection is gone is told elsewhere. */
+  /**
+   * Sends a frame of which nothing more is expected; that the connection is gone is told elsewhere.
+   */
   void trySend(FrameType type, int id, int value) {
     byte[] payload = {
       (byte) (value >> 24), (byte) (value >> 16), (byte) (value >> 8), (byte) value
@@ -382,7 +385,9 @@ public final class AgentConnection implements AutoCloseable {
         int port = body.u16();
         body.end();
         String text = EgressTarget.text(form, host);
-        Thread.ofVirtual().name("egress").start(() -> incoming.connect(asked, text, form == 0, port));
+        Thread.ofVirtual()
+            .name("egress")
+            .start(() -> incoming.connect(asked, text, form == 0, port));
       }
       case 2 -> {
         String name = EgressTarget.text(0, body.bytes(253));

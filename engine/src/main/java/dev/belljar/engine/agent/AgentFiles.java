@@ -3,7 +3,6 @@ package dev.belljar.engine.agent;
 import dev.belljar.engine.agent.AgentConnection.Call;
 import java.io.IOException;
 import java.io.InputStream;
-import java.io.OutputStream;
 import java.util.OptionalInt;
 
 /** The files of a guest (docs/agent-protocol.md, "Files"). Paths are absolute; uid says as whom. */
@@ -11,7 +10,10 @@ public final class AgentFiles {
   private static final int LARGEST_PATH = 4096;
   private static final int CHUNK = 64 << 10;
 
-  /** What the kernel's {@code statx} says; times in nanoseconds, {@link Long#MIN_VALUE} where there is none. */
+  /**
+   * What the kernel's {@code statx} says; times in nanoseconds, {@link Long#MIN_VALUE} where there
+   * is none.
+   */
   public record Stat(
       long dev,
       long ino,
@@ -30,7 +32,12 @@ public final class AgentFiles {
 
   /** How a file is opened. */
   public record OpenMode(
-      boolean read, boolean write, boolean create, boolean createNew, boolean append, boolean truncate) {
+      boolean read,
+      boolean write,
+      boolean create,
+      boolean createNew,
+      boolean append,
+      boolean truncate) {
     int flags() {
       return (read ? 1 : 0)
           | (write ? 2 : 0)
@@ -50,12 +57,12 @@ public final class AgentFiles {
   /** What is said of a file. */
   public Stat stat(int uid, String path, boolean follow) throws IOException, AgentErrorException {
     return stat(
-        agent.call(
-            Operation.STAT, body(uid).str(path).bool(follow), "stat '" + path + "'"));
+        agent.call(Operation.STAT, body(uid).str(path).bool(follow), "stat '" + path + "'"));
   }
 
   /**
-   * The entries of a directory: {@code u8} type, {@code u16} length, name, until the end. Close the stream.
+   * The entries of a directory: {@code u8} type, {@code u16} length, name, until the end. Close the
+   * stream.
    */
   public InputStream readDirectory(int uid, String path) throws IOException, AgentErrorException {
     AgentStream stream = agent.connection().newStream(false, true);
@@ -314,8 +321,7 @@ public final class AgentFiles {
   /** Sets the times of an open file. */
   public void setTimes(int uid, int handle, long access, long modification)
       throws IOException, AgentErrorException {
-    agent.call(
-        Operation.FILE_UTIME, body(uid).u32(handle).u64(access).u64(modification), "utime");
+    agent.call(Operation.FILE_UTIME, body(uid).u32(handle).u64(access).u64(modification), "utime");
   }
 
   /** Takes the advisory lock; EAGAIN where it is held elsewhere. */

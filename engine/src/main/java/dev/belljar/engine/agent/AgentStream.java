@@ -8,14 +8,18 @@ import java.util.concurrent.locks.Condition;
 import java.util.concurrent.locks.ReentrantLock;
 
 /**
- * One flow of bytes on the channel. Reading blocks until there is something, writing blocks until the other side has room: what is
- * held for it here never exceeds {@link #WINDOW}.
+ * One flow of bytes on the channel. Reading blocks until there is something, writing blocks until
+ * the other side has room: what is held for it here never exceeds {@link #WINDOW}.
  */
 public final class AgentStream implements AutoCloseable {
-  /** Bytes that a sender may have under way in one direction (docs/agent-protocol.md, "Streams"). */
+  /**
+   * Bytes that a sender may have under way in one direction (docs/agent-protocol.md, "Streams").
+   */
   static final int WINDOW = 256 << 10;
 
-  /** Consumed bytes are given back in steps of this size, so that a CREDIT goes with many frames. */
+  /**
+   * Consumed bytes are given back in steps of this size, so that a CREDIT goes with many frames.
+   */
   private static final int CREDIT_STEP = WINDOW / 4;
 
   private static final int LARGEST_DATA = FrameType.DATA.largest;

@@ -5,7 +5,9 @@ import java.nio.charset.StandardCharsets;
 import java.util.Arrays;
 import java.util.List;
 
-/** Writes the body of a call: big-endian integers, strings and lists with their lengths in front. */
+/**
+ * Writes the body of a call: big-endian integers, strings and lists with their lengths in front.
+ */
 final class BodyWriter {
   private ByteBuffer buffer = ByteBuffer.allocate(256);
 
@@ -64,7 +66,8 @@ final class BodyWriter {
   private ByteBuffer room(int bytes) {
     if (buffer.remaining() < bytes) {
       int position = buffer.position();
-      int capacity = Math.max(Math.multiplyExact(buffer.capacity(), 2), Math.addExact(position, bytes));
+      int capacity =
+          Math.max(Math.multiplyExact(buffer.capacity(), 2), Math.addExact(position, bytes));
       buffer = ByteBuffer.wrap(Arrays.copyOf(buffer.array(), capacity)).position(position);
     }
     return buffer;

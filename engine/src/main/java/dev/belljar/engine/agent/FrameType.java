@@ -1,6 +1,9 @@
 package dev.belljar.engine.agent;
 
-/** The frames of the agent protocol, with the largest payload that the host believes (docs/agent-protocol.md, "Frames"). */
+/**
+ * The frames of the agent protocol, with the largest payload that the host believes
+ * (docs/agent-protocol.md, "Frames").
+ */
 enum FrameType {
   HELLO(1, 8, 8),
   CALL(2, 0, -1),

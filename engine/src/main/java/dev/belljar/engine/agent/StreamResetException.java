@@ -9,7 +9,10 @@ public final class StreamResetException extends IOException {
   private final int errno;
 
   StreamResetException(int errno) {
-    super(errno == 0 ? "The stream was closed." : "The guest ended the stream with errno " + errno + ".");
+    super(
+        errno == 0
+            ? "The stream was closed."
+            : "The guest ended the stream with errno " + errno + ".");
     this.errno = errno;
   }
 

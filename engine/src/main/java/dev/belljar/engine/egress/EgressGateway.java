@@ -25,8 +25,8 @@ import java.util.concurrent.ConcurrentHashMap;
 import java.util.concurrent.atomic.AtomicLong;
 
 /**
- * The one way out of a sandbox: policy, resolve, check, dial, copy, record. Each connection has two virtual threads; what is under way
- * between guest and socket is bounded by the stream's window.
+ * The one way out of a sandbox: policy, resolve, check, dial, copy, record. Each connection has two
+ * virtual threads; what is under way between guest and socket is bounded by the stream's window.
  */
 public final class EgressGateway implements IncomingStreams, AutoCloseable {
   private static final int ENOENT = 2;
@@ -61,7 +61,8 @@ public final class EgressGateway implements IncomingStreams, AutoCloseable {
       return;
     }
     try {
-      // Behind an allow list the list is the answer; without one the guest is told the truth about names.
+      // Behind an allow list the list is the answer; without one the guest is told the truth about
+      // names.
       if (!policy.hasAllowList() && !policy.isRedirected(name)) {
         NameService.resolve(name);
       }

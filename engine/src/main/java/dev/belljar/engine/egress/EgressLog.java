@@ -6,7 +6,10 @@ import java.util.List;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
-/** The audit record of one sandbox's connections: the last ones in memory, each one to the log {@code dev.belljar.audit}. */
+/**
+ * The audit record of one sandbox's connections: the last ones in memory, each one to the log
+ * {@code dev.belljar.audit}.
+ */
 public final class EgressLog {
   private static final Logger AUDIT = LoggerFactory.getLogger("dev.belljar.audit");
   private static final int KEPT = 1000;

@@ -9,8 +9,8 @@ import java.util.Locale;
 import java.util.Optional;
 
 /**
- * What a sandbox may reach: decided first on the name or address that was asked for, then on each address that it leads to.
- * Immutable.
+ * What a sandbox may reach: decided first on the name or address that was asked for, then on each
+ * address that it leads to. Immutable.
  */
 public final class EgressPolicy {
   private static final int MAX_PATTERNS = 1000;
@@ -68,10 +68,14 @@ public final class EgressPolicy {
       return Optional.empty();
     }
     return Optional.of(
-        address.getHostAddress() + " is not on the public internet and the allow list does not name it");
+        address.getHostAddress()
+            + " is not on the public internet and the allow list does not name it");
   }
 
-  /** Where a target is dialled instead, if anywhere; that address is the choice of the sandbox's owner. */
+  /**
+   * Where a target is dialled instead, if anywhere; that address is the choice of the sandbox's
+   * owner.
+   */
   Optional<ConnectTo> redirection(String host, int port) {
     return redirections.stream()
         .filter(entry -> entry.port() == port && entry.host().toLowerCase(Locale.ROOT).equals(host))
@@ -80,7 +84,8 @@ public final class EgressPolicy {
 
   /** Whether some port of the name is dialled elsewhere, so that the name need not exist. */
   boolean isRedirected(String name) {
-    return redirections.stream().anyMatch(entry -> entry.host().toLowerCase(Locale.ROOT).equals(name));
+    return redirections.stream()
+        .anyMatch(entry -> entry.host().toLowerCase(Locale.ROOT).equals(name));
   }
 
   /** Whether names are to be looked for on this host before a guest hears that they exist. */

@@ -9,8 +9,8 @@ import java.util.regex.Matcher;
 import java.util.regex.Pattern;
 
 /**
- * One entry of an allow list: {@code example.com}, {@code *.example.com}, {@code 192.0.2.1} or {@code [2001:db8::1]}, each with an
- * optional {@code :port}.
+ * One entry of an allow list: {@code example.com}, {@code *.example.com}, {@code 192.0.2.1} or
+ * {@code [2001:db8::1]}, each with an optional {@code :port}.
  *
  * @param host the name, or the address in the form of {@link InetAddress#getHostAddress()}
  * @param isAddress whether the host is an address
@@ -19,9 +19,11 @@ import java.util.regex.Pattern;
  */
 record HostPattern(String host, boolean isAddress, boolean wildcard, OptionalInt port) {
   private static final Pattern FORM =
-      Pattern.compile("(\\*\\.)?(\\[[0-9a-fA-F:.]{2,45}\\]|[^:\\[\\]\\s/*]{1,253})(?::(\\d{1,5}))?");
+      Pattern.compile(
+          "(\\*\\.)?(\\[[0-9a-fA-F:.]{2,45}\\]|[^:\\[\\]\\s/*]{1,253})(?::(\\d{1,5}))?");
   private static final Pattern NAME =
-      Pattern.compile("(?=.{1,253}$)[a-z0-9_]([a-z0-9_-]{0,61}[a-z0-9_])?(\\.[a-z0-9_]([a-z0-9_-]{0,61}[a-z0-9_])?)*");
+      Pattern.compile(
+          "(?=.{1,253}$)[a-z0-9_]([a-z0-9_-]{0,61}[a-z0-9_])?(\\.[a-z0-9_]([a-z0-9_-]{0,61}[a-z0-9_])?)*");
   private static final Pattern DIGITS_AND_DOTS = Pattern.compile("[0-9.]+");
 
   static HostPattern parse(String text) {

@@ -14,8 +14,8 @@ import java.util.concurrent.TimeUnit;
 import java.util.concurrent.TimeoutException;
 
 /**
- * This host's resolver. Its native call blocks a real thread, so it gets few of its own: a guest that asks for many slow names delays other
- * names, never anything else.
+ * This host's resolver. Its native call blocks a real thread, so it gets few of its own: a guest
+ * that asks for many slow names delays other names, never anything else.
  */
 final class NameService {
   private static final int THREADS = 16;

@@ -9,9 +9,10 @@ import java.util.Arrays;
 import java.util.Enumeration;
 
 /**
- * Which addresses are the public internet, and so may be dialled without being named. Everything that the IANA registries of
- * special-purpose addresses (RFC 6890 and successors) do not call globally reachable is not, nor is any address of this host, nor
- * what stands for such an address in another form.
+ * Which addresses are the public internet, and so may be dialled without being named. Everything
+ * that the IANA registries of special-purpose addresses (RFC 6890 and successors) do not call
+ * globally reachable is not, nor is any address of this host, nor what stands for such an address
+ * in another form.
  */
 final class PublicAddresses {
   private static final Range[] SPECIAL_4 = {
@@ -54,7 +55,9 @@ final class PublicAddresses {
     return Arrays.stream(ranges).noneMatch(range -> range.contains(address));
   }
 
-  /** Asked of the system each time: addresses come and go. What cannot be told counts as this host. */
+  /**
+   * Asked of the system each time: addresses come and go. What cannot be told counts as this host.
+   */
   private static boolean isThisHost(InetAddress address) {
     try {
       Enumeration<NetworkInterface> interfaces = NetworkInterface.getNetworkInterfaces();

@@ -1,4 +1,7 @@
-/** Every connection that leaves a sandbox: what policy says of it, how it is dialled, copied and recorded. */
+/**
+ * Every connection that leaves a sandbox: what policy says of it, how it is dialled, copied and
+ * recorded.
+ */
 @NullMarked
 package dev.belljar.engine.egress;
 

@@ -11,7 +11,10 @@ import java.util.ArrayList;
 import java.util.List;
 import java.util.function.Consumer;
 
-/** One script of a recipe, run on this host: its {@code ==>} lines are progress, the end of what else it says is the error. */
+/**
+ * One script of a recipe, run on this host: its {@code ==>} lines are progress, the end of what
+ * else it says is the error.
+ */
 final class BuildStep {
   private static final String STEP = "==> ";
   private static final int LINES_KEPT = 20;
@@ -55,7 +58,11 @@ final class BuildStep {
       int exit = process.waitFor();
       if (exit != 0) {
         throw new BuildFailedException(
-            script.getFileName() + " failed with exit code " + exit + ":\n  " + String.join("\n  ", said));
+            script.getFileName()
+                + " failed with exit code "
+                + exit
+                + ":\n  "
+                + String.join("\n  ", said));
       }
     } catch (InterruptedException e) {
       Thread.currentThread().interrupt();

@@ -6,8 +6,8 @@ import java.nio.file.Path;
  * What a machine boots, complete and never changed.
  *
  * @param hash of the recipe and the agent
- * @param directory holds {@code vmlinuz}, {@code initrd}, {@code root.erofs}, {@code blank.img}, {@code agent} and {@code
- *     packages.txt}
+ * @param directory holds {@code vmlinuz}, {@code initrd}, {@code root.erofs}, {@code blank.img},
+ *     {@code agent} and {@code packages.txt}
  */
 public record Image(String hash, Path directory) {
 

@@ -13,8 +13,9 @@ import java.util.Optional;
 import java.util.function.Consumer;
 
 /**
- * The images on this host. A directory that has an image's name is complete: it is made beside its place and moved there. Two parts, so
- * that a new agent does not cost a new Debian: the root, and what boots it.
+ * The images on this host. A directory that has an image's name is complete: it is made beside its
+ * place and moved there. Two parts, so that a new agent does not cost a new Debian: the root, and
+ * what boots it.
  */
 public final class ImageStore {
   private static final ByteSize SPACE = new ByteSize(3L << 30);
@@ -38,12 +39,14 @@ public final class ImageStore {
   /** The image of the recipe, if it was built. */
   public Optional<Image> find() {
     Path directory = directories.images().resolve(hash);
-    return Files.isDirectory(directory) ? Optional.of(new Image(hash, directory)) : Optional.empty();
+    return Files.isDirectory(directory)
+        ? Optional.of(new Image(hash, directory))
+        : Optional.empty();
   }
 
   /**
-   * The image of the recipe, built if it is not there: minutes, a network, and the tools that {@code doctor} names. Of several that
-   * build at once one does and the others wait.
+   * The image of the recipe, built if it is not there: minutes, a network, and the tools that
+   * {@code doctor} names. Of several that build at once one does and the others wait.
    */
   public Image build(Consumer<String> progress) throws IOException {
     Optional<Image> found = find();
@@ -97,7 +100,12 @@ public final class ImageStore {
     long usable = Files.getFileStore(directories.images()).getUsableSpace();
     if (usable < SPACE.bytes()) {
       throw new BuildFailedException(
-          "Building the image needs " + SPACE + " in " + directories.cache() + ", and " + new ByteSize(usable)
+          "Building the image needs "
+              + SPACE
+              + " in "
+              + directories.cache()
+              + ", and "
+              + new ByteSize(usable)
               + " are free. Make room, or set BELLJAR_CACHE to a directory on another disk.");
     }
   }

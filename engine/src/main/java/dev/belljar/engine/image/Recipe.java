@@ -18,7 +18,10 @@ import java.util.SortedMap;
 import java.util.TreeMap;
 import java.util.stream.Stream;
 
-/** A folder of the guest module, as it is on the class path: scripts and sources that an image is built from. */
+/**
+ * A folder of the guest module, as it is on the class path: scripts and sources that an image is
+ * built from.
+ */
 final class Recipe {
   private final SortedMap<String, byte[]> files;
 

@@ -9,8 +9,8 @@ import java.util.concurrent.ConcurrentHashMap;
 import java.util.concurrent.locks.ReentrantLock;
 
 /**
- * Lets one thread of one process on this host build a thing; the others wait and find it built. The kernel gives the lock back when
- * its process dies.
+ * Lets one thread of one process on this host build a thing; the others wait and find it built. The
+ * kernel gives the lock back when its process dies.
  */
 public final class BuildLock implements AutoCloseable {
   private static final Map<Path, ReentrantLock> IN_THIS_PROCESS = new ConcurrentHashMap<>();

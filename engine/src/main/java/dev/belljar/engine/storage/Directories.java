@@ -8,7 +8,8 @@ import java.nio.file.attribute.PosixFilePermissions;
 /**
  * Belljar's directories on this host, all below one cache directory that only its owner can enter.
  *
- * @param cache {@code $BELLJAR_CACHE}, else {@code $XDG_CACHE_HOME/belljar}, else {@code ~/.cache/belljar}
+ * @param cache {@code $BELLJAR_CACHE}, else {@code $XDG_CACHE_HOME/belljar}, else {@code
+ *     ~/.cache/belljar}
  */
 public record Directories(Path cache) {
 

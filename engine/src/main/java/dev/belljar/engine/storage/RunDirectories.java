@@ -14,8 +14,9 @@ import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
 /**
- * The files of the sandboxes that this process runs. The process holds a lock beside them for as long as it lives; whoever starts
- * next finds the lock free where a process was killed, and clears what it left.
+ * The files of the sandboxes that this process runs. The process holds a lock beside them for as
+ * long as it lives; whoever starts next finds the lock free where a process was killed, and clears
+ * what it left.
  */
 public final class RunDirectories implements AutoCloseable {
   private static final Logger LOG = LoggerFactory.getLogger(RunDirectories.class);

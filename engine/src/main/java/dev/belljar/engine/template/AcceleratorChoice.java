@@ -19,8 +19,9 @@ import java.util.Properties;
 import java.util.function.Consumer;
 
 /**
- * Which accelerator works on this host, found out by booting a machine with it: there are hosts whose /dev/kvm opens, makes a machine, and
- * still cannot run a kernel. Remembered until kernel, QEMU or /dev/kvm change.
+ * Which accelerator works on this host, found out by booting a machine with it: there are hosts
+ * whose /dev/kvm opens, makes a machine, and still cannot run a kernel. Remembered until kernel,
+ * QEMU or /dev/kvm change.
  *
  * @param accelerator what works
  * @param reason why, in a sentence
@@ -28,11 +29,15 @@ import java.util.function.Consumer;
 public record AcceleratorChoice(Accelerator accelerator, String reason) {
   private static final Path KVM = Path.of("/dev/kvm");
 
-  /** A machine with hardware virtualization is up in a second; one that takes this long is no better than emulation. */
+  /**
+   * A machine with hardware virtualization is up in a second; one that takes this long is no better
+   * than emulation.
+   */
   private static final Duration PROBE_LIMIT = Duration.ofSeconds(10);
 
   /** What was found out before, if it still holds. */
-  public static Optional<AcceleratorChoice> remembered(Directories directories, String qemuVersion) {
+  public static Optional<AcceleratorChoice> remembered(
+      Directories directories, String qemuVersion) {
     Properties properties = new Properties();
     try (Reader reader = Files.newBufferedReader(file(directories))) {
       properties.load(reader);
@@ -92,7 +97,10 @@ public record AcceleratorChoice(Accelerator accelerator, String reason) {
     }
   }
 
-  /** Remembers it, once a machine has run with it: a failure that had nothing to do with KVM must not be taken for its lack. */
+  /**
+   * Remembers it, once a machine has run with it: a failure that had nothing to do with KVM must
+   * not be taken for its lack.
+   */
   public void remember(Directories directories, String qemuVersion) throws IOException {
     Properties properties = new Properties();
     properties.setProperty("circumstances", circumstances(qemuVersion));
@@ -112,8 +120,10 @@ public record AcceleratorChoice(Accelerator accelerator, String reason) {
 
   private static String circumstances(String qemuVersion) {
     return System.getProperty("os.version")
-        + " qemu " + qemuVersion
-        + " kvm " + (Files.isReadable(KVM) && Files.isWritable(KVM));
+        + " qemu "
+        + qemuVersion
+        + " kvm "
+        + (Files.isReadable(KVM) && Files.isWritable(KVM));
   }
 
   private static String firstLine(@org.jspecify.annotations.Nullable String text) {

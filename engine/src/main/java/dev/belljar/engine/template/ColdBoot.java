@@ -80,10 +80,24 @@ public final class ColdBoot {
   /** Makes an empty qcow2 over a file that is at that path in the jail. */
   void createDisk(Path disk, String backing, String format) throws IOException {
     outputOf(
-        tools.qemuImg().toString(), "create", "-q", "-u", "-f", "qcow2", "-b", backing, "-F", format, disk.toString(), DISK_SIZE);
+        tools.qemuImg().toString(),
+        "create",
+        "-q",
+        "-u",
+        "-f",
+        "qcow2",
+        "-b",
+        backing,
+        "-F",
+        format,
+        disk.toString(),
+        DISK_SIZE);
   }
 
-  /** An emulated guest has nothing to measure the counter against; the agent measures it on this host. */
+  /**
+   * An emulated guest has nothing to measure the counter against; the agent measures it on this
+   * host.
+   */
   private long tsc(MachineShape shape) throws IOException {
     if (shape.accelerator() == Accelerator.KVM) {
       return 0;

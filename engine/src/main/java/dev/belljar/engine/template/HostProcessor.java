@@ -7,7 +7,10 @@ import java.nio.file.Path;
 import java.util.stream.Stream;
 import java.util.zip.CRC32;
 
-/** The processor of this host, as far as a frozen machine depends on it: its clock's frequency and, with KVM, its features. */
+/**
+ * The processor of this host, as far as a frozen machine depends on it: its clock's frequency and,
+ * with KVM, its features.
+ */
 final class HostProcessor {
   private static final Path CPUINFO = Path.of("/proc/cpuinfo");
 
@@ -19,7 +22,11 @@ final class HostProcessor {
     try (Stream<String> lines = Files.lines(CPUINFO, StandardCharsets.ISO_8859_1)) {
       lines
           .takeWhile(line -> !line.isEmpty())
-          .filter(line -> line.startsWith("model name") || line.startsWith("flags") || line.startsWith("microcode"))
+          .filter(
+              line ->
+                  line.startsWith("model name")
+                      || line.startsWith("flags")
+                      || line.startsWith("microcode"))
           .forEach(line -> crc.update(line.getBytes(StandardCharsets.ISO_8859_1)));
     }
     return "%08x".formatted(crc.getValue());

@@ -29,7 +29,10 @@ import java.util.function.Consumer;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
-/** The templates on this host: made when first needed, kept for as long as image, QEMU and shape are the same. */
+/**
+ * The templates on this host: made when first needed, kept for as long as image, QEMU and shape are
+ * the same.
+ */
 public final class TemplateStore {
   private static final Logger LOG = LoggerFactory.getLogger(TemplateStore.class);
   private static final Duration BOOT_LIMIT = Duration.ofSeconds(90);
@@ -42,7 +45,10 @@ public final class TemplateStore {
           "DENO_NO_UPDATE_CHECK=1",
           "LANG=C.UTF-8");
 
-  /** What everyone uses goes through the page cache before the machine is frozen. Leaves nothing behind. */
+  /**
+   * What everyone uses goes through the page cache before the machine is frozen. Leaves nothing
+   * behind.
+   */
   private static final List<String> WARM_UP =
       List.of(
           "mkdir -p /tmp/warm && cd /tmp/warm && echo 'console.log(1 + 1)' > warm.ts && deno run warm.ts && deno run -A warm.ts && deno eval 1",
@@ -75,7 +81,14 @@ public final class TemplateStore {
     this.runs = runs;
     this.boot = boot;
     this.jail = jail;
-    this.identity = image.hash() + "-qemu" + qemuVersion + "-" + HostProcessor.identity() + "-" + QemuCommand.GENERATION;
+    this.identity =
+        image.hash()
+            + "-qemu"
+            + qemuVersion
+            + "-"
+            + HostProcessor.identity()
+            + "-"
+            + QemuCommand.GENERATION;
   }
 
   /** The template for a shape, if it was made. */
@@ -93,7 +106,10 @@ public final class TemplateStore {
     return Optional.of(found);
   }
 
-  /** The template for a shape, made if it is not there: seconds. Of several that want it one makes it and the others wait. */
+  /**
+   * The template for a shape, made if it is not there: seconds. Of several that want it one makes
+   * it and the others wait.
+   */
   public Template get(MachineShape shape, Consumer<String> progress) throws IOException {
     Optional<Template> found = find(shape);
     if (found.isPresent()) {
@@ -153,7 +169,16 @@ public final class TemplateStore {
     AgentProcess process =
         agent.spawn(
             new AgentProcess.Start(
-                List.of("/bin/bash", "-c", command), WARM_UP_ENVIRONMENT, "/tmp", "app", 022, false, false, false, 0, 0));
+                List.of("/bin/bash", "-c", command),
+                WARM_UP_ENVIRONMENT,
+                "/tmp",
+                "app",
+                022,
+                false,
+                false,
+                false,
+                0,
+                0));
     try {
       int code = process.exit().get(WARM_UP_LIMIT.toSeconds(), TimeUnit.SECONDS).code();
       if (code != 0) {

@@ -17,7 +17,8 @@ import java.util.regex.Pattern;
  * @param bubblewrap the jailer
  */
 public record HostTools(Path qemu, Path qemuImg, Path bubblewrap) {
-  private static final List<String> MORE_DIRECTORIES = List.of("/usr/bin", "/usr/sbin", "/bin", "/sbin", "/usr/local/bin", "/usr/libexec");
+  private static final List<String> MORE_DIRECTORIES =
+      List.of("/usr/bin", "/usr/sbin", "/bin", "/sbin", "/usr/local/bin", "/usr/libexec");
   private static final Pattern VERSION = Pattern.compile("(\\d+(?:\\.\\d+)+)");
 
   /** Finds them; empty where one is missing. */
@@ -51,7 +52,9 @@ public record HostTools(Path qemu, Path qemuImg, Path bubblewrap) {
       Process process =
           new ProcessBuilder(program.toString(), "--version").redirectErrorStream(true).start();
       process.getOutputStream().close();
-      String text = new String(process.getInputStream().readNBytes(4096), java.nio.charset.StandardCharsets.UTF_8);
+      String text =
+          new String(
+              process.getInputStream().readNBytes(4096), java.nio.charset.StandardCharsets.UTF_8);
       process.destroy();
       Matcher matcher = VERSION.matcher(text);
       return matcher.find() ? matcher.group(1) : "unknown";

@@ -8,11 +8,13 @@ import java.util.ArrayList;
 import java.util.List;
 
 /**
- * What confines QEMU: bubblewrap, with namespaces of its own for everything, an empty network, no capabilities, no new privileges, and a root
- * that holds only QEMU and the files of this machine. Dies with the thread that started it.
+ * What confines QEMU: bubblewrap, with namespaces of its own for everything, an empty network, no
+ * capabilities, no new privileges, and a root that holds only QEMU and the files of this machine.
+ * Dies with the thread that started it.
  *
- * <p>Where Belljar runs as root, QEMU runs as {@code nobody}. Nobody may not walk through root's home, so the cache directory is
- * first bound to a place that everybody can reach, in a mount namespace that goes with the machine.
+ * <p>Where Belljar runs as root, QEMU runs as {@code nobody}. Nobody may not walk through root's
+ * home, so the cache directory is first bound to a place that everybody can reach, in a mount
+ * namespace that goes with the machine.
  */
 public final class Jail {
   /** Where a jail has the image. */
@@ -78,7 +80,9 @@ public final class Jail {
     }
   }
 
-  /** How QEMU is told to open a memory file for reading and map it privately, where it can be told. */
+  /**
+   * How QEMU is told to open a memory file for reading and map it privately, where it can be told.
+   */
   String readOnlyMemory() {
     return root.preload().isPresent() ? "" : ",readonly=on,rom=off";
   }
@@ -90,12 +94,24 @@ public final class Jail {
     add(command, "prlimit", "--core=0", "--nofile=" + OPEN_FILES);
     if (privileged) {
       String reachable = reachable();
-      add(command, "unshare", "--mount", "sh", "-c", "mount --bind \"$0\" \"$1\" && shift && exec \"$@\"");
+      add(
+          command,
+          "unshare",
+          "--mount",
+          "sh",
+          "-c",
+          "mount --bind \"$0\" \"$1\" && shift && exec \"$@\"");
       add(command, directories.cache().toString(), reachable);
       add(command, "setpriv", "--reuid=" + NOBODY, "--regid=" + NOBODY, "--no-new-privs");
       add(command, accelerator == Accelerator.KVM ? "--groups=" + groupOf(KVM) : "--clear-groups");
     }
-    add(command, tools.bubblewrap().toString(), "--unshare-all", "--unshare-user", "--die-with-parent", "--new-session");
+    add(
+        command,
+        tools.bubblewrap().toString(),
+        "--unshare-all",
+        "--unshare-user",
+        "--die-with-parent",
+        "--new-session");
     add(command, "--cap-drop", "ALL", "--clearenv", "--hostname", "belljar");
     if (!privileged) {
       add(command, "--uid", Integer.toString(NOBODY), "--gid", Integer.toString(NOBODY));

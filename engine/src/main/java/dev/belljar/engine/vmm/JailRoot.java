@@ -14,17 +14,19 @@ import java.security.NoSuchAlgorithmException;
 import java.util.ArrayList;
 import java.util.HexFormat;
 import java.util.List;
-import java.util.TreeSet;
 import java.util.Optional;
+import java.util.TreeSet;
 import java.util.regex.Matcher;
 import java.util.regex.Pattern;
 
 /**
- * The file system that a jailed QEMU has as its root: its program, the libraries that this needs, its firmware, and empty directories to
- * mount on. Copied once for each version of QEMU, so that a jail needs one mount for all of it.
+ * The file system that a jailed QEMU has as its root: its program, the libraries that this needs,
+ * its firmware, and empty directories to mount on. Copied once for each version of QEMU, so that a
+ * jail needs one mount for all of it.
  *
  * @param directory where it is on this host
- * @param preload the library to preload into a QEMU that cannot be told to open its memory read-only
+ * @param preload the library to preload into a QEMU that cannot be told to open its memory
+ *     read-only
  */
 record JailRoot(Path directory, Optional<String> preload) {
   /** QEMU's path in the jail. */
@@ -34,7 +36,11 @@ record JailRoot(Path directory, Optional<String> preload) {
   private static final List<String> FIRMWARE =
       List.of("bios-microvm.bin", "linuxboot_dma.bin", "pvh.bin", "qboot.rom", "kvmvapic.bin");
   private static final List<Path> FIRMWARE_DIRECTORIES =
-      List.of(Path.of("/usr/share/qemu"), Path.of("/usr/share/seabios"), Path.of("/usr/share/qemu-kvm"), Path.of("/usr/local/share/qemu"));
+      List.of(
+          Path.of("/usr/share/qemu"),
+          Path.of("/usr/share/seabios"),
+          Path.of("/usr/share/qemu-kvm"),
+          Path.of("/usr/local/share/qemu"));
   private static final List<String> MOUNT_POINTS =
       List.of(Jail.IMAGE, Jail.TEMPLATE, Jail.RUN, "/dev", "/tmp");
   private static final List<String> MODULES = List.of("accel-tcg-x86_64.so");
@@ -45,7 +51,8 @@ record JailRoot(Path directory, Optional<String> preload) {
   private static final String PRELOAD = "/readonly-memory.so";
 
   /** The root for this QEMU, made if it is not there yet. */
-  static JailRoot of(HostTools tools, Directories directories, String qemuVersion) throws IOException {
+  static JailRoot of(HostTools tools, Directories directories, String qemuVersion)
+      throws IOException {
     Path qemu = tools.qemu().toRealPath();
     Path made = directories.make(directories.jails()).resolve(key(qemu));
     boolean preloads = Runtime.Version.parse(qemuVersion).compareTo(KNOWS_ROM_OFF) < 0;
@@ -78,9 +85,18 @@ record JailRoot(Path directory, Optional<String> preload) {
     }
     Process compiler =
         new ProcessBuilder(
-                "gcc", "-D_GNU_SOURCE", "-U_FORTIFY_SOURCE", "-Os", "-fPIC", "-shared", "-nostdlib", "-fno-stack-protector",
+                "gcc",
+                "-D_GNU_SOURCE",
+                "-U_FORTIFY_SOURCE",
+                "-Os",
+                "-fPIC",
+                "-shared",
+                "-nostdlib",
+                "-fno-stack-protector",
                 "-DMEMORY=\"" + Jail.TEMPLATE + "/" + MachineFiles.MEMORY + "\"",
-                "-o", root.resolve(PRELOAD.substring(1)).toString(), source.toString())
+                "-o",
+                root.resolve(PRELOAD.substring(1)).toString(),
+                source.toString())
             .redirectErrorStream(true)
             .start();
     compiler.getOutputStream().close();
@@ -125,7 +141,12 @@ record JailRoot(Path directory, Optional<String> preload) {
 
   private static List<Path> moduleDirectories() throws IOException {
     List<Path> found = new ArrayList<>();
-    for (String directory : List.of("/usr/lib/x86_64-linux-gnu/qemu", "/usr/lib64/qemu", "/usr/lib/qemu", "/usr/lib64/qemu-kvm")) {
+    for (String directory :
+        List.of(
+            "/usr/lib/x86_64-linux-gnu/qemu",
+            "/usr/lib64/qemu",
+            "/usr/lib/qemu",
+            "/usr/lib64/qemu-kvm")) {
       if (Files.isDirectory(Path.of(directory))) {
         found.add(Path.of(directory));
       }
@@ -159,7 +180,17 @@ record JailRoot(Path directory, Optional<String> preload) {
   /** Another QEMU, or one that was upgraded in place, has another root. */
   private static String key(Path qemu) throws IOException {
     String identity =
-        FIRMWARE + " " + MODULES + " " + MOUNT_POINTS + " " + qemu + " " + Files.size(qemu) + " " + Files.getLastModifiedTime(qemu).toMillis();
+        FIRMWARE
+            + " "
+            + MODULES
+            + " "
+            + MOUNT_POINTS
+            + " "
+            + qemu
+            + " "
+            + Files.size(qemu)
+            + " "
+            + Files.getLastModifiedTime(qemu).toMillis();
     try {
       byte[] digest =
           MessageDigest.getInstance("SHA-256").digest(identity.getBytes(StandardCharsets.UTF_8));

@@ -17,11 +17,15 @@ import java.util.concurrent.ExecutionException;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.TimeoutException;
 import org.jspecify.annotations.Nullable;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
 
 /**
- * A running microVM: a jailed QEMU, its monitor, and the agent on its channel. Owns its run directory, and removes it when closed.
+ * A running microVM: a jailed QEMU, its monitor, and the agent on its channel. Owns its run
+ * directory, and removes it when closed.
  */
 public final class Machine implements AutoCloseable {
+  private static final Logger LOG = LoggerFactory.getLogger(Machine.class);
   private static final int LONGEST_SOCKET_PATH = 100;
   private static final int MONITOR_MILLIS = 10_000;
   private static final String CAPABILITIES = "{\"execute\":\"qmp_capabilities\"}";
@@ -41,8 +45,9 @@ public final class Machine implements AutoCloseable {
   }
 
   /**
-   * Starts a machine: restores it where the files have a state, boots it otherwise. Returns as soon as QEMU is connected; what is
-   * sent to the agent is answered once the guest runs. On failure the run directory is removed.
+   * Starts a machine: restores it where the files have a state, boots it otherwise. Returns as soon
+   * as QEMU is connected; what is sent to the agent is answered once the guest runs. On failure the
+   * run directory is removed.
    *
    * @param limit how long QEMU may take to connect
    */
@@ -50,15 +55,19 @@ public final class Machine implements AutoCloseable {
       Jail jail, MachineShape shape, MachineFiles files, IncomingStreams egress, Duration limit)
       throws IOException {
     Path run = files.run();
+    long began = System.nanoTime();
     @Nullable Process process = null;
-    try (ServerSocketChannel monitorListener = listen(jail, run.resolve(MachineFiles.MONITOR_SOCKET));
-        ServerSocketChannel channelListener = listen(jail, run.resolve(MachineFiles.CHANNEL_SOCKET))) {
+    try (ServerSocketChannel monitorListener =
+            listen(jail, run.resolve(MachineFiles.MONITOR_SOCKET));
+        ServerSocketChannel channelListener =
+            listen(jail, run.resolve(MachineFiles.CHANNEL_SOCKET))) {
       jail.hand(run);
       process = launch(jail, shape, files);
       Thread limiter = closeWhenDeadOrLate(process, limit, monitorListener, channelListener);
       SocketChannel monitorSocket = accept(monitorListener, process, run, limit);
       SocketChannel channelSocket = accept(channelListener, process, run, limit);
       limiter.interrupt();
+      LOG.debug("QEMU connected after {} µs", (System.nanoTime() - began) / 1000);
       Qmp monitor = new Qmp(monitorSocket);
       monitor.send(CAPABILITIES, IGNORE_SHARED);
       if (files.state().isPresent()) {
@@ -86,7 +95,10 @@ public final class Machine implements AutoCloseable {
     return process.toHandle();
   }
 
-  /** Checks that QEMU took the commands it was started with; a restored machine that does not answer is told apart by this. */
+  /**
+   * Checks that QEMU took the commands it was started with; a restored machine that does not answer
+   * is told apart by this.
+   */
   public void checkMonitor(boolean restored) throws IOException {
     for (int answers = restored ? 3 : 2; answers > 0; answers--) {
       monitor.await(MONITOR_MILLIS);
@@ -108,7 +120,8 @@ public final class Machine implements AutoCloseable {
       monitor.await(MONITOR_MILLIS);
       try (SocketChannel source = listener.accept();
           var target =
-              Files.newByteChannel(state, StandardOpenOption.CREATE_NEW, StandardOpenOption.WRITE)) {
+              Files.newByteChannel(
+                  state, StandardOpenOption.CREATE_NEW, StandardOpenOption.WRITE)) {
         Channels.newInputStream(source).transferTo(Channels.newOutputStream(target));
       }
     }
@@ -138,7 +151,8 @@ public final class Machine implements AutoCloseable {
         return;
       }
       if (status.equals("failed") || System.nanoTime() > deadline) {
-        throw new MachineException("QEMU could not save the machine (" + status + "). " + complaints());
+        throw new MachineException(
+            "QEMU could not save the machine (" + status + "). " + complaints());
       }
       Thread.onSpinWait();
     }
@@ -148,7 +162,8 @@ public final class Machine implements AutoCloseable {
       throws IOException {
     ProcessBuilder builder =
         new ProcessBuilder(
-            jail.command(files, shape.accelerator(), QemuCommand.of(shape, files, jail.readOnlyMemory())));
+            jail.command(
+                files, shape.accelerator(), QemuCommand.of(shape, files, jail.readOnlyMemory())));
     builder.redirectInput(
         files.state().map(Path::toFile).orElseGet(() -> Path.of("/dev/null").toFile()));
     builder.redirectErrorStream(true);
@@ -159,7 +174,9 @@ public final class Machine implements AutoCloseable {
   private static ServerSocketChannel listen(Jail jail, Path socket) throws IOException {
     if (socket.toString().length() > LONGEST_SOCKET_PATH) {
       throw new MachineException(
-          "The path " + socket + " is too long for a socket. Set BELLJAR_CACHE to a shorter directory.");
+          "The path "
+              + socket
+              + " is too long for a socket. Set BELLJAR_CACHE to a shorter directory.");
     }
     ServerSocketChannel listener = ServerSocketChannel.open(StandardProtocolFamily.UNIX);
     listener.bind(UnixDomainSocketAddress.of(socket), 1);
@@ -167,7 +184,9 @@ public final class Machine implements AutoCloseable {
     return listener;
   }
 
-  /** Makes the wait for a QEMU that died or is late end; to be interrupted when the wait is over. */
+  /**
+   * Makes the wait for a QEMU that died or is late end; to be interrupted when the wait is over.
+   */
   private static Thread closeWhenDeadOrLate(
       Process process, Duration limit, ServerSocketChannel... listeners) {
     return Thread.ofVirtual()

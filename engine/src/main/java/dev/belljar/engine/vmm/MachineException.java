@@ -2,7 +2,10 @@ package dev.belljar.engine.vmm;
 
 import java.io.IOException;
 
-/** A machine could not be started or ended unexpectedly; the message holds what QEMU or the jail said. */
+/**
+ * A machine could not be started or ended unexpectedly; the message holds what QEMU or the jail
+ * said.
+ */
 public final class MachineException extends IOException {
   private static final long serialVersionUID = 1L;
 

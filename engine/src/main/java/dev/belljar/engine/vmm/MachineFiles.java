@@ -4,17 +4,23 @@ import java.nio.file.Path;
 import java.util.Optional;
 
 /**
- * The files that a machine is given. Everything but the run directory is read-only for it, unless {@code freezing}.
+ * The files that a machine is given. Everything but the run directory is read-only for it, unless
+ * {@code freezing}.
  *
  * @param image kernel, initial file system, root file system and blank disk
- * @param template the directory with the memory and the disk of a template; where freezing, the one being filled
+ * @param template the directory with the memory and the disk of a template; where freezing, the one
+ *     being filled
  * @param state the device state to restore; empty to boot
- * @param tscKilohertz the frequency of this host's time stamp counter, which an emulated guest cannot find out for itself; 0 where
- *     it does not boot
+ * @param tscKilohertz the frequency of this host's time stamp counter, which an emulated guest
+ *     cannot find out for itself; 0 where it does not boot
  * @param run the machine's own directory: its sockets and its disk, named {@link #DISK}
  */
-public record MachineFiles(Path image, Path template, Optional<Path> state, long tscKilohertz, Path run) {
-  /** The disk's name in the run directory (of a restored machine) or the template's (of one that is to be frozen). */
+public record MachineFiles(
+    Path image, Path template, Optional<Path> state, long tscKilohertz, Path run) {
+  /**
+   * The disk's name in the run directory (of a restored machine) or the template's (of one that is
+   * to be frozen).
+   */
   public static final String DISK = "disk.qcow2";
 
   /** The memory's name in the template's directory. */

@@ -4,12 +4,12 @@ import java.util.ArrayList;
 import java.util.List;
 
 /**
- * QEMU's command line, inside the jail. A template's machine and those restored from it must have the same one, apart from where the
- * memory is mapped shared and from where the state comes.
+ * QEMU's command line, inside the jail. A template's machine and those restored from it must have
+ * the same one, apart from where the memory is mapped shared and from where the state comes.
  */
 public final class QemuCommand {
   /** Changes with everything here that a frozen machine could not be restored under. */
-  public static final int GENERATION = 1;
+  public static final int GENERATION = 3;
 
   private static final int TRANSLATION_BUFFER_MEBIBYTES = 128;
 
@@ -21,15 +21,20 @@ public final class QemuCommand {
     List<String> command = new ArrayList<>();
     add(command, JailRoot.QEMU);
     add(command, "-nodefaults", "-no-user-config", "-no-reboot", "-display", "none");
-    add(command, "-sandbox", "on,obsolete=deny,elevateprivileges=deny,spawn=deny,resourcecontrol=deny");
+    add(
+        command,
+        "-sandbox",
+        "on,obsolete=deny,elevateprivileges=deny,spawn=deny,resourcecontrol=deny");
     String timer = emulated ? "on" : "off";
     add(
         command,
         "-machine",
-        "microvm,acpi=on,pit=%s,pic=%s,rtc=off,isa-serial=off,memory-backend=memory".formatted(timer, timer));
+        "microvm,acpi=on,pit=%s,pic=%s,rtc=off,isa-serial=off,memory-backend=memory"
+            .formatted(timer, timer));
     if (emulated) {
       add(command, "-accel", "tcg,thread=multi,tb-size=" + TRANSLATION_BUFFER_MEBIBYTES);
-      add(command, "-cpu", "max");
+      // Five levels of page tables would only make every walk longer.
+      add(command, "-cpu", "max,-la57");
     } else {
       add(command, "-accel", "kvm", "-cpu", "host");
     }
@@ -39,7 +44,10 @@ public final class QemuCommand {
         command,
         "-object",
         "memory-backend-file,id=memory,size=%dM,mem-path=%s,share=%s"
-            .formatted(shape.memoryMebibytes(), Jail.TEMPLATE + "/" + MachineFiles.MEMORY, restore ? "off" + readOnly : "on"));
+            .formatted(
+                shape.memoryMebibytes(),
+                Jail.TEMPLATE + "/" + MachineFiles.MEMORY,
+                restore ? "off" + readOnly : "on"));
     socket(command, "qmp", MachineFiles.MONITOR_SOCKET);
     add(command, "-mon", "chardev=qmp,mode=control");
     socket(command, "channel", MachineFiles.CHANNEL_SOCKET);
@@ -74,8 +82,11 @@ public final class QemuCommand {
       return common;
     }
     // An emulated machine has nothing to measure its time stamp counter against, so it is told.
+    // Addresses that differ from run to
+    // run would make the emulator translate every program anew: without them a command takes a
+    // third of the time.
     return common
-        + " mitigations=off no_timer_check tsc=reliable tsc_early_khz="
+        + " mitigations=off norandmaps no_timer_check tsc=reliable tsc_early_khz="
         + files.tscKilohertz();
   }
 

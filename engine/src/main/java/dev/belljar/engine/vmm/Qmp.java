@@ -15,8 +15,8 @@ import tools.jackson.core.ObjectReadContext;
 import tools.jackson.core.json.JsonFactory;
 
 /**
- * QEMU's monitor (docs/interop/qmp-spec of QEMU): commands in order, answers in the same order. Events are skipped. QEMU is
- * no more trusted than the guest, so lines and queues are bounded.
+ * QEMU's monitor (docs/interop/qmp-spec of QEMU): commands in order, answers in the same order.
+ * Events are skipped. QEMU is no more trusted than the guest, so lines and queues are bounded.
  */
 final class Qmp implements AutoCloseable {
   private static final int LONGEST_LINE = 64 << 10;
@@ -34,7 +34,10 @@ final class Qmp implements AutoCloseable {
     Thread.ofVirtual().name("qmp-reader").start(this::read);
   }
 
-  /** Sends commands without waiting; each will have one answer. The first must be {@code qmp_capabilities}. */
+  /**
+   * Sends commands without waiting; each will have one answer. The first must be {@code
+   * qmp_capabilities}.
+   */
   void send(String... commands) throws IOException {
     var text = new StringBuilder();
     for (String command : commands) {
@@ -72,7 +75,9 @@ final class Qmp implements AutoCloseable {
 
   private void read() {
     String end = "QEMU closed its monitor";
-    try (var lines = new BufferedReader(new InputStreamReader(Channels.newInputStream(socket), StandardCharsets.UTF_8), 8192)) {
+    try (var lines =
+        new BufferedReader(
+            new InputStreamReader(Channels.newInputStream(socket), StandardCharsets.UTF_8), 8192)) {
       while (true) {
         String line = line(lines);
         Answer answer = parse(line);

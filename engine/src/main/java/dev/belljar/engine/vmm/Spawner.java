@@ -7,8 +7,8 @@ import java.util.concurrent.ExecutorService;
 import java.util.concurrent.Executors;
 
 /**
- * The one thread that starts machines. A jail dies with the <em>thread</em> that started it (PR_SET_PDEATHSIG), so that thread must
- * live exactly as long as this process.
+ * The one thread that starts machines. A jail dies with the <em>thread</em> that started it
+ * (PR_SET_PDEATHSIG), so that thread must live exactly as long as this process.
  */
 final class Spawner {
   private static final ExecutorService THREAD =
@@ -21,7 +21,8 @@ final class Spawner {
     try {
       return THREAD.submit(builder::start).get();
     } catch (ExecutionException e) {
-      throw new MachineException("Cannot start " + builder.command().getFirst() + ": " + e.getMessage(), e);
+      throw new MachineException(
+          "Cannot start " + builder.command().getFirst() + ": " + e.getMessage(), e);
     } catch (InterruptedException e) {
       Thread.currentThread().interrupt();
       throw new InterruptedIOException("Interrupted while starting a machine.");

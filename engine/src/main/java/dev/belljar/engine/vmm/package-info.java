@@ -1,4 +1,7 @@
-/** The virtual machine monitor: QEMU's command line, its jail, its monitor protocol, and the accelerator that works here. */
+/**
+ * The virtual machine monitor: QEMU's command line, its jail, its monitor protocol, and the
+ * accelerator that works here.
+ */
 @NullMarked
 package dev.belljar.engine.vmm;
 
