@@ -77,11 +77,16 @@ public final class Machine implements AutoCloseable {
       Agent agent = new Agent(channelSocket, egress);
       return new Machine(run, process, monitor, agent);
     } catch (IOException | RuntimeException e) {
+      String complaints = "";
       if (process != null) {
         end(process);
+        complaints = complaints(run);
       }
       FileTree.delete(run);
-      throw e;
+      if (complaints.isEmpty() || e instanceof MachineException) {
+        throw e;
+      }
+      throw new MachineException(complaints, e);
     }
   }
 
