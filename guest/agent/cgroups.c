@@ -22,8 +22,8 @@ struct group {
 
 static bool available;
 static uint32_t last_number;
-// Made ahead of time: a group costs more than the process that will be in it.
-static uint32_t spare;
+// Made ahead of time: a group costs more than the process that will be in it. Two, because a restored machine needs two at once.
+static uint32_t spares[2];
 // Groups without a leader, perhaps with descendants of it.
 static struct group *left, **left_end = &left;
 static int left_count;
@@ -43,9 +43,24 @@ static bool remove_group(uint32_t number) {
     return rmdir(path) == 0 || errno != EBUSY;
 }
 
+static void fill_spares(void) {
+    for (size_t i = 0; i < sizeof spares / sizeof *spares; i++) {
+        if (!spares[i]) spares[i] = make_group();
+    }
+}
+
+static uint32_t take_spare(void) {
+    for (size_t i = 0; i < sizeof spares / sizeof *spares; i++) {
+        uint32_t number = spares[i];
+        spares[i] = 0;
+        if (number) return number;
+    }
+    return make_group();
+}
+
 static void keep_up(struct timer *timer) {
     (void) timer;
-    if (!spare) spare = make_group();
+    fill_spares();
     int checks = left_count < CHECKS_PER_TURN ? left_count : CHECKS_PER_TURN;
     bool removed = false;
     while (checks-- > 0) {
@@ -83,7 +98,7 @@ int cgroups_open(void) {
     cgroups_limit_processes(1024);
     available = true;
     upkeep.expired = keep_up;
-    spare = make_group();
+    fill_spares();
     return 0;
 }
 
@@ -91,8 +106,7 @@ uint32_t cgroup_take(int *descriptor) {
     char path[64];
     *descriptor = -1;
     if (!available) return 0;
-    uint32_t number = spare ? spare : make_group();
-    spare = 0;
+    uint32_t number = take_spare();
     timer_set(&upkeep, 20);
     if (!number) return 0;
     snprintf(path, sizeof path, SANDBOX "/%u", number);

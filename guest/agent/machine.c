@@ -5,6 +5,7 @@
 #include "channel.h"
 #include "loop.h"
 #include "process.h"
+#include "spawn.h"
 
 #include <fcntl.h>
 #include <linux/random.h>
@@ -138,7 +139,10 @@ static int activate(const struct activation *activation) {
 void call_activate(uint32_t call, struct body *body) {
     struct activation activation;
     int error = parse_activation(body, &activation);
-    if (!error && in_machine) error = activate(&activation);
+    if (!error && in_machine) {
+        warm_up();
+        error = activate(&activation);
+    }
     result_error(call, error);
 }
 

@@ -16,3 +16,9 @@ struct launch {
 
 /** The pid, or -errno of whatever failed up to and including execve. */
 pid_t launch_program(const struct launch *);
+
+/**
+ * Runs /bin/true on the side. A machine that was just restored in emulation has to translate the code of its kernel anew; this
+ * does so for the way of a command, on another processor, while the agent is still busy with ACTIVATE.
+ */
+void warm_up(void);

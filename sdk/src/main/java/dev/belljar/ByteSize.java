@@ -38,7 +38,10 @@ public record ByteSize(long bytes) {
 
   /** So many mebibytes. */
   public static ByteSize ofMebibytes(long mebibytes) {
-    return new ByteSize(Math.multiplyExact(mebibytes, 1L << 20));
+    if (mebibytes > Long.MAX_VALUE >> 20) {
+      throw new InvalidOptionException(mebibytes + " MiB is more bytes than there are.");
+    }
+    return new ByteSize(mebibytes << 20);
   }
 
   /**

@@ -3,12 +3,10 @@ package dev.belljar;
 import java.io.IOException;
 import java.io.InputStream;
 import java.io.OutputStream;
-import java.nio.file.FileSystems;
 import java.nio.file.FileVisitResult;
 import java.nio.file.Files;
 import java.nio.file.LinkOption;
 import java.nio.file.Path;
-import java.nio.file.PathMatcher;
 import java.nio.file.SimpleFileVisitor;
 import java.nio.file.StandardOpenOption;
 import java.nio.file.attribute.BasicFileAttributes;
@@ -34,8 +32,6 @@ import java.util.stream.StreamSupport;
 final class FileTrees {
   /** Deeper than any path of 4095 bytes can be. */
   private static final int MAX_DEPTH = 2048;
-
-  private static final Pattern GLOB_CHARACTERS = Pattern.compile("[*?\\[{]");
 
   private FileTrees() {}
 
@@ -69,27 +65,19 @@ final class FileTrees {
   }
 
   static Stream<WalkEntry> expandGlob(SandboxFs fs, String glob) {
-    String directory = literalPrefix(glob);
+    Pattern pattern = GlobPattern.compile(glob);
+    String directory = GlobPattern.literalPrefix(glob);
     if (directory.equals(glob)) {
-      return fs.exists(glob)
-          ? walk(fs, glob, new WalkOptions(0, true, true, true))
-          : Stream.empty();
+      return fs.exists(glob) ? walk(fs, glob, WalkOptions.ALL.withMaxDepth(0)) : Stream.empty();
     }
     String root = directory.isEmpty() ? "." : directory;
     if (!fs.exists(root)) {
       return Stream.empty();
     }
-    // Java's ** needs a character where Deno's may match nothing: "a/**/b" also means "a/b".
-    PathMatcher matcher = matcher(glob);
-    PathMatcher shorter = matcher(glob.replace("**/", ""));
     int depth = glob.contains("**") ? Integer.MAX_VALUE : depth(glob) - depth(directory);
     return walk(fs, root, WalkOptions.ALL.withMaxDepth(depth))
         .map(found -> directory.isEmpty() ? relative(found) : found)
-        .filter(
-            found -> {
-              Path path = Path.of(found.path());
-              return matcher.matches(path) || shorter.matches(path);
-            });
+        .filter(found -> pattern.matcher(found.path()).matches());
   }
 
   static void upload(SandboxFs fs, Path local, String path) throws IOException {
@@ -214,29 +202,9 @@ final class FileTrees {
     };
   }
 
-  /**
-   * The directories of a glob before its first special character; the whole glob where it has none.
-   */
-  private static String literalPrefix(String glob) {
-    var special = GLOB_CHARACTERS.matcher(glob);
-    if (!special.find()) {
-      return glob;
-    }
-    int slash = glob.lastIndexOf('/', special.start());
-    return slash == 0 ? "/" : glob.substring(0, Math.max(slash, 0));
-  }
-
-  private static PathMatcher matcher(String glob) {
-    try {
-      return FileSystems.getDefault().getPathMatcher("glob:" + glob);
-    } catch (IllegalArgumentException e) {
-      throw new InvalidOptionException("'" + glob + "' is not a glob: " + e.getMessage(), e);
-    }
-  }
-
+  /** How many names a path has. */
   private static int depth(String path) {
-    return (int) path.chars().filter(c -> c == '/').count()
-        + (path.startsWith("/") || path.isEmpty() ? 0 : 1);
+    return (int) Stream.of(path.split("/", -1)).filter(name -> !name.isEmpty()).count();
   }
 
   private static WalkEntry relative(WalkEntry found) {

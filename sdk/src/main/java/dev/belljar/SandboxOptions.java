@@ -12,8 +12,8 @@ import java.util.Optional;
  *
  * @param memory the machine's memory; 768 MiB to 4096 MiB, default 1280 MiB
  * @param vcpus virtual processors; 1 to 16, default 2
- * @param timeout the lifetime, after which the sandbox is destroyed; empty is Deno's {@code
- *     "session"}: until it is closed
+ * @param timeout the lifetime, after which the sandbox is destroyed, at most 365 days; empty is
+ *     Deno's {@code "session"}: until it is closed
  * @param env environment variables, added to the default ones
  * @param labels at most 5, for finding sandboxes again; keys of 1 to 63 and values of at most 255
  *     characters
@@ -37,6 +37,8 @@ public record SandboxOptions(
     String workingDirectory,
     int processes) {
 
+  private static final Duration LONGEST_LIFETIME = Duration.ofDays(365);
+
   /** Checks what can be checked without a host. */
   public SandboxOptions {
     env = Map.copyOf(env);
@@ -53,8 +55,11 @@ public record SandboxOptions(
     }
     timeout.ifPresent(
         lifetime -> {
-          if (!lifetime.isPositive()) {
-            throw new InvalidOptionException("A lifetime must be longer than nothing: " + lifetime);
+          if (!lifetime.isPositive() || lifetime.compareTo(LONGEST_LIFETIME) > 0) {
+            throw new InvalidOptionException(
+                "A lifetime of "
+                    + lifetime
+                    + " is out of bounds: longer than nothing, 365 days at most.");
           }
         });
     env.forEach(EnvironmentVariables::check);

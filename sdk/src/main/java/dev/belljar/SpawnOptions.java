@@ -66,6 +66,9 @@ public record SpawnOptions(
         throw new InvalidOptionException("An argument holds NUL, which no program can be given.");
       }
     }
+    if (terminal.isPresent() && (stdin != Stdio.PIPED || stdout != Stdio.PIPED)) {
+      throw new InvalidOptionException("A terminal needs stdin and stdout piped.");
+    }
     if (stdin == Stdio.INHERIT) {
       throw new InvalidOptionException("stdin can be piped or null, not inherited.");
     }

@@ -146,8 +146,8 @@ final class LocalEngine {
         LocalSandbox sandbox =
             new LocalSandbox(
                 id, options, machine, gateway, egress, isolation(), timer, sandboxes::remove);
-        sandboxes.add(sandbox);
         sandbox.start();
+        sandboxes.add(sandbox);
         return sandbox;
       } catch (IOException | RuntimeException e) {
         machine.close();
@@ -183,8 +183,6 @@ final class LocalEngine {
     try {
       Agent agent = machine.agent();
       long began = System.nanoTime();
-      agent.ping(new byte[0]);
-      LOG.debug("Ping answered after {} µs", (System.nanoTime() - began) / 1000);
       agent.activate(
           new Agent.Activation(
               Instant.now(),

@@ -1,0 +1,157 @@
+package dev.belljar;
+
+import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatExceptionOfType;
+
+import java.io.IOException;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.nio.file.attribute.PosixFilePermission;
+import java.nio.file.attribute.PosixFilePermissions;
+import java.util.List;
+import java.util.stream.Stream;
+import org.junit.jupiter.api.BeforeEach;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.io.TempDir;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.CsvSource;
+
+class FileTreesTest {
+  @TempDir Path sandboxRoot;
+  @TempDir Path host;
+  private DirectoryFs fs;
+
+  @BeforeEach
+  void plantTree() throws IOException {
+    fs = new DirectoryFs(sandboxRoot);
+    for (String file :
+        List.of("a/one.ts", "a/two.js", "a/b/three.ts", "a/x/b/c/four.ts", "top.ts")) {
+      Path path = fs.host("/" + file);
+      Files.createDirectories(path.getParent());
+      Files.writeString(path, file);
+    }
+    Files.createSymbolicLink(fs.host("/a/loop"), Path.of("."));
+  }
+
+  @Test
+  void walkGivesParentsFirstInOrderAndFollowsNoLink() {
+    assertThat(paths(fs.walk("/a")))
+        .containsExactly(
+            "/a",
+            "/a/b",
+            "/a/b/three.ts",
+            "/a/loop",
+            "/a/one.ts",
+            "/a/two.js",
+            "/a/x",
+            "/a/x/b",
+            "/a/x/b/c",
+            "/a/x/b/c/four.ts");
+  }
+
+  @Test
+  void walkStopsAtItsDepth() {
+    assertThat(paths(fs.walk("/a", WalkOptions.ALL.withMaxDepth(0)))).containsExactly("/a");
+    assertThat(paths(fs.walk("/a", WalkOptions.ALL.withMaxDepth(1))))
+        .containsExactly("/a", "/a/b", "/a/loop", "/a/one.ts", "/a/two.js", "/a/x");
+  }
+
+  @Test
+  void walkLeavesOutWhatIsNotWantedButDescends() {
+    assertThat(paths(fs.walk("/a", new WalkOptions(9, true, false, false))))
+        .containsExactly("/a/b/three.ts", "/a/one.ts", "/a/two.js", "/a/x/b/c/four.ts");
+    assertThat(paths(fs.walk("/a", new WalkOptions(9, false, false, true))))
+        .containsExactly("/a/loop");
+  }
+
+  @Test
+  void walkOfWhatIsNotThereSaysSo() {
+    assertThatExceptionOfType(NotFoundException.class).isThrownBy(() -> fs.walk("/missing"));
+  }
+
+  @ParameterizedTest
+  @CsvSource(
+      delimiter = '|',
+      value = {
+        "*.ts|top.ts",
+        "/top.ts|/top.ts",
+        "/missing.ts|",
+        "/a/*.ts|/a/one.ts",
+        "/a/???.ts|/a/one.ts",
+        "/a/[ot]*|/a/one.ts,/a/two.js",
+        "/a/{one,two}.*|/a/one.ts,/a/two.js",
+        "/a/*/*.ts|/a/b/three.ts",
+        "/a/**/*.ts|/a/b/three.ts,/a/one.ts,/a/x/b/c/four.ts",
+        "a/**/four.ts|a/x/b/c/four.ts",
+        "/nowhere/*|"
+      })
+  void globFindsWhatItMatches(String glob, String found) {
+    List<String> expected = found == null ? List.of() : List.of(found.split(","));
+    assertThat(paths(fs.expandGlob(glob))).containsExactlyElementsOf(expected);
+  }
+
+  @Test
+  void globAtTheRootFindsItsChildren() {
+    assertThat(paths(fs.expandGlob("/*"))).containsExactly("/a", "/top.ts");
+  }
+
+  @Test
+  void doubleStarMatchesNoDirectoryEvenBesideAnother() {
+    assertThat(paths(fs.expandGlob("/a/**/b/**/four.ts"))).containsExactly("/a/x/b/c/four.ts");
+    assertThat(paths(fs.expandGlob("/a/**/b/**/three.ts"))).containsExactly("/a/b/three.ts");
+    assertThat(paths(fs.expandGlob("/a/**/x/**/four.ts"))).containsExactly("/a/x/b/c/four.ts");
+  }
+
+  @Test
+  void aGlobThatIsNoneIsNamed() {
+    assertThatExceptionOfType(InvalidOptionException.class)
+        .isThrownBy(() -> fs.expandGlob("/a/[x").toList())
+        .withMessageContaining("/a/[x");
+  }
+
+  @Test
+  void aTreeGoesInAndComesBackTheSame() throws IOException {
+    Path source = host.resolve("in");
+    Files.createDirectories(source.resolve("ünï/🫙"));
+    Files.writeString(source.resolve("ünï/🫙/naïve.txt"), "hé");
+    Files.writeString(source.resolve("run.sh"), "#!/bin/sh\n");
+    Files.setPosixFilePermissions(
+        source.resolve("run.sh"), PosixFilePermissions.fromString("rwxr-xr-x"));
+    Files.createSymbolicLink(source.resolve("link"), Path.of("run.sh"));
+
+    fs.upload(source, "/copy");
+    assertThat(Files.readSymbolicLink(fs.host("/copy/link"))).isEqualTo(Path.of("run.sh"));
+
+    Path back = host.resolve("back");
+    fs.download("/copy", back);
+    assertThat(back.resolve("ünï/🫙/naïve.txt")).hasContent("hé");
+    assertThat(Files.getPosixFilePermissions(back.resolve("run.sh")))
+        .contains(PosixFilePermission.OWNER_EXECUTE);
+    assertThat(Files.exists(back.resolve("link"), java.nio.file.LinkOption.NOFOLLOW_LINKS))
+        .as("symbolic links stay behind")
+        .isFalse();
+  }
+
+  @Test
+  void aSingleFileIsCopiedUnderTheNameAskedFor() throws IOException {
+    Path one = Files.writeString(host.resolve("one"), "content");
+    fs.upload(one, "/renamed");
+    fs.download("/renamed", host.resolve("again"));
+    assertThat(host.resolve("again")).hasContent("content");
+  }
+
+  @Test
+  void uploadFillsADirectoryThatIsThere() throws IOException {
+    Path source = Files.createDirectory(host.resolve("in"));
+    Files.writeString(source.resolve("one.ts"), "new");
+    fs.upload(source, "/a");
+    assertThat(fs.host("/a/one.ts")).hasContent("new");
+    assertThat(fs.host("/a/two.js")).exists();
+  }
+
+  private static List<String> paths(Stream<WalkEntry> entries) {
+    try (entries) {
+      return entries.map(WalkEntry::path).toList();
+    }
+  }
+}
