@@ -47,7 +47,7 @@ fetch() {
   mkdir -p "$work/npm/$name"
   cd "$work/npm/$name"
   npm pack --silent --ignore-scripts "$package@$version" >archive.name 2>npm.log </dev/null ||
-    { cat npm.log >&2; fail "cannot fetch $package@$version from the npm registry"; }
+    { cat npm.log >&2; fail "cannot fetch $package@$version from the npm registry. Check this host's network and npm's settings, and try again."; }
   archive=$(tail -n 1 archive.name)
   actual=sha512-$(openssl dgst -sha512 -binary "$archive" | base64 -w 0)
   [ "$actual" = "$integrity" ] || fail "$package@$version has integrity $actual, but versions pins $integrity"
@@ -180,7 +180,7 @@ HOME=/ mmdebstrap --mode=$mode --variant=minbase --components=main --format=tar 
   --customize-hook='chroot "$1" sh /configure.sh && rm "$1/configure.sh"' \
   "$suite" "$work/root.tar" ${sources:+-} <<<"$sources" >&2 &
 children+=($!)
-wait $! || fail "Debian could not be installed; is its archive reachable?"
+wait $! || fail "Debian could not be installed. Check this host's network and proxy, or name another archive with BELLJAR_DEBIAN_MIRROR, and try again."
 wait "$runtimes" || fail "the runtimes could not be fetched"
 children=()
 

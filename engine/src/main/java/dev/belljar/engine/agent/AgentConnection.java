@@ -28,12 +28,21 @@ public final class AgentConnection implements AutoCloseable {
   private static final int MAGIC = 0x42454c4c;
   private static final int CALLS_AT_ONCE = 1024;
   private static final int STREAMS_OF_AGENT = 512;
+  private static final int MANY = 1 << 20;
+  private static final int EAGAIN = 11;
+  private static final int LARGEST_ERRNO = 4095;
   private static final int READ_BUFFER = 256 << 10;
 
   private final ByteChannel channel;
   private final IncomingStreams incoming;
   private final ReentrantLock writeLock = new ReentrantLock();
   private final ByteBuffer scratch = ByteBuffer.allocateDirect(FrameType.HEADER + (64 << 10));
+
+  /**
+   * Handlers of what the agent opened; it may reset a stream and open the next while the first is
+   * still being dialled.
+   */
+  private final Semaphore handlers = new Semaphore(STREAMS_OF_AGENT);
 
   private final Semaphore callSlots = new Semaphore(CALLS_AT_ONCE);
   private final AtomicInteger lastCall = new AtomicInteger();
@@ -144,6 +153,7 @@ public final class AgentConnection implements AutoCloseable {
     } catch (InterruptedException e) {
       throw interrupted();
     }
+    checkOpen();
     int id = nextId(lastCall);
     CompletableFuture<Result> result = new CompletableFuture<>();
     calls.put(id, result);
@@ -194,7 +204,7 @@ public final class AgentConnection implements AutoCloseable {
   }
 
   void forget(AgentStream stream) {
-    if (streams.remove(stream.id()) != null && stream.id() < 0) {
+    if (streams.remove(stream.id(), stream) && stream.id() < 0) {
       agentStreams.decrementAndGet();
     }
   }
@@ -320,7 +330,7 @@ public final class AgentConnection implements AutoCloseable {
   private void dispatch(FrameType type, int id, byte[] payload) throws IOException {
     switch (type) {
       case HELLO -> onHello(new BodyReader(payload));
-      case RESULT -> onResult(id, new BodyReader(payload));
+      case RESULT -> onResult(id, new BodyReader(payload, this::violation));
       case EXIT -> onExit(id, new BodyReader(payload));
       case OPEN -> onOpen(id, new BodyReader(payload));
       case CALL -> throw new ProtocolException("a CALL, which only the host makes");
@@ -343,11 +353,7 @@ public final class AgentConnection implements AutoCloseable {
       throw new ProtocolException("a RESULT that nobody waits for");
     }
     callSlots.release();
-    int errno = body.u32();
-    if (errno < 0 || errno > 4095) {
-      throw new ProtocolException("errno " + Integer.toUnsignedLong(errno));
-    }
-    call.complete(new Result(errno, body));
+    call.complete(new Result(errno(body), body));
   }
 
   private void onExit(int id, BodyReader body) throws ProtocolException {
@@ -385,17 +391,32 @@ public final class AgentConnection implements AutoCloseable {
         int port = body.u16();
         body.end();
         String text = EgressTarget.text(form, host);
-        Thread.ofVirtual()
-            .name("egress")
-            .start(() -> incoming.connect(asked, text, form == 0, port));
+        handle("egress", stream, () -> incoming.connect(asked, text, form == 0, port));
       }
       case 2 -> {
         String name = EgressTarget.text(0, body.bytes(253));
         body.end();
-        Thread.ofVirtual().name("lookup").start(() -> incoming.lookup(asked, name));
+        handle("lookup", stream, () -> incoming.lookup(asked, name));
       }
       default -> throw new ProtocolException("an OPEN of kind " + kind);
     }
+  }
+
+  private void handle(String name, AgentStream stream, Runnable handler) {
+    if (!handlers.tryAcquire()) {
+      stream.refuse(EAGAIN);
+      return;
+    }
+    Thread.ofVirtual()
+        .name(name)
+        .start(
+            () -> {
+              try {
+                handler.run();
+              } finally {
+                handlers.release();
+              }
+            });
   }
 
   private void onStreamFrame(FrameType type, int id, byte[] payload) throws IOException {
@@ -410,12 +431,29 @@ public final class AgentConnection implements AutoCloseable {
     switch (type) {
       case DATA -> stream.onData(payload);
       case END -> stream.onEnd();
-      case RESET -> stream.onReset(new BodyReader(payload).u32());
+      case RESET -> stream.onReset(errno(new BodyReader(payload)));
       case CREDIT -> stream.onCredit(new BodyReader(payload).u32());
       case ACCEPT -> stream.onAccept();
-      case REFUSE -> stream.onReset(new BodyReader(payload).u32());
+      case REFUSE -> stream.onReset(errno(new BodyReader(payload)));
       default -> throw new ProtocolException("a " + type + " out of place");
     }
+  }
+
+  private static int errno(BodyReader body) throws ProtocolException {
+    int errno = body.u32();
+    if (errno < 0 || errno > LARGEST_ERRNO) {
+      throw new ProtocolException("errno " + Integer.toUnsignedLong(errno));
+    }
+    return errno;
+  }
+
+  /**
+   * Ends the connection for what was found wrong after the reader had passed it on; to be thrown.
+   */
+  ProtocolException violation(String message) {
+    ProtocolException violation = new ProtocolException(message);
+    end(violation);
+    return violation;
   }
 
   private void end(IOException reason) {
@@ -428,6 +466,8 @@ public final class AgentConnection implements AutoCloseable {
       reason.addSuppressed(e);
     }
     calls.values().forEach(call -> call.completeExceptionally(reason));
+    // Whoever waits for a slot finds the connection gone.
+    callSlots.release(MANY);
     processes.values().forEach(process -> process.onConnectionEnd(reason));
     streams.values().forEach(AgentStream::onConnectionEnd);
     greeted.completeExceptionally(reason);

@@ -269,7 +269,7 @@ public final class AgentFiles {
     byte[] bytes =
         agent.call(Operation.FILE_READ, body(uid).u32(handle).u32(wanted), "read").rest();
     if (bytes.length > wanted) {
-      throw new ProtocolException("more bytes than were asked for");
+      throw agent.connection().violation("more bytes than were asked for");
     }
     System.arraycopy(bytes, 0, target, offset, bytes.length);
     return bytes.length == 0 ? -1 : bytes.length;
@@ -289,7 +289,7 @@ public final class AgentFiles {
                   "write")
               .u32();
       if (written <= 0 || written > part) {
-        throw new ProtocolException("a write of " + written + " bytes");
+        throw agent.connection().violation("a write of " + written + " bytes");
       }
       done += written;
     }

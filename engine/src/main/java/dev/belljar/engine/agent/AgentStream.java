@@ -101,8 +101,18 @@ public final class AgentStream implements AutoCloseable {
     reset(0);
   }
 
-  /** Says that a stream which the agent opened may flow. */
+  /**
+   * Says that a stream which the agent opened may flow; fails where the agent gave it up meanwhile.
+   */
   void accept() throws IOException {
+    lock.lock();
+    try {
+      if (reset) {
+        throw new StreamResetException(resetErrno);
+      }
+    } finally {
+      lock.unlock();
+    }
     connection.send(FrameType.ACCEPT, id, AgentConnection.EMPTY, 0, 0);
   }
 
@@ -110,6 +120,9 @@ public final class AgentStream implements AutoCloseable {
   void refuse(int errno) {
     lock.lock();
     try {
+      if (reset) {
+        return;
+      }
       discard();
     } finally {
       lock.unlock();

@@ -2,13 +2,22 @@ package dev.belljar.engine.agent;
 
 import java.nio.ByteBuffer;
 import java.nio.charset.StandardCharsets;
+import java.util.function.Function;
 
 /** Reads what the guest sent; whatever is not there or too long is a {@link ProtocolException}. */
 public final class BodyReader {
   private final ByteBuffer buffer;
+  private final Function<String, ProtocolException> violation;
 
+  /** For whoever ends the connection when this throws. */
   BodyReader(byte[] bytes) {
-    buffer = ByteBuffer.wrap(bytes);
+    this(bytes, ProtocolException::new);
+  }
+
+  /** For somebody else: {@code violation} ends the connection and makes what is thrown. */
+  BodyReader(byte[] bytes, Function<String, ProtocolException> violation) {
+    this.buffer = ByteBuffer.wrap(bytes);
+    this.violation = violation;
   }
 
   int remaining() {
@@ -39,7 +48,7 @@ public final class BodyReader {
   byte[] bytes(int largest) throws ProtocolException {
     int length = u32();
     if (length < 0 || length > largest) {
-      throw new ProtocolException("a string of " + Integer.toUnsignedLong(length) + " bytes");
+      throw violation.apply("a string of " + Integer.toUnsignedLong(length) + " bytes");
     }
     return rest(length);
   }
@@ -58,13 +67,13 @@ public final class BodyReader {
   /** Checks that nothing is left. */
   void end() throws ProtocolException {
     if (buffer.hasRemaining()) {
-      throw new ProtocolException(buffer.remaining() + " bytes too many in a message");
+      throw violation.apply(buffer.remaining() + " bytes too many in a message");
     }
   }
 
   private ByteBuffer need(int bytes) throws ProtocolException {
     if (buffer.remaining() < bytes) {
-      throw new ProtocolException("a message that ends too early");
+      throw violation.apply("a message that ends too early");
     }
     return buffer;
   }

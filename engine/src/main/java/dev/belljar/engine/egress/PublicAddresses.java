@@ -20,6 +20,7 @@ final class PublicAddresses {
     range("10.0.0.0", 8), // private
     range("100.64.0.0", 10), // carrier-grade NAT, and some clouds' metadata
     range("127.0.0.0", 8), // loopback
+    range("168.63.129.16", 32), // Azure's metadata, in a public range
     range("169.254.0.0", 16), // link-local, and most clouds' metadata
     range("172.16.0.0", 12), // private
     range("192.0.0.0", 24), // protocol assignments

@@ -54,8 +54,10 @@ public final class ImageStore {
       return found.get();
     }
     directories.make(directories.images());
-    progress.accept("Waiting for another build of the image");
-    try (BuildLock lock = BuildLock.acquire(directories.images().resolve("build.lock"))) {
+    try (BuildLock lock =
+        BuildLock.acquire(
+            directories.images().resolve("build.lock"),
+            () -> progress.accept("Waiting for another build of the image"))) {
       found = find();
       if (found.isPresent()) {
         return found.get();

@@ -29,6 +29,11 @@ public final class BuildLock implements AutoCloseable {
    * @param file made if missing, and left
    */
   public static BuildLock acquire(Path file) throws IOException {
+    return acquire(file, () -> {});
+  }
+
+  /** As {@link #acquire(Path)}; {@code waiting} is run first if somebody else has the lock. */
+  public static BuildLock acquire(Path file, Runnable waiting) throws IOException {
     ReentrantLock local = IN_THIS_PROCESS.computeIfAbsent(file, key -> new ReentrantLock());
     try {
       local.lockInterruptibly();
@@ -40,7 +45,10 @@ public final class BuildLock implements AutoCloseable {
       FileChannel channel =
           FileChannel.open(file, StandardOpenOption.CREATE, StandardOpenOption.WRITE);
       try {
-        channel.lock();
+        if (channel.tryLock() == null) {
+          waiting.run();
+          channel.lock();
+        }
         return new BuildLock(local, channel);
       } catch (IOException | RuntimeException e) {
         channel.close();

@@ -119,11 +119,19 @@ public record AcceleratorChoice(Accelerator accelerator, String reason) {
   }
 
   private static String circumstances(String qemuVersion) {
-    return System.getProperty("os.version")
-        + " qemu "
-        + qemuVersion
-        + " kvm "
-        + (Files.isReadable(KVM) && Files.isWritable(KVM));
+    return System.getProperty("os.version") + " qemu " + qemuVersion + " kvm " + permissionsOfKvm();
+  }
+
+  private static String permissionsOfKvm() {
+    try {
+      return Files.getAttribute(KVM, "unix:mode")
+          + ":"
+          + Files.getAttribute(KVM, "unix:gid")
+          + ":"
+          + Files.isWritable(KVM);
+    } catch (IOException e) {
+      return "none";
+    }
   }
 
   private static String firstLine(@org.jspecify.annotations.Nullable String text) {

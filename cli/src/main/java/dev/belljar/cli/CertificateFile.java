@@ -1,0 +1,37 @@
+package dev.belljar.cli;
+
+import dev.belljar.InvalidOptionException;
+import java.io.IOException;
+import java.nio.charset.StandardCharsets;
+import java.nio.file.Files;
+import java.nio.file.Path;
+
+/** A file of certificate authorities, as {@code --ca-cert} names it. */
+final class CertificateFile {
+  private static final String BEGIN = "-----BEGIN CERTIFICATE-----";
+
+  private CertificateFile() {}
+
+  /**
+   * Its PEM text.
+   *
+   * @throws InvalidOptionException where there is no such file or no certificate in it
+   */
+  static String read(String name) throws IOException {
+    Path file = LocalPath.of(name);
+    if (!Files.isRegularFile(file) || !Files.isReadable(file)) {
+      throw new InvalidOptionException(
+          "--ca-cert " + name + ": there is no such file, or this user cannot read it.");
+    }
+    // Latin-1 accepts every byte: what stands around the certificates may be anything.
+    String text = Files.readString(file, StandardCharsets.ISO_8859_1);
+    if (!text.contains(BEGIN)) {
+      throw new InvalidOptionException(
+          "--ca-cert "
+              + name
+              + ": there is no PEM certificate in it. A DER file becomes one with: openssl x509"
+              + " -inform der -in FILE");
+    }
+    return text;
+  }
+}

@@ -1,0 +1,76 @@
+package dev.belljar.cli;
+
+import ch.qos.logback.classic.Level;
+import ch.qos.logback.classic.LoggerContext;
+import ch.qos.logback.classic.spi.Configurator;
+import ch.qos.logback.classic.spi.ILoggingEvent;
+import ch.qos.logback.core.AppenderBase;
+import ch.qos.logback.core.spi.ContextAwareBase;
+import java.util.function.Consumer;
+import org.slf4j.Logger;
+
+/**
+ * Shows what the engine logs as plain lines on standard error, without stack traces. Code instead
+ * of a logback.xml, because reading XML would be a fifth of the time that a command takes to start.
+ */
+public final class CommandLogging extends ContextAwareBase implements Configurator {
+  /** Whoever embeds Belljar can route it; here it is for {@code --verbose}. */
+  private static final String AUDIT = "dev.belljar.audit";
+
+  /** What the engine says about the host as a whole, for example that it emulates in software. */
+  private static final String NOTES = "dev.belljar.engine";
+
+  private static volatile Target target = new Target(System.err::println, Detail.WARNINGS);
+
+  /** How much is shown; each includes those before it. */
+  enum Detail {
+    ERRORS,
+    WARNINGS,
+    /** What is worth knowing about this host, although nothing is wrong. */
+    NOTES,
+    /** Every connection that leaves a sandbox. */
+    AUDIT
+  }
+
+  private record Target(Consumer<String> lines, Detail detail) {}
+
+  /** Made by Logback, which finds this class as a service. */
+  public CommandLogging() {}
+
+  /** Shows what is logged from now on there. */
+  static void to(StandardStreams streams, Detail detail) {
+    target = new Target(streams::say, detail);
+  }
+
+  @Override
+  public ExecutionStatus configure(LoggerContext context) {
+    var appender =
+        new AppenderBase<ILoggingEvent>() {
+          @Override
+          protected void append(ILoggingEvent event) {
+            show(event);
+          }
+        };
+    appender.setContext(context);
+    appender.start();
+    context.getLogger(Logger.ROOT_LOGGER_NAME).setLevel(Level.WARN);
+    context.getLogger(Logger.ROOT_LOGGER_NAME).addAppender(appender);
+    context.getLogger(AUDIT).setLevel(Level.INFO);
+    return ExecutionStatus.DO_NOT_INVOKE_NEXT_IF_ANY;
+  }
+
+  private static void show(ILoggingEvent event) {
+    Target to = target;
+    Detail needed;
+    if (event.getLoggerName().startsWith(AUDIT)) {
+      needed = Detail.AUDIT;
+    } else if (event.getLevel().isGreaterOrEqual(Level.ERROR)) {
+      needed = Detail.ERRORS;
+    } else {
+      needed = event.getLoggerName().equals(NOTES) ? Detail.NOTES : Detail.WARNINGS;
+    }
+    if (to.detail.compareTo(needed) >= 0) {
+      to.lines.accept(event.getFormattedMessage());
+    }
+  }
+}

@@ -1,0 +1,119 @@
+package dev.belljar.cli;
+
+import dev.belljar.BelljarException;
+import dev.belljar.InvalidOptionException;
+import dev.belljar.SandboxClosedException;
+import dev.belljar.SandboxUnavailableException;
+import dev.belljar.examples.untrustedcode.DemoException;
+import java.io.IOException;
+import java.io.PrintWriter;
+import java.util.Arrays;
+import picocli.CommandLine;
+import picocli.CommandLine.IExecutionExceptionHandler;
+import picocli.CommandLine.IParameterExceptionHandler;
+import picocli.CommandLine.ParameterException;
+import picocli.CommandLine.ParseResult;
+import picocli.CommandLine.UnmatchedArgumentException;
+import tools.jackson.databind.node.JsonNodeFactory;
+import tools.jackson.databind.node.ObjectNode;
+
+/**
+ * Turns every failure into one message that says what happened and what to do, and an exit status;
+ * with {@code --json} the message is an object on standard output. No stack trace reaches a user.
+ */
+final class Failures implements IParameterExceptionHandler, IExecutionExceptionHandler {
+  /** Long enough for a Ctrl-C that ended a machine to reach this process as well. */
+  private static final long INTERRUPT_GRACE_MILLIS = 200;
+
+  private final StandardStreams streams;
+
+  Failures(StandardStreams streams) {
+    this.streams = streams;
+  }
+
+  @Override
+  public int handleParseException(ParameterException failure, String[] args) {
+    CommandLine command = failure.getCommandLine();
+    report("usage", sentence(failure), Arrays.asList(args).contains("--json"));
+    if (!Arrays.asList(args).contains("--json")) {
+      PrintWriter err = command.getErr();
+      UnmatchedArgumentException.printSuggestions(failure, err);
+      err.println(
+          "Try '" + command.getCommandSpec().qualifiedName() + " --help' for more information.");
+      err.flush();
+    }
+    return command.getCommandSpec().exitCodeOnInvalidInput();
+  }
+
+  @Override
+  public int handleExecutionException(Exception failure, CommandLine command, ParseResult parsed) {
+    if (failure instanceof OutputClosedException) {
+      return ExitCode.OUTPUT_CLOSED;
+    }
+    if (failure instanceof SandboxClosedException && endsNow()) {
+      return ExitCode.INTERRUPTED;
+    }
+    boolean json = command.getParseResult().hasMatchedOption("--json");
+    report(kind(failure), sentence(failure), json);
+    boolean usage = failure instanceof InvalidOptionException;
+    return usage
+        ? command.getCommandSpec().exitCodeOnInvalidInput()
+        : command.getCommandSpec().exitCodeOnExecutionException();
+  }
+
+  private void report(String kind, String message, boolean json) {
+    if (!json) {
+      streams.say(message);
+      return;
+    }
+    ObjectNode report = JsonNodeFactory.instance.objectNode();
+    report.putObject("error").put("kind", kind).put("message", message);
+    JsonOutput.print(report, streams.out());
+  }
+
+  private static String kind(Exception failure) {
+    return switch (failure) {
+      case InvalidOptionException e -> "usage";
+      case SandboxUnavailableException e -> "unavailable";
+      case SandboxClosedException e -> "ended";
+      case BelljarException e -> "sandbox";
+      case DemoException e -> "model";
+      case IOException e -> "host";
+      default -> "internal";
+    };
+  }
+
+  private static String sentence(Exception failure) {
+    String message = failure.getMessage();
+    return switch (failure) {
+      case BelljarException e -> String.valueOf(message);
+      case DemoException e -> String.valueOf(message);
+      case IOException e -> String.valueOf(message);
+      case ParameterException e -> String.valueOf(message);
+      default ->
+          "this is a defect of Belljar, please report it: "
+              + failure
+              + " at "
+              + Arrays.stream(failure.getStackTrace()).limit(3).toList();
+    };
+  }
+
+  /**
+   * Whether this process is ending because of a signal, so that the failure is only its echo. A
+   * Ctrl-C reaches the machine as well, and its end may be noticed first.
+   */
+  private static boolean endsNow() {
+    try {
+      Thread.sleep(INTERRUPT_GRACE_MILLIS);
+      Thread probe = new Thread(() -> {});
+      Runtime.getRuntime().addShutdownHook(probe);
+      Runtime.getRuntime().removeShutdownHook(probe);
+      return false;
+    } catch (IllegalStateException shuttingDown) {
+      return true;
+    } catch (InterruptedException e) {
+      Thread.currentThread().interrupt();
+      return true;
+    }
+  }
+}

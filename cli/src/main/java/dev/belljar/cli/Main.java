@@ -1,0 +1,41 @@
+package dev.belljar.cli;
+
+import java.io.OutputStreamWriter;
+import java.io.PrintWriter;
+import java.nio.charset.StandardCharsets;
+import picocli.CommandLine;
+import picocli.CommandLine.Help;
+
+/** Where the launcher {@code belljar} begins. */
+public final class Main {
+  private Main() {}
+
+  /** Runs one command and ends this process with its exit status. */
+  public static void main(String[] args) {
+    System.exit(execute(StandardStreams.ofThisProcess(), args));
+  }
+
+  /** Runs one command and returns its exit status. Never throws. */
+  static int execute(StandardStreams streams, String... args) {
+    var out = new PrintWriter(new OutputStreamWriter(streams.out(), StandardCharsets.UTF_8), true);
+    var err = new PrintWriter(streams.err(), true, StandardCharsets.UTF_8);
+    var failures = new Failures(streams);
+    return new CommandLine(new BelljarCommand())
+        .addSubcommand(new RunCommand(streams))
+        .addSubcommand(new DemoCommand(streams))
+        .addSubcommand(new DoctorCommand(streams))
+        .addSubcommand(new SetupCommand(streams))
+        .addSubcommand(new CommandLine.HelpCommand())
+        // Whatever follows FILE belongs to the program, also what looks like an option or a file.
+        .setStopAtPositional(true)
+        .setExpandAtFiles(false)
+        .setColorScheme(Help.defaultColorScheme(Help.Ansi.OFF))
+        .setUsageHelpAutoWidth(false)
+        .setUsageHelpWidth(100)
+        .setParameterExceptionHandler(failures)
+        .setExecutionExceptionHandler(failures)
+        .setOut(out)
+        .setErr(err)
+        .execute(args);
+  }
+}

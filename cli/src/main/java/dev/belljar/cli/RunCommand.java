@@ -1,0 +1,254 @@
+package dev.belljar.cli;
+
+import dev.belljar.ByteSize;
+import dev.belljar.InvalidOptionException;
+import dev.belljar.SandboxOptions;
+import java.io.IOException;
+import java.time.Duration;
+import java.util.ArrayList;
+import java.util.LinkedHashMap;
+import java.util.List;
+import java.util.Map;
+import java.util.Optional;
+import java.util.concurrent.Callable;
+import org.jspecify.annotations.Nullable;
+import picocli.CommandLine.Command;
+import picocli.CommandLine.Option;
+import picocli.CommandLine.Parameters;
+
+/** {@code belljar run}. */
+@Command(
+    name = "run",
+    mixinStandardHelpOptions = true,
+    versionProvider = BelljarCommand.Version.class,
+    exitCodeOnInvalidInput = ExitCode.BELLJAR_FAILED,
+    exitCodeOnExecutionException = ExitCode.BELLJAR_FAILED,
+    customSynopsis = {
+      "belljar run [OPTIONS] FILE [ARG...]",
+      "       belljar run [OPTIONS] --lang LANG - [ARG...] < SCRIPT",
+      "       belljar run [OPTIONS] -c COMMAND [ARG...]"
+    },
+    description = {
+      "Runs a script (.ts .js .mjs .py .sh) or a shell command in a fresh sandbox that is destroyed"
+          + " afterwards, passes input and output on as they come, and ends with the program's exit"
+          + " status.",
+      "",
+      "The script becomes /home/app/FILE in the sandbox, where it also starts. Everything after FILE"
+          + " belongs to the program. Deno gets all of its permissions: the sandbox is the boundary."
+          + " What the program leaves running is killed when it ends.",
+      ""
+    },
+    footer = {
+      "",
+      "Exit status: the program's own; 128+N where signal N ended it; 124 where --timeout ended it;",
+      "125 where Belljar failed or was called wrongly; 126 and 127 where a command cannot be executed",
+      "or does not exist; 130 after Ctrl-C.",
+      "",
+      "Examples:",
+      "  belljar run hello.ts --name World             --name goes to the program",
+      "  belljar run --timeout 10s --memory 2GiB x.py",
+      "  belljar run --allow-net api.example.com:443,*.example.org fetch.mjs",
+      "  belljar run --copy lib --copy data.csv:/tmp/in.csv main.py",
+      "  echo 'print(6*7)' | belljar run --lang python -",
+      "  belljar run -c 'echo \"$1\"' 'an argument'",
+      "  belljar run --json -c 'exit 3' | jq .status",
+      "",
+      "Input is passed on even if the program does not read it; in a shell loop that reads,",
+      "add < /dev/null."
+    })
+final class RunCommand implements Callable<Integer> {
+  /** What the machine may take longer than the program before it is destroyed in any case. */
+  private static final Duration LIFETIME_MARGIN = Duration.ofMinutes(5);
+
+  private final StandardStreams streams;
+
+  @Option(
+      names = {"-c", "--command"},
+      paramLabel = "COMMAND",
+      description = "Run this shell command instead of a file.")
+  private @Nullable String shellCommand;
+
+  @Option(
+      names = "--lang",
+      paramLabel = "LANG",
+      description = "What runs the script: deno, node, python or bash (or ts, js, mjs, py, sh).")
+  private @Nullable String language;
+
+  @Option(
+      names = "--timeout",
+      paramLabel = "TIME",
+      converter = DurationConverter.class,
+      description = "Kill the program after this time, for example 10s or 1m30s.")
+  private @Nullable Duration timeout;
+
+  @Option(
+      names = "--memory",
+      paramLabel = "SIZE",
+      converter = ByteSizeConverter.class,
+      description = "The sandbox's memory, 768MiB to 4GiB; 1280MiB unless given.")
+  private @Nullable ByteSize memory;
+
+  @Option(
+      names = "--vcpus",
+      paramLabel = "N",
+      description = "Virtual processors, 1 to 16; 2 unless given.")
+  private @Nullable Integer vcpus;
+
+  @Option(
+      names = "--processes",
+      paramLabel = "N",
+      description = "Processes and threads at once, 16 to 32768; 1024 unless given.")
+  private @Nullable Integer processes;
+
+  @Option(
+      names = {"-e", "--env"},
+      paramLabel = "K=V",
+      description = "Set an environment variable.")
+  private List<String> env = new ArrayList<>();
+
+  @Option(
+      names = "--allow-net",
+      paramLabel = "HOST[:PORT]",
+      split = ",",
+      description =
+          "Let the program reach this host and no other; may be repeated, and * stands for any name"
+              + " below a domain. Without it: the public internet, never this machine's networks.")
+  private List<String> allowNet = new ArrayList<>();
+
+  @Option(names = "--no-net", description = "Let the program reach nothing at all.")
+  private boolean noNet;
+
+  @Option(
+      names = "--connect-to",
+      paramLabel = "HOST:PORT:ADDRESS:PORT",
+      description = "Send connections to the first pair to the second one, like curl's.")
+  private List<String> connectTo = new ArrayList<>();
+
+  @Option(
+      names = "--ca-cert",
+      paramLabel = "FILE",
+      description = "Add certificate authorities (PEM) to those that the sandbox trusts.")
+  private List<String> caCertificates = new ArrayList<>();
+
+  @Option(
+      names = "--copy",
+      paramLabel = "LOCAL[:GUEST]",
+      description =
+          "Copy a file or directory into the sandbox first; into /home/app unless GUEST says where."
+              + " '--copy .' copies all that is here.")
+  private List<String> copies = new ArrayList<>();
+
+  @Option(
+      names = "--cwd",
+      paramLabel = "DIR",
+      description = "Where in the sandbox the program starts; made if it is not there.")
+  private @Nullable String cwd;
+
+  @Option(
+      names = "--json",
+      description =
+          "Print one JSON object instead: status, output (at most 16 MiB each), timings, isolation"
+              + " and connections.")
+  private boolean json;
+
+  @Option(
+      names = {"-q", "--quiet"},
+      description = "Say nothing but errors.")
+  private boolean quiet;
+
+  @Option(
+      names = {"-v", "--verbose"},
+      description = "Say more: how the sandbox is isolated, and each connection that leaves it.")
+  private boolean verbose;
+
+  @Parameters(paramLabel = "FILE ARG", hidden = true)
+  private List<String> words = new ArrayList<>();
+
+  RunCommand(StandardStreams streams) {
+    this.streams = streams;
+  }
+
+  @Override
+  public Integer call() throws IOException {
+    CommandLogging.to(streams, logDetail());
+    var request =
+        new RunRequest(
+            program(),
+            options(),
+            copies.stream().map(CopyRequest::parse).toList(),
+            Optional.ofNullable(cwd).map(GuestPath::absolute),
+            Optional.ofNullable(timeout));
+    FirstUse.prepare(streams, quiet || json);
+    if (json) {
+      return new CapturedRun(streams, request).call();
+    }
+    return new StreamedRun(streams, request, quiet, verbose).call();
+  }
+
+  private CommandLogging.Detail logDetail() {
+    if (quiet) {
+      return CommandLogging.Detail.ERRORS;
+    }
+    if (verbose) {
+      return CommandLogging.Detail.AUDIT;
+    }
+    return streams.terminal() && !json
+        ? CommandLogging.Detail.NOTES
+        : CommandLogging.Detail.WARNINGS;
+  }
+
+  private Program program() {
+    Optional<String> languageName = Optional.ofNullable(language);
+    if (shellCommand != null) {
+      if (languageName.isPresent()) {
+        throw new InvalidOptionException("-c is a shell command and takes no --lang.");
+      }
+      return Program.ofShellCommand(shellCommand, words);
+    }
+    if (words.isEmpty()) {
+      throw new InvalidOptionException(
+          "There is nothing to run. Name a FILE, or write -c 'COMMAND'; see belljar run --help.");
+    }
+    List<String> args = words.subList(1, words.size());
+    return words.getFirst().equals("-")
+        ? Program.ofInput(streams.in(), languageName, args)
+        : Program.ofFile(words.getFirst(), languageName, args);
+  }
+
+  private SandboxOptions options() throws IOException {
+    SandboxOptions.Builder options = SandboxOptions.builder().env(variables()).allowNet(allowNet);
+    if (memory != null) {
+      options.memory(memory);
+    }
+    if (vcpus != null) {
+      options.vcpus(vcpus);
+    }
+    if (processes != null) {
+      options.processes(processes);
+    }
+    if (timeout != null) {
+      options.timeout(timeout.plus(LIFETIME_MARGIN));
+    }
+    if (noNet) {
+      options.noNet();
+    }
+    connectTo.forEach(options::connectTo);
+    for (String file : caCertificates) {
+      options.caCertificate(CertificateFile.read(file));
+    }
+    return options.build();
+  }
+
+  private Map<String, String> variables() {
+    Map<String, String> variables = new LinkedHashMap<>();
+    for (String assignment : env) {
+      int equals = assignment.indexOf('=');
+      if (equals <= 0) {
+        throw new InvalidOptionException(
+            "--env " + assignment + " sets nothing. Write --env NAME=VALUE.");
+      }
+      variables.put(assignment.substring(0, equals), assignment.substring(equals + 1));
+    }
+    return variables;
+  }
+}

@@ -1,0 +1,49 @@
+package dev.belljar.cli;
+
+import dev.belljar.Sandbox;
+import dev.belljar.SandboxOptions;
+import dev.belljar.SpawnOptions;
+import dev.belljar.WriteOptions;
+import java.io.IOException;
+import java.io.InputStream;
+import java.time.Duration;
+import java.util.List;
+import java.util.Optional;
+
+/**
+ * What {@code run} was asked for.
+ *
+ * @param program what to run
+ * @param options in what sandbox
+ * @param copies what to copy into it first
+ * @param workingDirectory where the program starts, absolute; empty is the sandbox's own
+ * @param timeout after which it is killed
+ */
+record RunRequest(
+    Program program,
+    SandboxOptions options,
+    List<CopyRequest> copies,
+    Optional<String> workingDirectory,
+    Optional<Duration> timeout) {
+
+  /** Puts everything that the program needs into the sandbox. */
+  void fill(Sandbox sandbox) throws IOException {
+    for (CopyRequest copy : copies) {
+      copy.apply(sandbox);
+    }
+    if (program.script().isPresent()) {
+      Program.Script script = program.script().get();
+      try (InputStream content = script.content().open()) {
+        sandbox.fs().writeFile(script.guestPath(), content, WriteOptions.DEFAULT);
+      }
+    }
+    workingDirectory.ifPresent(sandbox.fs()::mkdirs);
+  }
+
+  /** How the program is started. */
+  SpawnOptions.Builder spawnOptions() {
+    SpawnOptions.Builder spawn = SpawnOptions.builder().args(program.args()).piped();
+    workingDirectory.ifPresent(spawn::cwd);
+    return spawn;
+  }
+}

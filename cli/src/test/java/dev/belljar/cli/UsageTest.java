@@ -1,0 +1,114 @@
+package dev.belljar.cli;
+
+import static dev.belljar.cli.CommandLineUnderTest.belljar;
+import static org.assertj.core.api.Assertions.assertThat;
+
+import java.io.IOException;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.stream.Stream;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.io.TempDir;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.Arguments;
+import org.junit.jupiter.params.provider.MethodSource;
+import tools.jackson.databind.JsonNode;
+import tools.jackson.databind.json.JsonMapper;
+
+/** What users get wrong ends before anything is started, with a message and without a trace. */
+class UsageTest {
+  @TempDir static Path directory;
+
+  static Stream<Arguments> mistakes() throws IOException {
+    Path script = Files.writeString(directory.resolve("ok.py"), "print(1)");
+    Path ruby = Files.writeString(directory.resolve("no.rb"), "puts 1");
+    Path text = Files.writeString(directory.resolve("text.pem"), "no certificate");
+    return Stream.of(
+        mistake("nothing to run", "Name a FILE", "run"),
+        mistake("missing file", "no such file", "run", "missing.ts"),
+        mistake("directory", "is a directory", "run", directory.toString()),
+        mistake("unknown language", "--lang", "run", ruby.toString()),
+        mistake("unknown --lang", "'cobol' is not a language", "run", "--lang", "cobol", "-"),
+        mistake("script from stdin without --lang", "--lang", "run", "-"),
+        mistake("-c with --lang", "takes no --lang", "run", "--lang", "py", "-c", "true"),
+        mistake("NUL in a path", "No file can be called 'a?b.py'", "run", "a\0b.py"),
+        mistake("empty path", "name is empty", "run", ""),
+        mistake("nonsense size", "is not a size", "run", "--memory", "lots", script.toString()),
+        mistake("size out of bounds", "out of bounds", "run", "--memory", "1MiB", "-c", "true"),
+        mistake("nonsense duration", "is not a duration", "run", "--timeout", "soon", "-c", "true"),
+        mistake("duration without unit", "is not a duration", "run", "--timeout", "10", "-c", "x"),
+        mistake("no time", "no time at all", "run", "--timeout", "0s", "-c", "true"),
+        mistake("negative duration", "is not a duration", "run", "--timeout", "-5s", "-c", "true"),
+        mistake("too many vCPUs", "out of bounds", "run", "--vcpus", "99", "-c", "true"),
+        mistake("vCPUs that are no number", "--vcpus", "run", "--vcpus", "two", "-c", "true"),
+        mistake("processes", "out of bounds", "run", "--processes", "1", "-c", "true"),
+        mistake("env without =", "--env NAME=VALUE", "run", "--env", "HOME", "-c", "true"),
+        mistake("env with NUL", "environment variable", "run", "--env", "A=\0", "-c", "true"),
+        mistake("connect-to", "HOST:PORT:ADDRESS:PORT", "run", "--connect-to", "x:1", "-c", "true"),
+        mistake(
+            "both networks",
+            "exclude each other",
+            "run",
+            "--no-net",
+            "--allow-net",
+            "x.org",
+            "-c",
+            "x"),
+        mistake(
+            "missing --copy", "no such file or directory", "run", "--copy", "nix", "-c", "true"),
+        mistake("--copy ..", "GUEST", "run", "--copy", "..", "-c", "true"),
+        mistake("missing --ca-cert", "no such file", "run", "--ca-cert", "nix.pem", "-c", "true"),
+        mistake("no PEM", "no PEM certificate", "run", "--ca-cert", text.toString(), "-c", "true"),
+        mistake("unknown option", "Unknown option: '--tiemout'", "run", "--tiemout", "1s", "x.py"),
+        mistake("option without value", "--timeout", "run", "--timeout"));
+  }
+
+  private static Arguments mistake(String name, String message, String... args) {
+    return Arguments.argumentSet(name, message, args);
+  }
+
+  @ParameterizedTest
+  @MethodSource("mistakes")
+  void mistakesInRunEndWith125AndAMessage(String message, String[] args) {
+    var result = belljar(args);
+
+    assertThat(result.exitStatus()).isEqualTo(125);
+    assertThat(result.err()).startsWith("belljar: ").contains(message).doesNotContain("\tat ");
+    assertThat(result.out()).isEmpty();
+  }
+
+  @ParameterizedTest
+  @MethodSource("mistakes")
+  void mistakesAreAnObjectUnderJson(String message, String[] args) {
+    String[] withJson =
+        Stream.concat(Stream.of("run", "--json"), Stream.of(args).skip(1)).toArray(String[]::new);
+
+    var result = belljar(withJson);
+
+    assertThat(result.exitStatus()).isEqualTo(125);
+    JsonNode error = JsonMapper.shared().readTree(result.out()).get("error");
+    assertThat(error.get("kind").asString()).isEqualTo("usage");
+    assertThat(error.get("message").asString()).contains(message);
+  }
+
+  @Test
+  void otherCommandsEndWith2() {
+    assertThat(belljar("doctor", "--frobnicate").exitStatus()).isEqualTo(2);
+    assertThat(belljar("demo", "--env-file", "missing.env").exitStatus()).isEqualTo(2);
+    assertThat(belljar("rnu").exitStatus()).isEqualTo(2);
+    assertThat(belljar().exitStatus()).isEqualTo(2);
+  }
+
+  @Test
+  void aMistypedCommandIsAnsweredWithTheRightOne() {
+    assertThat(belljar("doctro").err()).contains("doctor");
+  }
+
+  @Test
+  void helpTeachesByExample() {
+    assertThat(belljar("run", "--help").out()).contains("Examples:", "Exit status:");
+    assertThat(belljar("help", "run").out()).contains("Examples:");
+    assertThat(belljar("--help").out()).contains("demo", "doctor", "setup");
+    assertThat(belljar("--version").out()).startsWith("belljar ");
+  }
+}
