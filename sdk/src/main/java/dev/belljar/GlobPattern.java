@@ -44,7 +44,8 @@ final class GlobPattern {
         i = end + 1;
       } else {
         switch (c) {
-          case '*' -> regex.append("[^/]*");
+          // A whole name is not empty: "/*" does not mean the root itself.
+          case '*' -> regex.append(nameStart ? "(?!/|$)[^/]*" : "[^/]*");
           case '?' -> regex.append("[^/]");
           case '{' -> {
             braces++;

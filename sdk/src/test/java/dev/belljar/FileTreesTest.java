@@ -105,8 +105,8 @@ class FileTreesTest {
   @Test
   void aGlobThatIsNoneIsNamed() {
     assertThatExceptionOfType(InvalidOptionException.class)
-        .isThrownBy(() -> fs.expandGlob("/a/[x").toList())
-        .withMessageContaining("/a/[x");
+        .isThrownBy(() -> fs.expandGlob("/a/{x").toList())
+        .withMessageContaining("/a/{x");
   }
 
   @Test

@@ -44,6 +44,8 @@ final class LocalSandbox implements Sandbox {
   /** Deno's documented maximum of one extension. */
   private static final Duration LONGEST_EXTENSION = Duration.ofMinutes(30);
 
+  private static final int EAGAIN = 11;
+
   private final String id;
   private final SandboxOptions options;
   private final Machine machine;
@@ -86,7 +88,7 @@ final class LocalSandbox implements Sandbox {
     options.timeout().ifPresent(duration -> stopAt(Instant.now().plus(duration)));
     Thread.ofVirtual()
         .name("end of " + id)
-        .start(() -> end(String.valueOf(machine.agent().ended().join().getMessage())));
+        .start(() -> end(rootOf(machine.agent().ended().join())));
   }
 
   @Override
@@ -142,8 +144,21 @@ final class LocalSandbox implements Sandbox {
             how.stderr() != Stdio.NULL,
             terminal ? how.terminal().orElseThrow().rows() : 0,
             terminal ? how.terminal().orElseThrow().columns() : 0);
-    AgentProcess process = asked(() -> machine.agent().spawn(start));
-    return new LocalChildProcess(this, process, how);
+    try {
+      AgentProcess process = asked(() -> machine.agent().spawn(start));
+      return new LocalChildProcess(this, process, how);
+    } catch (FileSystemOperationException e) {
+      if (e.errno() == EAGAIN) {
+        throw new FileSystemOperationException(
+            e.getMessage()
+                + ": the sandbox's limit of "
+                + options.processes()
+                + " processes is reached",
+            e.code(),
+            e.errno());
+      }
+      throw e;
+    }
   }
 
   @Override
@@ -218,11 +233,20 @@ final class LocalSandbox implements Sandbox {
   SandboxClosedException closed(Throwable cause) {
     String reason = ended.getNow("");
     if (reason.isEmpty()) {
-      reason = String.valueOf(cause.getMessage());
+      reason = rootOf(cause);
     }
     return new SandboxClosedException(
         "Sandbox " + id + " has ended: " + reason + ". Make a new one with Sandbox.create().",
         cause);
+  }
+
+  private static String rootOf(Throwable failure) {
+    Throwable root = failure;
+    while (root.getCause() != null) {
+      root = root.getCause();
+    }
+    String message = String.valueOf(root.getMessage());
+    return message.endsWith(".") ? message.substring(0, message.length() - 1) : message;
   }
 
   /** Something to be done in the guest. */

@@ -321,7 +321,7 @@ public final class AgentConnection implements AutoCloseable {
     buffer.compact();
     while (buffer.position() < bytes) {
       if (channel.read(buffer) < 0) {
-        throw new IOException("The machine ended.");
+        throw new IOException("its machine ended (the guest was powered off, or crashed)");
       }
     }
     buffer.flip();

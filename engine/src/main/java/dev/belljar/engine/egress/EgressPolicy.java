@@ -5,7 +5,6 @@ import dev.belljar.SandboxOptions;
 import dev.belljar.SandboxOptions.ConnectTo;
 import java.net.InetAddress;
 import java.util.List;
-import java.util.Locale;
 import java.util.Optional;
 
 /**
@@ -37,7 +36,14 @@ public final class EgressPolicy {
     return new EgressPolicy(
         options.noNet(),
         options.allowNet().stream().map(HostPattern::parse).toList(),
-        options.connectTo());
+        options.connectTo().stream().map(EgressPolicy::canonical).toList());
+  }
+
+  /** With the host as a guest's request will have it: lower case, ASCII, addresses in one form. */
+  private static ConnectTo canonical(ConnectTo given) {
+    HostPattern host =
+        HostPattern.parse(given.host().contains(":") ? "[" + given.host() + "]" : given.host());
+    return new ConnectTo(host.host(), given.port(), given.address(), given.addressPort());
   }
 
   /** Why a name may not be looked up; empty if it may. */
@@ -78,14 +84,13 @@ public final class EgressPolicy {
    */
   Optional<ConnectTo> redirection(String host, int port) {
     return redirections.stream()
-        .filter(entry -> entry.port() == port && entry.host().toLowerCase(Locale.ROOT).equals(host))
+        .filter(entry -> entry.port() == port && entry.host().equals(host))
         .findFirst();
   }
 
   /** Whether some port of the name is dialled elsewhere, so that the name need not exist. */
   boolean isRedirected(String name) {
-    return redirections.stream()
-        .anyMatch(entry -> entry.host().toLowerCase(Locale.ROOT).equals(name));
+    return redirections.stream().anyMatch(entry -> entry.host().equals(name));
   }
 
   /** Whether names are to be looked for on this host before a guest hears that they exist. */
