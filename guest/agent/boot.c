@@ -17,7 +17,7 @@
 #include <time.h>
 #include <unistd.h>
 
-#define WAIT_MILLISECONDS 10000
+#define WAIT_MILLISECONDS 60000
 #define PORT_NAME "belljar\n"
 #define KERNEL_FLAGS (MS_NOSUID | MS_NOEXEC | MS_NODEV)
 

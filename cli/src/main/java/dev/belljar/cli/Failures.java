@@ -2,6 +2,7 @@ package dev.belljar.cli;
 
 import dev.belljar.BelljarException;
 import dev.belljar.InvalidOptionException;
+import dev.belljar.PermissionDeniedException;
 import dev.belljar.SandboxClosedException;
 import dev.belljar.SandboxUnavailableException;
 import dev.belljar.examples.untrustedcode.DemoException;
@@ -47,7 +48,7 @@ final class Failures implements IParameterExceptionHandler, IExecutionExceptionH
 
   @Override
   public int handleExecutionException(Exception failure, CommandLine command, ParseResult parsed) {
-    if (failure instanceof OutputClosedException) {
+    if (failure instanceof OutputClosedException closed && closed.nobodyReads()) {
       return ExitCode.OUTPUT_CLOSED;
     }
     if (failure instanceof SandboxClosedException && endsNow()) {
@@ -79,6 +80,7 @@ final class Failures implements IParameterExceptionHandler, IExecutionExceptionH
       case BelljarException e -> "sandbox";
       case DemoException e -> "model";
       case IOException e -> "host";
+      case OutputClosedException e -> "host";
       default -> "internal";
     };
   }
@@ -86,9 +88,16 @@ final class Failures implements IParameterExceptionHandler, IExecutionExceptionH
   private static String sentence(Exception failure) {
     String message = failure.getMessage();
     return switch (failure) {
+      case PermissionDeniedException e ->
+          message
+              + ". In the sandbox everything is done as the user app, who may write below /home/app"
+              + " and /tmp.";
       case BelljarException e -> String.valueOf(message);
       case DemoException e -> String.valueOf(message);
+      case OutputClosedException e -> String.valueOf(message);
       case IOException e -> String.valueOf(message);
+      case UnmatchedArgumentException e ->
+          e.isUnknownOption() ? String.valueOf(message) : unknownCommand(e);
       case ParameterException e -> String.valueOf(message);
       default ->
           "this is a defect of Belljar, please report it: "
@@ -96,6 +105,12 @@ final class Failures implements IParameterExceptionHandler, IExecutionExceptionH
               + " at "
               + Arrays.stream(failure.getStackTrace()).limit(3).toList();
     };
+  }
+
+  private static String unknownCommand(UnmatchedArgumentException failure) {
+    return "there is no command '"
+        + failure.getUnmatched().getFirst()
+        + "'. The commands are run, demo, doctor and setup.";
   }
 
   /**

@@ -1,5 +1,6 @@
 package dev.belljar.cli;
 
+import dev.belljar.Isolation;
 import dev.belljar.Sandbox;
 import java.io.IOException;
 import java.time.Duration;
@@ -26,7 +27,11 @@ final class StreamedRun implements Callable<Integer> {
   public Integer call() throws IOException {
     try (Sandbox sandbox = create()) {
       if (verbose) {
-        streams.say("this is sandbox " + sandbox.id() + " in " + sandbox.isolation());
+        Isolation isolation = sandbox.isolation();
+        streams.say(
+            "sandbox %s in %s (%s), confined by %s"
+                .formatted(
+                    sandbox.id(), isolation.engine(), isolation.accelerator(), isolation.jail()));
       }
       request.fill(sandbox);
       var run = new ProgramRun(sandbox, request, streams.in(), streams.out(), streams.err());

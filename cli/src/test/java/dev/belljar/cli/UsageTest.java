@@ -23,7 +23,12 @@ class UsageTest {
     Path script = Files.writeString(directory.resolve("ok.py"), "print(1)");
     Path ruby = Files.writeString(directory.resolve("no.rb"), "puts 1");
     Path text = Files.writeString(directory.resolve("text.pem"), "no certificate");
+    Path broken =
+        Files.writeString(
+            directory.resolve("broken.pem"),
+            "-----BEGIN CERTIFICATE-----\nxxxx\n-----END CERTIFICATE-----\n");
     return Stream.of(
+        mistake("broken PEM", "cannot be read", "run", "--ca-cert", broken.toString(), "-c", "x"),
         mistake("nothing to run", "Name a FILE", "run"),
         mistake("missing file", "no such file", "run", "missing.ts"),
         mistake("directory", "is a directory", "run", directory.toString()),
@@ -101,7 +106,7 @@ class UsageTest {
 
   @Test
   void aMistypedCommandIsAnsweredWithTheRightOne() {
-    assertThat(belljar("doctro").err()).contains("doctor");
+    assertThat(belljar("doctro").err()).contains("there is no command 'doctro'", "doctor");
   }
 
   @Test

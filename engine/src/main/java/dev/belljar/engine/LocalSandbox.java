@@ -245,7 +245,8 @@ final class LocalSandbox implements Sandbox {
     while (root.getCause() != null) {
       root = root.getCause();
     }
-    String message = String.valueOf(root.getMessage());
+    String message =
+        root.getMessage() == null ? root.getClass().getSimpleName() : root.getMessage();
     return message.endsWith(".") ? message.substring(0, message.length() - 1) : message;
   }
 

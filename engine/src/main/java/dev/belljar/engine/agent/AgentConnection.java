@@ -35,8 +35,12 @@ public final class AgentConnection implements AutoCloseable {
 
   private final ByteChannel channel;
   private final IncomingStreams incoming;
-  private final ReentrantLock writeLock = new ReentrantLock();
-  private final ByteBuffer scratch = ByteBuffer.allocateDirect(FrameType.HEADER + (64 << 10));
+  private final OutgoingBytes outgoing = new OutgoingBytes();
+
+  /** Held while a frame is put together, so that frames do not mix. */
+  private final ReentrantLock frameLock = new ReentrantLock();
+
+  private final ByteBuffer header = ByteBuffer.allocate(FrameType.HEADER);
 
   /**
    * Handlers of what the agent opened; it may reset a stream and open the next while the first is
@@ -115,6 +119,7 @@ public final class AgentConnection implements AutoCloseable {
     this.channel = channel;
     this.incoming = incoming;
     Thread.ofVirtual().name("channel-reader").start(this::readUntilEnd);
+    Thread.ofVirtual().name("channel-writer").start(this::writeUntilEnd);
     byte[] hello = ByteBuffer.allocate(8).putInt(VERSION).putInt(MAGIC).array();
     send(FrameType.HELLO, 0, hello, 0, hello.length);
   }
@@ -235,17 +240,15 @@ public final class AgentConnection implements AutoCloseable {
   }
 
   void send(FrameType type, int id, byte[] payload, int offset, int length) throws IOException {
-    writeLock.lock();
+    frameLock.lock();
     try {
       checkOpen();
-      scratch.clear();
-      putHeader(scratch, type, id, length);
-      scratch.put(payload, offset, length).flip();
-      writeFully(scratch);
+      outgoing.put(header(type, id, length), 0, FrameType.HEADER);
+      outgoing.put(payload, offset, length);
     } catch (IOException e) {
       throw reason(e);
     } finally {
-      writeLock.unlock();
+      frameLock.unlock();
     }
   }
 
@@ -256,34 +259,36 @@ public final class AgentConnection implements AutoCloseable {
   }
 
   private void sendCall(int id, Operation operation, BodyWriter body) throws IOException {
-    writeLock.lock();
+    byte[] code = {(byte) (operation.code >> 8), (byte) operation.code};
+    frameLock.lock();
     try {
       checkOpen();
-      ByteBuffer target = scratch.clear();
-      if (body.size() + 2 <= 64 << 10) {
-        putHeader(target, FrameType.CALL, id, body.size() + 2);
-        target.putShort((short) operation.code).put(body.array(), 0, body.size()).flip();
-        writeFully(target);
-      } else {
-        putHeader(target, FrameType.CALL, id, body.size() + 2);
-        target.putShort((short) operation.code).flip();
-        writeFully(target);
-        writeFully(ByteBuffer.wrap(body.array(), 0, body.size()));
-      }
+      outgoing.put(header(FrameType.CALL, id, code.length + body.size()), 0, FrameType.HEADER);
+      outgoing.put(code, 0, code.length);
+      outgoing.put(body.array(), 0, body.size());
     } catch (IOException e) {
       throw reason(e);
     } finally {
-      writeLock.unlock();
+      frameLock.unlock();
     }
   }
 
-  private static void putHeader(ByteBuffer target, FrameType type, int id, int length) {
-    target.putInt(length).put((byte) type.code).put((byte) 0).putShort((short) 0).putInt(id);
+  private byte[] header(FrameType type, int id, int length) {
+    header.clear();
+    header.putInt(length).put((byte) type.code).put((byte) 0).putShort((short) 0).putInt(id);
+    return header.array();
   }
 
-  private void writeFully(ByteBuffer bytes) throws IOException {
-    while (bytes.hasRemaining()) {
-      channel.write(bytes);
+  private void writeUntilEnd() {
+    try {
+      ByteBuffer bytes;
+      while ((bytes = outgoing.take()) != null) {
+        while (bytes.hasRemaining()) {
+          channel.write(bytes);
+        }
+      }
+    } catch (IOException e) {
+      end(e);
     }
   }
 
@@ -348,16 +353,18 @@ public final class AgentConnection implements AutoCloseable {
   }
 
   private void onResult(int id, BodyReader body) throws ProtocolException {
-    CompletableFuture<Result> call = calls.remove(id);
+    CompletableFuture<Result> call = calls.get(id);
     if (call == null) {
       throw new ProtocolException("a RESULT that nobody waits for");
     }
+    Result result = new Result(errno(body), body);
+    calls.remove(id);
     callSlots.release();
-    call.complete(new Result(errno(body), body));
+    call.complete(result);
   }
 
   private void onExit(int id, BodyReader body) throws ProtocolException {
-    ExitListener process = processes.remove(id);
+    ExitListener process = processes.get(id);
     if (process == null || calls.containsKey(id)) {
       throw new ProtocolException("an EXIT of a process that does not run");
     }
@@ -367,6 +374,7 @@ public final class AgentConnection implements AutoCloseable {
     if (code < 0 || code > 255 || signal < 0 || signal > 64 || oom > 2) {
       throw new ProtocolException("an EXIT that cannot be");
     }
+    processes.remove(id);
     process.onExit(new ProcessExit(code, signal, oom, body.u64()));
   }
 
@@ -460,6 +468,7 @@ public final class AgentConnection implements AutoCloseable {
     if (!end.compareAndSet(null, reason)) {
       return;
     }
+    outgoing.close();
     try {
       channel.close();
     } catch (IOException e) {

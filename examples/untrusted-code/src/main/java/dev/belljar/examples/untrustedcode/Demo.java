@@ -116,6 +116,9 @@ public final class Demo {
       throw new DemoException(
           "The model's API gave no reply: "
               + e.getMessage()
+              + Optional.ofNullable(e.getCause())
+                  .map(cause -> " (" + cause.getMessage() + ")")
+                  .orElse("")
               + ". Unset ANTHROPIC_API_KEY to use the recorded reply.",
           e);
     } finally {

@@ -1,0 +1,58 @@
+package dev.belljar.engine;
+
+import java.io.IOException;
+import java.nio.charset.StandardCharsets;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.List;
+import java.util.Set;
+import java.util.TreeSet;
+import java.util.regex.Matcher;
+import java.util.regex.Pattern;
+
+/** What this host's kernel says of the processes behind sandboxes. */
+final class HostProcesses {
+  /** The run directory in bubblewrap's command line: of the process, and of one machine in it. */
+  private static final Pattern RUN = Pattern.compile("/run/([0-9a-f]{8})/[0-9a-f]{8}\\b");
+
+  private HostProcesses() {}
+
+  /** The QEMU processes among what a process has started. */
+  static List<ProcessHandle> qemus(ProcessHandle ancestor) {
+    return ancestor.descendants().filter(process -> isQemu(process.pid())).toList();
+  }
+
+  /** Everything that a process has started and that is of Belljar's making. */
+  static List<ProcessHandle> machinery(ProcessHandle ancestor) {
+    return ancestor
+        .descendants()
+        .filter(process -> commandLine(process.pid()).contains("qemu-system"))
+        .toList();
+  }
+
+  /** The names of the run directories of the JVMs whose machines those are. */
+  static Set<String> runDirectories(ProcessHandle ancestor) {
+    Set<String> names = new TreeSet<>();
+    for (ProcessHandle process : machinery(ancestor)) {
+      Matcher matcher = RUN.matcher(commandLine(process.pid()));
+      while (matcher.find()) {
+        names.add(matcher.group(1));
+      }
+    }
+    return names;
+  }
+
+  /** Words of a command line, separated by spaces; empty for a process that is gone. */
+  static String commandLine(long pid) {
+    try {
+      return Files.readString(Path.of("/proc/" + pid + "/cmdline"), StandardCharsets.UTF_8)
+          .replace('\0', ' ');
+    } catch (IOException e) {
+      return "";
+    }
+  }
+
+  private static boolean isQemu(long pid) {
+    return commandLine(pid).startsWith("/usr/bin/qemu-system");
+  }
+}

@@ -1,0 +1,199 @@
+package dev.belljar.engine;
+
+import static org.assertj.core.api.Assertions.assertThat;
+
+import dev.belljar.Sandbox;
+import java.io.IOException;
+import java.nio.file.Files;
+import java.nio.file.LinkOption;
+import java.nio.file.Path;
+import java.util.List;
+import java.util.Set;
+import java.util.stream.Collectors;
+import java.util.stream.Stream;
+import org.junit.jupiter.api.AfterAll;
+import org.junit.jupiter.api.BeforeAll;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.Timeout;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.ValueSource;
+
+/** What confines QEMU, as this host's kernel says it in /proc. */
+@Timeout(60)
+class JailIT {
+  private static Sandbox sandbox;
+  private static Path qemu;
+
+  @BeforeAll
+  static void create() {
+    sandbox = Sandbox.create();
+    sandbox.sh("echo up").text();
+    List<ProcessHandle> machines = HostProcesses.qemus(ProcessHandle.current());
+    assertThat(machines).hasSize(1);
+    qemu = Path.of("/proc/" + machines.getFirst().pid());
+  }
+
+  @AfterAll
+  static void close() {
+    sandbox.close();
+  }
+
+  @Test
+  void itRunsAsNobodyWhereWeAreRoot() throws IOException {
+    int own = (Integer) Files.getAttribute(Path.of("/proc/self"), "unix:uid");
+    String expected = Integer.toString(own == 0 ? 65_534 : own);
+    for (String id : List.of("Uid", "Gid")) {
+      assertThat(status(qemu, id).split("\\s+", -1)).hasSize(4).containsOnly(expected);
+    }
+    assertThat(status(qemu, "Groups")).isIn("", "65534");
+  }
+
+  @Test
+  void noneOfItsThreadsHasCapabilitiesOrCanGainPrivileges() throws IOException {
+    try (Stream<Path> threads = Files.list(qemu.resolve("task"))) {
+      assertThat(threads)
+          .hasSizeGreaterThan(1)
+          .allSatisfy(
+              thread -> {
+                for (String set : List.of("CapInh", "CapPrm", "CapEff", "CapBnd", "CapAmb")) {
+                  assertThat(status(thread, set)).as(set).isEqualTo("0000000000000000");
+                }
+                assertThat(status(thread, "NoNewPrivs")).isEqualTo("1");
+                assertThat(status(thread, "Seccomp")).as("a filter").isEqualTo("2");
+              });
+    }
+  }
+
+  @ParameterizedTest
+  @ValueSource(strings = {"user", "mnt", "pid", "net", "ipc", "uts"})
+  void itHasNamespacesOfItsOwn(String name) throws IOException {
+    assertThat(Files.readSymbolicLink(qemu.resolve("ns").resolve(name)))
+        .isNotEqualTo(Files.readSymbolicLink(Path.of("/proc/self/ns").resolve(name)));
+  }
+
+  @Test
+  void itsNetworkIsEmpty() throws IOException {
+    // Two lines of heading, and at most a loopback that is down.
+    List<String> interfaces = Files.readAllLines(qemu.resolve("net/dev"));
+    assertThat(interfaces.subList(2, interfaces.size())).allMatch(line -> line.contains("lo:"));
+    assertThat(Files.readAllLines(qemu.resolve("net/route"))).hasSizeLessThanOrEqualTo(1);
+  }
+
+  @Test
+  void itsRootHoldsOnlyWhatItNeeds() throws IOException {
+    assertThat(names(qemu.resolve("root")))
+        .contains("image", "template", "machine")
+        .isSubsetOf(
+            "dev",
+            "image",
+            "lib",
+            "lib64",
+            "machine",
+            "readonly-memory.so",
+            "template",
+            "tmp",
+            "usr");
+  }
+
+  @Test
+  void itsDevicesAreNullAndKvmAtMost() throws IOException {
+    assertThat(names(qemu.resolve("root/dev"))).isSubsetOf("null", "kvm");
+  }
+
+  @Test
+  void allButItsOwnDirectoryIsReadOnly() throws IOException {
+    for (String line : Files.readAllLines(qemu.resolve("mountinfo"))) {
+      String[] fields = line.split(" ", -1);
+      String mountPoint = fields[4];
+      boolean writable = Set.of(fields[5].split(",", -1)).contains("rw");
+      if (writable) {
+        assertThat(mountPoint).isIn("/machine", "/dev/null", "/dev/kvm");
+      }
+    }
+  }
+
+  @Test
+  void theTemplatesMemoryIsMappedPrivatelyFromAReadOnlyFile() throws IOException {
+    assertThat(Files.readAllLines(qemu.resolve("maps")))
+        .filteredOn(line -> line.endsWith("/memory"))
+        .isNotEmpty()
+        .allMatch(line -> line.split(" ", -1)[1].endsWith("p"));
+    try (Stream<Path> open = Files.list(qemu.resolve("fd"))) {
+      for (Path descriptor : open.toList()) {
+        String target = Files.readSymbolicLink(descriptor).toString();
+        if (target.contains("/template/") || target.contains("/image/")) {
+          assertThat(flags(descriptor) & 3).as("access mode of " + target).isZero();
+        }
+      }
+    }
+  }
+
+  @Test
+  void itDumpsNoCoreAndOpensFewFiles() throws IOException {
+    assertThat(Files.readAllLines(qemu.resolve("limits")))
+        .anyMatch(line -> line.matches("Max core file size +0 +0 .*"))
+        .anyMatch(line -> line.matches("Max open files +1024 +1024 .*"));
+  }
+
+  @Test
+  void itHoldsNothingOfOurs() throws IOException {
+    assertThat(Files.readAllBytes(qemu.resolve("environ")))
+        .asString()
+        .doesNotContain("PATH=")
+        .doesNotContain("HOME=");
+    try (Stream<Path> open = Files.list(qemu.resolve("fd"))) {
+      Set<String> files =
+          open.map(JailIT::target)
+              .filter(target -> target.startsWith("/"))
+              .collect(Collectors.toSet());
+      assertThat(files)
+          .allMatch(
+              target ->
+                  target.startsWith("/image/")
+                      || target.startsWith("/template/")
+                      || target.startsWith("/machine/")
+                      || target.startsWith("/dev/")
+                      || target.endsWith("/state")
+                      || target.endsWith("/qemu.log"));
+    }
+  }
+
+  private static String status(Path process, String field) {
+    try (Stream<String> lines = Files.lines(process.resolve("status"))) {
+      return lines
+          .filter(line -> line.startsWith(field + ":"))
+          .map(line -> line.substring(field.length() + 1).strip())
+          .findFirst()
+          .orElseThrow();
+    } catch (IOException e) {
+      throw new java.io.UncheckedIOException(e);
+    }
+  }
+
+  private static int flags(Path descriptor) throws IOException {
+    Path info = qemu.resolve("fdinfo").resolve(String.valueOf(descriptor.getFileName()));
+    return Integer.parseInt(
+        Files.readAllLines(info).stream()
+            .filter(line -> line.startsWith("flags:"))
+            .map(line -> line.substring(6).strip())
+            .findFirst()
+            .orElseThrow(),
+        8);
+  }
+
+  private static String target(Path link) {
+    try {
+      return Files.readSymbolicLink(link).toString();
+    } catch (IOException e) {
+      return "gone";
+    }
+  }
+
+  private static List<String> names(Path directory) throws IOException {
+    try (Stream<Path> all = Files.list(directory)) {
+      return all.filter(path -> Files.exists(path, LinkOption.NOFOLLOW_LINKS))
+          .map(path -> String.valueOf(path.getFileName()))
+          .toList();
+    }
+  }
+}
