@@ -1,0 +1,77 @@
+package dev.belljar.bench;
+
+import java.nio.file.Path;
+import java.util.ArrayDeque;
+import java.util.Deque;
+import java.util.List;
+import java.util.Optional;
+import java.util.Set;
+
+/**
+ * What the command line asks for.
+ *
+ * @param runs how often each thing is measured
+ * @param json where to write the report for machines
+ * @param only the subjects to measure; empty for all
+ * @param image whether the image's build is measured, too
+ * @param help whether only the usage is wanted
+ */
+record Arguments(int runs, Optional<Path> json, Set<String> only, boolean image, boolean help) {
+  private static final int DEFAULT_RUNS = 30;
+
+  Arguments {
+    only = Set.copyOf(only);
+  }
+
+  /**
+   * Reads them.
+   *
+   * @throws IllegalArgumentException where they make no sense; the message says which and why
+   */
+  static Arguments parse(List<String> words) {
+    int runs = DEFAULT_RUNS;
+    Optional<Path> json = Optional.empty();
+    Set<String> only = Set.of();
+    boolean image = false;
+    boolean help = false;
+    Deque<String> left = new ArrayDeque<>(words);
+    while (!left.isEmpty()) {
+      String option = left.remove();
+      switch (option) {
+        case "--runs" -> runs = positive(value(option, left));
+        case "--json" -> json = Optional.of(Path.of(value(option, left)));
+        case "--only" -> only = Set.of(value(option, left).split(","));
+        case "--image" -> image = true;
+        case "--help", "-h" -> help = true;
+        default -> throw new IllegalArgumentException("There is no option '" + option + "'.");
+      }
+    }
+    return new Arguments(runs, json, only, image, help);
+  }
+
+  /** Whether a subject is asked for. */
+  boolean wants(String subject) {
+    boolean onRequest = subject.equals("image");
+    return only.contains(subject) || (onRequest ? image : only.isEmpty());
+  }
+
+  private static String value(String option, Deque<String> left) {
+    String value = left.poll();
+    if (value == null) {
+      throw new IllegalArgumentException(option + " needs a value.");
+    }
+    return value;
+  }
+
+  private static int positive(String text) {
+    try {
+      int number = Integer.parseInt(text);
+      if (number > 0) {
+        return number;
+      }
+    } catch (NumberFormatException e) {
+      // Said below.
+    }
+    throw new IllegalArgumentException("--runs needs a number above 0, not '" + text + "'.");
+  }
+}

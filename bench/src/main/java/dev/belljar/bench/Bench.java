@@ -1,0 +1,161 @@
+package dev.belljar.bench;
+
+import dev.belljar.Sandbox;
+import dev.belljar.SandboxCommand;
+import java.io.IOException;
+import java.io.PrintStream;
+import java.io.UncheckedIOException;
+import java.nio.charset.StandardCharsets;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.stream.Collectors;
+
+/**
+ * Measures Belljar on this host, beside what a user would pick instead, and prints one table.
+ * {@code --help} says how; {@code bench/README.md} says what the figures mean.
+ */
+public final class Bench {
+  private static final List<Subject> SUBJECTS =
+      List.of(
+          new FirstAnswer(),
+          new Exec(),
+          HelloProgram.deno(),
+          HelloProgram.node(),
+          HelloProgram.python(),
+          new FileTransfer(),
+          new StandardStreams(),
+          new EgressTransfer(),
+          new WholeProgram(),
+          new IdleMachines(),
+          new ManyInARow(),
+          new ImageBuild());
+
+  private static final String USAGE =
+      """
+      Usage: bench/run [--runs N] [--only NAME,…] [--image] [--json FILE]
+             bench/run jmh [ARGUMENT…]
+
+        --runs N       measure each thing that often (default 30); slow things less often
+        --only NAME,…  only these: NAMES
+        --image        also build the image anew, in an empty cache directory: minutes, and a network
+        --json FILE    write the report there as JSON, too, with every sample
+        --help         this text
+
+      With jmh: the benchmarks of single classes, with JMH's own arguments.
+      """;
+
+  private final Arguments arguments;
+  private final List<Measurement> measurements = new ArrayList<>();
+  private final List<String> notes = new ArrayList<>();
+  private boolean failed;
+
+  private Bench(Arguments arguments) {
+    this.arguments = arguments;
+  }
+
+  /**
+   * The program. Ends with 0 when everything asked for was measured or skipped for a stated reason,
+   * 1 when something failed, and 2 for a wrong command line. A target that is missed is no failure.
+   */
+  public static void main(String[] args) {
+    // The engine logs through SLF4J; what matters of it is in the report.
+    System.setProperty("slf4j.internal.verbosity", "ERROR");
+    PrintStream out = new PrintStream(System.out, true, StandardCharsets.UTF_8);
+    int code = run(List.of(args), out);
+    if (code != 0) {
+      System.exit(code);
+    }
+  }
+
+  private static int run(List<String> words, PrintStream out) {
+    Arguments arguments;
+    try {
+      arguments = Arguments.parse(words);
+      requireKnown(arguments);
+    } catch (IllegalArgumentException e) {
+      System.err.println("bench: " + e.getMessage() + " 'bench/run --help' says what there is.");
+      return 2;
+    }
+    if (arguments.help()) {
+      out.print(USAGE.replace("NAMES", names()));
+      return 0;
+    }
+    try (Unwinding unwinding = Unwinding.begin()) {
+      try {
+        return new Bench(arguments).report(command(words), out);
+      } catch (IOException | UncheckedIOException e) {
+        System.err.println("bench: " + e.getMessage());
+        return 1;
+      } catch (InterruptedException e) {
+        System.err.println("bench: interrupted");
+        return unwinding.isEnding() ? 0 : 1;
+      }
+    }
+  }
+
+  private int report(String command, PrintStream out) throws IOException, InterruptedException {
+    MachineFacts facts = MachineFacts.gather();
+    try (Sandbox sandbox = Sandbox.create()) {
+      facts.addOf(sandbox);
+    }
+    try (Scratch scratch = Scratch.create()) {
+      Workbench bench = new Workbench(arguments.runs(), root(), scratch, notes);
+      for (Subject subject : SUBJECTS) {
+        if (arguments.wants(subject.name())) {
+          measure(subject, bench);
+        }
+      }
+    }
+    Report report = new Report(command, facts.asMap(), measurements, notes);
+    out.print(MarkdownReport.of(report));
+    if (arguments.json().isPresent()) {
+      Files.writeString(arguments.json().get(), JsonReport.of(report));
+    }
+    return failed ? 1 : 0;
+  }
+
+  /** One failure does not cost the figures of the others. */
+  private void measure(Subject subject, Workbench bench) throws InterruptedException {
+    System.err.println("measuring " + subject.name() + "…");
+    try {
+      measurements.addAll(subject.measure(bench));
+    } catch (InterruptedException e) {
+      throw e;
+    } catch (SkippedException e) {
+      notes.add(subject.name() + " was skipped: " + e.getMessage() + ".");
+    } catch (Exception e) {
+      if (Thread.interrupted()) {
+        throw (InterruptedException) new InterruptedException().initCause(e);
+      }
+      failed = true;
+      notes.add("**" + subject.name() + " failed**: " + e);
+    }
+  }
+
+  /** Belljar's directory: what {@code bench/run} says, else where the program was started. */
+  private static Path root() {
+    return Path.of(System.getProperty("belljar.root", "")).toAbsolutePath();
+  }
+
+  private static void requireKnown(Arguments arguments) {
+    for (String name : arguments.only()) {
+      if (SUBJECTS.stream().noneMatch(subject -> subject.name().equals(name))) {
+        throw new IllegalArgumentException("There is no '" + name + "' to measure.");
+      }
+    }
+  }
+
+  private static String names() {
+    return SUBJECTS.stream().map(Subject::name).collect(Collectors.joining(", "));
+  }
+
+  private static String command(List<String> words) {
+    return ("bench/run "
+            + words.stream()
+                .map(word -> word.matches("[A-Za-z0-9_./,=-]+") ? word : SandboxCommand.quote(word))
+                .collect(Collectors.joining(" ")))
+        .strip();
+  }
+}

@@ -1,0 +1,96 @@
+package dev.belljar.bench;
+
+import dev.belljar.Sandbox;
+import java.io.IOException;
+import java.util.ArrayDeque;
+import java.util.ArrayList;
+import java.util.Deque;
+import java.util.List;
+
+/** What sandboxes cost that do nothing: memory and processor time, alone and ten together. */
+final class IdleMachines implements Subject {
+  private static final double TARGET_MEGABYTES = 45;
+  private static final int MANY = 10;
+  private static final int RUNS_ALONE = 5;
+  private static final long SETTLE_MILLIS = 3000;
+  private static final long WATCH_MILLIS = 5000;
+
+  @Override
+  public String name() {
+    return "idle";
+  }
+
+  @Override
+  public List<Measurement> measure(Workbench bench) throws Exception {
+    List<Measurement> measurements = new ArrayList<>();
+    measurements.addAll(
+        measurements(
+            "1",
+            "one idle sandbox",
+            new Rounds(0, Math.min(bench.runs(), RUNS_ALONE))
+                .play(List.of(into -> watch(1, into)))));
+    measurements.addAll(
+        measurements(
+            "10",
+            "each of ten idle sandboxes",
+            new Rounds(0, 1).play(List.of(into -> watch(MANY, into)))));
+    return measurements;
+  }
+
+  private static List<Measurement> measurements(String count, String whose, Recording recording) {
+    return List.of(
+        new Measurement(
+            "idle.private." + count,
+            "private dirty memory of " + whose,
+            recording.samples("private", Unit.MEGABYTES),
+            TARGET_MEGABYTES,
+            List.of()),
+        new Measurement(
+            "idle.pss." + count,
+            "proportional memory (PSS) of " + whose,
+            recording.samples("pss", Unit.MEGABYTES)),
+        new Measurement(
+            "idle.processor." + count,
+            "processor time of " + whose + ", of one core",
+            recording.samples("processor", Unit.PERCENT)));
+  }
+
+  private static void watch(int count, Recording into) throws Exception {
+    Deque<Sandbox> sandboxes = new ArrayDeque<>();
+    try {
+      List<QemuProcess> before = QemuProcess.running();
+      for (int i = 0; i < count; i++) {
+        Sandbox sandbox = Sandbox.create();
+        sandboxes.push(sandbox);
+        GuestCommand.TRUE.run(sandbox);
+      }
+      Thread.sleep(SETTLE_MILLIS);
+      List<QemuProcess> machines = new ArrayList<>(QemuProcess.running());
+      machines.removeAll(before);
+      if (machines.size() != count) {
+        throw new IOException(machines.size() + " QEMU processes were found, not " + count);
+      }
+      for (QemuProcess machine : machines) {
+        into.add("private", machine.megabytes("Private_Dirty"));
+        into.add("pss", machine.megabytes("Pss"));
+      }
+      watchProcessor(machines, into);
+    } finally {
+      sandboxes.forEach(Sandbox::close);
+    }
+  }
+
+  private static void watchProcessor(List<QemuProcess> machines, Recording into)
+      throws IOException, InterruptedException {
+    List<Long> ran = new ArrayList<>();
+    long began = System.nanoTime();
+    for (QemuProcess machine : machines) {
+      ran.add(machine.runNanos());
+    }
+    Thread.sleep(WATCH_MILLIS);
+    double passed = System.nanoTime() - began;
+    for (int i = 0; i < machines.size(); i++) {
+      into.add("processor", 100 * (machines.get(i).runNanos() - ran.get(i)) / passed);
+    }
+  }
+}

@@ -1,0 +1,82 @@
+package dev.belljar.bench;
+
+import java.util.Locale;
+import java.util.OptionalDouble;
+import java.util.stream.Collectors;
+
+/** A report for people. */
+final class MarkdownReport {
+  private static final String HEAD =
+      """
+      | what | p50 | p95 | best | mean | runs | target (p50) | kept | alternatives, p50 (Belljar ÷ alternative) |
+      |---|---:|---:|---:|---:|---:|---:|---|---|
+      """;
+
+  private MarkdownReport() {}
+
+  static String of(Report report) {
+    StringBuilder text = new StringBuilder("# Belljar, measured\n\n");
+    report
+        .facts()
+        .forEach(
+            (name, value) ->
+                text.append("* ").append(name).append(": ").append(value).append('\n'));
+    text.append("* to repeat it: `").append(report.command()).append("`\n\n").append(HEAD);
+    report.measurements().forEach(measurement -> text.append(row(measurement)));
+    if (!report.notes().isEmpty()) {
+      text.append('\n');
+      report.notes().forEach(note -> text.append("* ").append(note).append('\n'));
+    }
+    return text.toString();
+  }
+
+  private static String row(Measurement measurement) {
+    Samples ours = measurement.ours();
+    Unit unit = ours.unit();
+    return "| "
+        + String.join(
+            " | ",
+            measurement.what(),
+            figure(ours.p50(), unit),
+            figure(ours.p95(), unit),
+            figure(ours.best(), unit),
+            figure(ours.mean(), unit),
+            Integer.toString(ours.values().size()),
+            target(measurement.target(), unit),
+            measurement.target().isEmpty() ? "" : measurement.isMet() ? "yes" : "**no**",
+            alternatives(measurement))
+        + " |\n";
+  }
+
+  private static String alternatives(Measurement measurement) {
+    return measurement.alternatives().stream()
+        .map(
+            alternative ->
+                alternative.name()
+                    + " "
+                    + figure(alternative.samples().p50(), alternative.samples().unit())
+                    + " (×"
+                    + number(measurement.ratioTo(alternative))
+                    + ")")
+        .collect(Collectors.joining("; "));
+  }
+
+  private static String target(OptionalDouble target, Unit unit) {
+    return target.isEmpty()
+        ? ""
+        : (unit.lessIsBetter ? "≤ " : "≥ ") + number(target.getAsDouble()) + " " + unit.symbol;
+  }
+
+  private static String figure(double value, Unit unit) {
+    return number(value) + " " + unit.symbol;
+  }
+
+  /** Three digits: more would claim what a benchmark cannot know. */
+  private static String number(double value) {
+    String form =
+        value >= 100 || value == Math.rint(value)
+            ? "%.0f"
+            : value >= 10 ? "%.1f" : value >= 0.1 ? "%.2f" : "%.3f";
+    return String.format(Locale.ROOT, form, value);
+  }
+}

@@ -1,0 +1,79 @@
+package dev.belljar.bench;
+
+import dev.belljar.Sandbox;
+import java.io.IOException;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.Optional;
+
+/** 64 MiB out of a process, and into one. */
+final class StandardStreams implements Subject {
+  private static final int SIZE = 64 << 20;
+  private static final String[] WRITER = {
+    "/usr/bin/head", "-c", Integer.toString(SIZE), "/dev/zero"
+  };
+  private static final String READER = "/bin/cat";
+
+  @Override
+  public String name() {
+    return "stdio";
+  }
+
+  @Override
+  public List<Measurement> measure(Workbench bench) throws Exception {
+    byte[] input = new byte[SIZE];
+    HostCommand writer = HostCommand.of(WRITER);
+    HostCommand reader = HostCommand.of(READER);
+    try (Sandbox sandbox = Sandbox.create()) {
+      List<Task> tasks = new ArrayList<>();
+      tasks.add(
+          into -> {
+            long began = System.nanoTime();
+            check(new GuestCommand(WRITER[0], List.of(WRITER).subList(1, 4)).drain(sandbox));
+            into.addRateSince("stdout", began, SIZE);
+            began = System.nanoTime();
+            GuestCommand.of(READER).feed(sandbox, input);
+            into.addRateSince("stdin", began, SIZE);
+          });
+      tasks.add(into -> onHost(writer, reader, input, "native", into));
+      Optional<HostCommand> jailedWriter = writer.inBubblewrap();
+      Optional<HostCommand> jailedReader = reader.inBubblewrap();
+      if (jailedWriter.isPresent() && jailedReader.isPresent()) {
+        tasks.add(
+            into -> onHost(jailedWriter.get(), jailedReader.get(), input, "bubblewrap", into));
+      }
+      Recording recording = bench.rounds().play(tasks);
+      return List.of(
+          measurement("stdout", "64 MiB from `head -c 64M /dev/zero`", recording),
+          measurement("stdin", "64 MiB to `cat > /dev/null`", recording));
+    }
+  }
+
+  private static void onHost(
+      HostCommand writer, HostCommand reader, byte[] input, String name, Recording into)
+      throws IOException, InterruptedException {
+    long began = System.nanoTime();
+    check(writer.drain());
+    into.addRateSince("stdout, " + name, began, SIZE);
+    began = System.nanoTime();
+    reader.feed(input);
+    into.addRateSince("stdin, " + name, began, SIZE);
+  }
+
+  private static Measurement measurement(String stream, String what, Recording recording) {
+    Unit rate = Unit.MEGABYTES_PER_SECOND;
+    return new Measurement(
+        stream,
+        what,
+        recording.samples(stream, rate),
+        recording
+            .alternatives(rate, stream + ", native", stream + ", bubblewrap")
+            .toArray(Alternative[]::new));
+  }
+
+  private static void check(long length) throws IOException {
+    if (length != SIZE) {
+      throw new IOException(length + " bytes were written, not " + SIZE);
+    }
+  }
+}

@@ -1,0 +1,18 @@
+package dev.belljar.bench;
+
+/** What a figure is counted in; a megabyte is 10⁶ bytes. */
+enum Unit {
+  MILLISECONDS("ms", true),
+  SECONDS("s", true),
+  MEGABYTES("MB", true),
+  PERCENT("%", true),
+  MEGABYTES_PER_SECOND("MB/s", false);
+
+  final String symbol;
+  final boolean lessIsBetter;
+
+  Unit(String symbol, boolean lessIsBetter) {
+    this.symbol = symbol;
+    this.lessIsBetter = lessIsBetter;
+  }
+}
