@@ -12,7 +12,7 @@ import org.jspecify.annotations.Nullable;
  * sandbox.
  */
 final class OutgoingBytes {
-  private static final int CAPACITY = 256 << 10;
+  private static final int CAPACITY = 128 << 10;
 
   private final ReentrantLock lock = new ReentrantLock();
   private final Condition room = lock.newCondition();

@@ -12,24 +12,26 @@ import java.nio.channels.ClosedChannelException;
 final class ReplayedChannel implements ByteChannel {
   private final ByteBuffer script;
   private final boolean endsAfter;
-  private int writesToAwait;
+  private int framesToAwait;
+  private final ByteBuffer header = ByteBuffer.allocate(FrameType.HEADER);
+  private int skip;
   private boolean closed;
 
   /**
    * A script.
    *
-   * @param writesToAwait how many writes the host must make before the first byte is said
+   * @param framesToAwait how many frames the host must send before the first byte is said
    * @param endsAfter whether the channel is at its end after the script, or silent
    */
-  ReplayedChannel(byte[] script, int writesToAwait, boolean endsAfter) {
+  ReplayedChannel(byte[] script, int framesToAwait, boolean endsAfter) {
     this.script = ByteBuffer.wrap(script);
-    this.writesToAwait = writesToAwait;
+    this.framesToAwait = framesToAwait;
     this.endsAfter = endsAfter;
   }
 
   @Override
   public synchronized int read(ByteBuffer target) throws AsynchronousCloseException {
-    while (!closed && (writesToAwait > 0 || (!script.hasRemaining() && !endsAfter))) {
+    while (!closed && (framesToAwait > 0 || (!script.hasRemaining() && !endsAfter))) {
       try {
         wait();
       } catch (InterruptedException e) {
@@ -54,8 +56,20 @@ final class ReplayedChannel implements ByteChannel {
       throw new ClosedChannelException();
     }
     int length = source.remaining();
-    source.position(source.limit());
-    writesToAwait--;
+    while (source.hasRemaining()) {
+      if (skip > 0) {
+        int part = Math.min(skip, source.remaining());
+        source.position(source.position() + part);
+        skip -= part;
+        continue;
+      }
+      header.put(source.get());
+      if (!header.hasRemaining()) {
+        skip = header.getInt(0);
+        header.clear();
+        framesToAwait--;
+      }
+    }
     notifyAll();
     return length;
   }
