@@ -83,7 +83,7 @@ class ProcessIT {
     assertThat(output("id", "-un").stdoutText()).isEqualTo("app\n");
     SpawnOptions root = SpawnOptions.builder().user("root").piped().build();
     assertThat(sandbox.spawn("whoami", root).output().stdoutText()).isEqualTo("root\n");
-    SpawnOptions nobody = SpawnOptions.builder().user("nobody").piped().build();
+    SpawnOptions nobody = SpawnOptions.builder().user("nobody").cwd("/").piped().build();
     assertThat(sandbox.spawn("whoami", nobody).output().stdoutText()).isEqualTo("nobody\n");
     assertThatExceptionOfType(FileSystemOperationException.class)
         .isThrownBy(() -> sandbox.spawn("true", SpawnOptions.builder().user("nosuchuser").build()));

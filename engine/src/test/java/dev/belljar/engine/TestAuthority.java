@@ -22,7 +22,16 @@ final class TestAuthority {
   TestAuthority(Path directory, String serverName) throws IOException {
     this.directory = directory;
     store = directory.resolve("store.p12");
-    keytool("-genkeypair", "-alias", "ca", "-dname", "CN=Test CA", "-ext", "bc:c=ca:true");
+    keytool(
+        "-genkeypair",
+        "-alias",
+        "ca",
+        "-dname",
+        "CN=Test CA",
+        "-ext",
+        "bc:c=ca:true",
+        "-ext",
+        "ku:c=keyCertSign,cRLSign");
     keytool("-exportcert", "-alias", "ca", "-rfc", "-file", file("ca.pem"));
     keytool("-genkeypair", "-alias", "server", "-dname", "CN=" + serverName);
     keytool("-certreq", "-alias", "server", "-file", file("server.csr"));
