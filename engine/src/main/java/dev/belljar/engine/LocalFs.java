@@ -288,7 +288,7 @@ final class LocalFs implements SandboxFs {
     OpenMode how =
         new OpenMode(
             options.read(),
-            options.write(),
+            options.write() || options.append(),
             options.create(),
             options.createNew(),
             options.append(),

@@ -28,6 +28,11 @@ import org.junit.jupiter.api.Timeout;
 /** What a guest reaches and what it does not, as its own programs see it. */
 @Timeout(120)
 class EgressIT {
+  /**
+   * How curl ends: not connected, or connected to the agent and reset when the host had refused.
+   */
+  private static final Object[] REFUSED = {7, 56};
+
   private static LoopbackServer server;
   private static ServerSocket raw;
   private static Sandbox listed;
@@ -93,7 +98,7 @@ class EgressIT {
   @Test
   void aPortThatTheListDoesNotNameIsRefused() {
     assertThat(listed.sh("curl -sS http://only.example.com:81/hello").text()).contains("hello");
-    assertThat(curl(listed, "http://only.example.com/hello").status().code()).isEqualTo(7);
+    assertThat(curl(listed, "http://only.example.com/hello").status().code()).isIn(REFUSED);
     awaitRecord(listed, "only.example.com", 80, Verdict.DENIED);
   }
 
@@ -107,7 +112,7 @@ class EgressIT {
 
   @Test
   void anAddressThatTheListDoesNotNameIsRefused() {
-    assertThat(curl(listed, "http://93.184.216.34/").status().code()).isEqualTo(7);
+    assertThat(curl(listed, "http://93.184.216.34/").status().code()).isIn(REFUSED);
     EgressRecord last = awaitRecord(listed, "93.184.216.34", 80, Verdict.DENIED);
     assertThat(last.reason()).contains("allow list");
     assertThat(curl(listed, "http://127.0.0.1:" + server.port() + "/hello").status().success())
@@ -121,7 +126,7 @@ class EgressIT {
         Sandbox.create(
             SandboxOptions.builder().noNet().connectTo(toServer("api.example.com", 80)).build())) {
       assertThat(curl(none, "http://api.example.com/hello").status().code()).isEqualTo(6);
-      assertThat(curl(none, "http://93.184.216.34/").status().code()).isEqualTo(7);
+      assertThat(curl(none, "http://93.184.216.34/").status().code()).isIn(REFUSED);
       assertThat(none.egress()).isNotEmpty().allMatch(r -> r.verdict() == Verdict.DENIED);
     }
   }
@@ -177,7 +182,7 @@ class EgressIT {
   @Test
   void aClosedPortFailsAtOnce() {
     ChildProcessOutput output = curl(listed, "http://closed.example.com/");
-    assertThat(output.status().code()).as("curl: connection refused").isIn(7, 56);
+    assertThat(output.status().code()).isIn(REFUSED);
     EgressRecord last = awaitRecord(listed, "closed.example.com", 80, Verdict.FAILED);
     assertThat(last.reason()).isNotBlank();
     assertThat(last.duration()).isLessThan(java.time.Duration.ofSeconds(3));

@@ -121,9 +121,10 @@ class LimitsIT {
   }
 
   @Test
-  void anEndlessLoopIsKilled() {
-    try (ChildProcess loop =
-        sandbox.spawn("sh", "-c", "trap '' TERM INT HUP; while :; do :; done")) {
+  void anEndlessLoopIsKilled() throws IOException {
+    String script = "trap '' TERM INT HUP; echo deaf; while :; do :; done";
+    try (ChildProcess loop = sandbox.spawn("sh", "-c", script)) {
+      assertThat(new String(loop.stdout().readNBytes(5), UTF_8)).isEqualTo("deaf\n");
       loop.kill(Signal.SIGTERM);
       assertThat(sandbox.sh("echo meanwhile").text()).isEqualTo("meanwhile\n");
       assertThat(loop.statusFuture()).isNotDone();

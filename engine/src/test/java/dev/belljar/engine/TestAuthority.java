@@ -31,7 +31,7 @@ final class TestAuthority {
         "-ext",
         "bc:c=ca:true",
         "-ext",
-        "ku:c=keyCertSign,cRLSign");
+        "ku:c=keyCertSign");
     keytool("-exportcert", "-alias", "ca", "-rfc", "-file", file("ca.pem"));
     keytool("-genkeypair", "-alias", "server", "-dname", "CN=" + serverName);
     keytool("-certreq", "-alias", "server", "-file", file("server.csr"));

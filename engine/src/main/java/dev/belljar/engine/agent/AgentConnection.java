@@ -395,7 +395,7 @@ public final class AgentConnection implements AutoCloseable {
     switch (kind) {
       case 1 -> {
         int form = body.u8();
-        byte[] host = body.bytes(253);
+        byte[] host = form == 0 ? body.bytes(253) : body.fixed(form == 4 ? 4 : 16);
         int port = body.u16();
         body.end();
         String text = EgressTarget.text(form, host);

@@ -53,6 +53,11 @@ public final class BodyReader {
     return rest(length);
   }
 
+  /** So many bytes. */
+  byte[] fixed(int length) throws ProtocolException {
+    return rest(length);
+  }
+
   /** All that is left. */
   byte[] rest() throws ProtocolException {
     return rest(buffer.remaining());

@@ -148,13 +148,9 @@ final class ScriptedPeer implements AutoCloseable {
 
   /** The payload of an OPEN CONNECT. */
   static byte[] connect(int form, byte[] host, int port) {
-    return ByteBuffer.allocate(8 + host.length)
-        .put((byte) 1)
-        .put((byte) form)
-        .putInt(host.length)
-        .put(host)
-        .putShort((short) port)
-        .array();
+    byte[] length = form == 0 ? u32(host.length) : new byte[0];
+    byte[] end = {(byte) (port >> 8), (byte) port};
+    return join(new byte[] {1, (byte) form}, length, host, end);
   }
 
   /** The payload of an OPEN LOOKUP. */
