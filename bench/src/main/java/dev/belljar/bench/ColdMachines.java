@@ -4,7 +4,7 @@ import dev.belljar.SandboxOptions;
 import dev.belljar.engine.image.Image;
 import dev.belljar.engine.image.ImageStore;
 import dev.belljar.engine.storage.Directories;
-import dev.belljar.engine.storage.RunDirectories;
+import dev.belljar.engine.storage.FileTree;
 import dev.belljar.engine.template.AcceleratorChoice;
 import dev.belljar.engine.template.ColdBoot;
 import dev.belljar.engine.vmm.HostTools;
@@ -12,18 +12,20 @@ import dev.belljar.engine.vmm.Jail;
 import dev.belljar.engine.vmm.Machine;
 import dev.belljar.engine.vmm.MachineShape;
 import java.io.IOException;
+import java.nio.file.Files;
+import java.nio.file.Path;
 import java.time.Duration;
 
 /** Machines of the default size that are booted and not restored: what a template saves. */
 final class ColdMachines implements AutoCloseable {
   private static final Duration LIMIT = Duration.ofSeconds(90);
 
-  private final RunDirectories runs;
+  private final Path directory;
   private final ColdBoot boot;
   private final MachineShape shape;
 
-  private ColdMachines(RunDirectories runs, ColdBoot boot, MachineShape shape) {
-    this.runs = runs;
+  private ColdMachines(Path directory, ColdBoot boot, MachineShape shape) {
+    this.directory = directory;
     this.boot = boot;
     this.shape = shape;
   }
@@ -40,18 +42,24 @@ final class ColdMachines implements AutoCloseable {
         new MachineShape(
             choice.accelerator(), (int) (defaults.memory().bytes() >> 20), defaults.vcpus());
     Jail jail = Jail.of(tools, directories, version);
-    return new ColdMachines(
-        RunDirectories.open(directories), new ColdBoot(tools, jail, image), shape);
+    // Not in a second RunDirectories: its look at the engine's lock file, from the same process,
+    // would release the engine's lock, and the next Belljar to start would clear what runs here.
+    Path directory = Files.createTempDirectory(directories.make(directories.cache()), "cold-");
+    return new ColdMachines(directory, new ColdBoot(tools, jail, image), shape);
   }
 
   /** Boots one, to the greeting of its agent. */
   Machine boot() throws IOException {
-    // Memory and disk go where run directories are: whatever happens, they are removed with them.
-    return boot.boot(shape, runs.create(), runs.create(), LIMIT);
+    // Below the cache, which is all that the jail can reach.
+    return boot.boot(
+        shape,
+        Files.createTempDirectory(directory, "disk-"),
+        Files.createTempDirectory(directory, "run-"),
+        LIMIT);
   }
 
   @Override
   public void close() throws IOException {
-    runs.close();
+    FileTree.delete(directory);
   }
 }

@@ -5,6 +5,7 @@ import java.io.IOException;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Optional;
+import java.util.OptionalDouble;
 
 /** 64 MiB out of a process, and into one. */
 final class StandardStreams implements Subject {
@@ -62,13 +63,14 @@ final class StandardStreams implements Subject {
 
   private static Measurement measurement(String stream, String what, Recording recording) {
     Unit rate = Unit.MEGABYTES_PER_SECOND;
+    List<Alternative> alternatives =
+        recording.alternatives(rate, stream + ", native", stream + ", bubblewrap").stream()
+            .map(
+                other ->
+                    new Alternative(other.name().substring(stream.length() + 2), other.samples()))
+            .toList();
     return new Measurement(
-        stream,
-        what,
-        recording.samples(stream, rate),
-        recording
-            .alternatives(rate, stream + ", native", stream + ", bubblewrap")
-            .toArray(Alternative[]::new));
+        stream, what, recording.samples(stream, rate), OptionalDouble.empty(), alternatives);
   }
 
   private static void check(long length) throws IOException {

@@ -28,10 +28,8 @@ import org.junit.jupiter.api.Timeout;
 /** What a guest reaches and what it does not, as its own programs see it. */
 @Timeout(120)
 class EgressIT {
-  /**
-   * How curl ends: not connected, or connected to the agent and reset when the host had refused.
-   */
-  private static final Object[] REFUSED = {7, 56};
+  /** How curl ends: not connected, or connected to the agent and reset when the host refused. */
+  private static final Object[] REFUSED = {7, 55, 56};
 
   private static LoopbackServer server;
   private static ServerSocket raw;

@@ -10,6 +10,8 @@ import java.nio.file.Path;
 import java.nio.file.StandardOpenOption;
 import java.security.SecureRandom;
 import java.util.HexFormat;
+import java.util.Set;
+import java.util.concurrent.ConcurrentHashMap;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
@@ -21,6 +23,7 @@ import org.slf4j.LoggerFactory;
 public final class RunDirectories implements AutoCloseable {
   private static final Logger LOG = LoggerFactory.getLogger(RunDirectories.class);
   private static final String LOCK_SUFFIX = ".lock";
+  private static final Set<Path> OWN_LOCKS = ConcurrentHashMap.newKeySet();
 
   private final Path own;
   private final Path lockFile;
@@ -44,6 +47,7 @@ public final class RunDirectories implements AutoCloseable {
       FileChannel lock =
           FileChannel.open(lockFile, StandardOpenOption.CREATE_NEW, StandardOpenOption.WRITE);
       lock.lock();
+      OWN_LOCKS.add(lockFile);
       Path own = directories.make(run.resolve(name));
       return new RunDirectories(own, lockFile, lock);
     }
@@ -68,12 +72,17 @@ public final class RunDirectories implements AutoCloseable {
     FileTree.delete(own);
     Files.deleteIfExists(lockFile);
     lock.close();
+    OWN_LOCKS.remove(lockFile);
   }
 
   private static void sweep(Path run) throws IOException {
     try (DirectoryStream<Path> locks = Files.newDirectoryStream(run, "*" + LOCK_SUFFIX)) {
       for (Path file : locks) {
-        sweepIfDead(run, file);
+        // Closing any descriptor of a file gives up the process's locks on it (fcntl(2)), so our
+        // own are not even opened.
+        if (!OWN_LOCKS.contains(file)) {
+          sweepIfDead(run, file);
+        }
       }
     }
   }
