@@ -14,6 +14,11 @@
 #define ROOT "/sys/fs/cgroup"
 #define SANDBOX ROOT "/sandbox"
 #define CHECKS_PER_TURN 16
+#define SPARES 16
+#define SPARES_PER_TURN 2
+// Upkeep waits until the burst of commands that set it off is likely to be over, and then works in small portions.
+#define UPKEEP_DELAY 200
+#define UPKEEP_PAUSE 10
 
 struct group {
     uint32_t number;
@@ -22,8 +27,9 @@ struct group {
 
 static bool available;
 static uint32_t last_number;
-// Made ahead of time: a group costs more than the process that will be in it. Two, because a restored machine needs two at once.
-static uint32_t spares[2];
+// Made ahead of time: a group costs more than the process that will be in it.
+static uint32_t spares[SPARES];
+static int spare_count;
 // Groups without a leader, perhaps with descendants of it.
 static struct group *left, **left_end = &left;
 static int left_count;
@@ -43,24 +49,23 @@ static bool remove_group(uint32_t number) {
     return rmdir(path) == 0 || errno != EBUSY;
 }
 
-static void fill_spares(void) {
-    for (size_t i = 0; i < sizeof spares / sizeof *spares; i++) {
-        if (!spares[i]) spares[i] = make_group();
+// Whether there are more to make.
+static bool fill_spares(int most) {
+    while (spare_count < SPARES && most-- > 0) {
+        uint32_t number = make_group();
+        if (!number) return false;
+        spares[spare_count++] = number;
     }
+    return spare_count < SPARES;
 }
 
 static uint32_t take_spare(void) {
-    for (size_t i = 0; i < sizeof spares / sizeof *spares; i++) {
-        uint32_t number = spares[i];
-        spares[i] = 0;
-        if (number) return number;
-    }
-    return make_group();
+    return spare_count > 0 ? spares[--spare_count] : make_group();
 }
 
 static void keep_up(struct timer *timer) {
     (void) timer;
-    fill_spares();
+    bool more = fill_spares(SPARES_PER_TURN);
     int checks = left_count < CHECKS_PER_TURN ? left_count : CHECKS_PER_TURN;
     bool removed = false;
     while (checks-- > 0) {
@@ -78,7 +83,11 @@ static void keep_up(struct timer *timer) {
             left_count++;
         }
     }
-    if (removed && left) timer_set(&upkeep, 20);
+    if (more || (removed && left)) timer_set(&upkeep, UPKEEP_PAUSE);
+}
+
+static void plan_upkeep(void) {
+    if (!upkeep.armed) timer_set(&upkeep, UPKEEP_DELAY);
 }
 
 int cgroups_open(void) {
@@ -98,7 +107,7 @@ int cgroups_open(void) {
     cgroups_limit_processes(1024);
     available = true;
     upkeep.expired = keep_up;
-    fill_spares();
+    fill_spares(SPARES);
     return 0;
 }
 
@@ -107,7 +116,7 @@ uint32_t cgroup_take(int *descriptor) {
     *descriptor = -1;
     if (!available) return 0;
     uint32_t number = take_spare();
-    timer_set(&upkeep, 20);
+    plan_upkeep();
     if (!number) return 0;
     snprintf(path, sizeof path, SANDBOX "/%u", number);
     *descriptor = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
@@ -123,11 +132,11 @@ void cgroup_give_back(uint32_t number) {
     if (!left) left_end = &group->next;
     left = group;
     left_count++;
-    timer_set(&upkeep, 20);
+    plan_upkeep();
 }
 
 void cgroups_check(void) {
-    if (left && !upkeep.armed) timer_set(&upkeep, 20);
+    if (left) plan_upkeep();
 }
 
 static void signal_members(const char *path, int signal) {

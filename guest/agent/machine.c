@@ -5,7 +5,7 @@
 #include "channel.h"
 #include "loop.h"
 #include "process.h"
-#include "spawn.h"
+#include "rehearsal.h"
 
 #include <fcntl.h>
 #include <linux/random.h>
@@ -140,7 +140,7 @@ void call_activate(uint32_t call, struct body *body) {
     struct activation activation;
     int error = parse_activation(body, &activation);
     if (!error && in_machine) {
-        warm_up();
+        rehearsal_start();
         error = activate(&activation);
     }
     result_error(call, error);
@@ -276,7 +276,7 @@ void call_sync(uint32_t call, struct body *body) {
     if (!error && what > 1) error = EINVAL;
     if (!error && in_machine) {
         sync();
-        if (what == 1) error = -write_file("/proc/sys/vm/drop_caches", "2", O_WRONLY);
+        if (what == 1) rehearsal_prepare();
     }
     result_error(call, error);
 }

@@ -54,7 +54,7 @@ static int become(const struct identity *identity) {
     return 0;
 }
 
-static int run(const struct launch *launch) {
+int launch_run(const struct launch *launch) {
     const char *name = launch->arguments[0];
     if (strchr(name, '/')) {
         execve(name, launch->arguments, launch->environment);
@@ -84,7 +84,7 @@ static int run(const struct launch *launch) {
     }
 }
 
-static int prepare_and_run(const struct launch *launch) {
+int launch_prepare(const struct launch *launch) {
     struct sigaction standard = {.sa_handler = SIG_DFL};
     sigaction(SIGPIPE, &standard, NULL);
     syscall(SYS_setsid);
@@ -102,12 +102,13 @@ static int prepare_and_run(const struct launch *launch) {
     sigset_t nothing;
     sigemptyset(&nothing);
     sigprocmask(SIG_SETMASK, &nothing, NULL);
-    return run(launch);
+    return 0;
 }
 
 static int child_main(void *argument) {
     struct child *child = argument;
-    child->error = prepare_and_run(child->launch);
+    child->error = launch_prepare(child->launch);
+    if (!child->error) child->error = launch_run(child->launch);
     _exit(127);
 }
 
@@ -155,23 +156,4 @@ pid_t launch_program(const struct launch *launch) {
         return -child.error;
     }
     return pid;
-}
-
-void warm_up(void) {
-#ifdef __x86_64__
-    char *arguments[] = {"/bin/true", NULL}, *environment[] = {NULL};
-    struct identity nobody = {.uid = 65534, .gid = 65534};
-    struct launch launch = {.arguments = arguments, .environment = environment, .directory = "/", .identity = &nobody};
-    int null = open("/dev/null", O_RDWR | O_CLOEXEC), cgroup = -1;
-    uint32_t number = cgroup_take(&cgroup);
-    struct clone_args how = {.flags = CLONE_INTO_CGROUP, .exit_signal = SIGCHLD, .cgroup = (uint64_t) cgroup};
-    if (null >= 0 && cgroup >= 0 && syscall(SYS_clone3, &how, sizeof how) == 0) {
-        for (int i = 0; i < 3; i++) launch.descriptors[i] = null;
-        prepare_and_run(&launch);
-        _exit(127);
-    }
-    if (cgroup >= 0) close(cgroup);
-    if (null >= 0) close(null);
-    cgroup_give_back(number);
-#endif
 }

@@ -17,8 +17,8 @@ struct launch {
 /** The pid, or -errno of whatever failed up to and including execve. */
 pid_t launch_program(const struct launch *);
 
-/**
- * Runs /bin/true on the side. A machine that was just restored in emulation has to translate the code of its kernel anew; this
- * does so for the way of a command, on another processor, while the agent is still busy with ACTIVATE.
- */
-void warm_up(void);
+/** In a child: makes it what the program is to find. 0, or an errno. */
+int launch_prepare(const struct launch *);
+
+/** Becomes the program; returns an errno if it cannot. */
+int launch_run(const struct launch *);

@@ -106,7 +106,10 @@ public final class Agent implements AutoCloseable {
     call(Operation.SHUTDOWN, new BodyWriter(), "shutdown");
   }
 
-  /** Writes everything to the disks; before a freeze, also lets go of what need not be kept. */
+  /**
+   * Writes everything to the disks; before a freeze, also makes ready what a restored machine
+   * needs.
+   */
   public void sync(boolean beforeFreeze) throws IOException, AgentErrorException {
     call(Operation.SYNC, new BodyWriter().bool(beforeFreeze), "sync");
   }

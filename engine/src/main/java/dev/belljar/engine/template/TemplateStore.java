@@ -38,6 +38,14 @@ public final class TemplateStore {
   private static final Duration BOOT_LIMIT = Duration.ofSeconds(90);
   private static final int TRIES = 3;
   private static final Duration WARM_UP_LIMIT = Duration.ofSeconds(60);
+
+  /**
+   * A kernel goes on tidying up after the last command has ended: control groups, deferred frees,
+   * write-back. What it has not done when it is frozen, every restored machine does before its
+   * first command, with translations of its own under emulation.
+   */
+  private static final Duration SETTLING = Duration.ofSeconds(2);
+
   private static final List<String> WARM_UP_ENVIRONMENT =
       List.of(
           "PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin",
@@ -154,6 +162,7 @@ public final class TemplateStore {
         run(machine.agent(), command);
       }
       machine.agent().sync(true);
+      settle();
       progress.accept("Freezing the template");
       machine.freeze(making.resolve(MachineFiles.STATE));
     } catch (AgentErrorException e) {
@@ -186,6 +195,15 @@ public final class TemplateStore {
       }
     } catch (ExecutionException | TimeoutException e) {
       throw new IOException("'" + command + "' did not end in the guest", e);
+    } catch (InterruptedException e) {
+      Thread.currentThread().interrupt();
+      throw new java.io.InterruptedIOException("Interrupted while making a template.");
+    }
+  }
+
+  private static void settle() throws IOException {
+    try {
+      Thread.sleep(SETTLING);
     } catch (InterruptedException e) {
       Thread.currentThread().interrupt();
       throw new java.io.InterruptedIOException("Interrupted while making a template.");
