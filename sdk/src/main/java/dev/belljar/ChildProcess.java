@@ -44,9 +44,10 @@ public interface ChildProcess extends AutoCloseable {
 
   /**
    * Blocks until it has ended and its piped streams are at their end, and gives all of it. Holds at
-   * most 2 GiB of each stream.
+   * most 256 MiB of each stream, and no more than a sixteenth of the heap.
    *
    * @throws SandboxClosedException where the sandbox ended before it
+   * @throws OutputTooLargeException where it printed more; it is killed then
    */
   ChildProcessOutput output();
 

@@ -33,27 +33,38 @@ final class FileTrees {
   /** Deeper than any path of 4095 bytes can be. */
   private static final int MAX_DEPTH = 2048;
 
+  /** As the kernel follows on the way to one file (path_resolution(7)). */
+  private static final int MAX_LINKS = 40;
+
   private FileTrees() {}
 
   static Stream<WalkEntry> walk(SandboxFs fs, String root, WalkOptions options) {
-    FileInfo info = fs.lstat(root);
+    return walk(fs, root, options, false);
+  }
+
+  /** As a shell does for a glob, directories that may not be read can be passed over. */
+  private static Stream<WalkEntry> walk(
+      SandboxFs fs, String root, WalkOptions options, boolean skipUnreadable) {
+    FileInfo info = fs.stat(root);
     String name = root.substring(root.lastIndexOf('/') + 1);
     Deque<Pending> pending = new ArrayDeque<>();
-    pending.push(new Pending(new WalkEntry(root, new DirEntry(name, info.type())), 0));
+    WalkEntry first = new WalkEntry(root, new DirEntry(name, info.type()));
+    pending.push(new Pending(first, 0, 0, false));
     var entries =
         new AbstractSpliterator<WalkEntry>(
             Long.MAX_VALUE, Spliterator.ORDERED | Spliterator.NONNULL) {
           @Override
           public boolean tryAdvance(Consumer<? super WalkEntry> action) {
             while (!pending.isEmpty()) {
-              Pending next = pending.pop();
+              Pending next = follow(fs, pending.pop(), options);
               if (next.entry.entry().isDirectory()
-                  && next.depth < Math.min(options.maxDepth(), MAX_DEPTH)) {
-                for (WalkEntry child : children(fs, next.entry.path()).reversed()) {
-                  pending.push(new Pending(child, next.depth + 1));
+                  && next.depth < Math.min(options.maxDepth(), MAX_DEPTH)
+                  && !matches(options.skip(), next.entry.path())) {
+                for (WalkEntry child : readable(fs, next.entry.path(), skipUnreadable).reversed()) {
+                  pending.push(new Pending(child, next.depth + 1, next.links, false));
                 }
               }
-              if (wanted(next.entry.entry(), options)) {
+              if (wanted(next, options)) {
                 action.accept(next.entry);
                 return true;
               }
@@ -64,20 +75,71 @@ final class FileTrees {
     return StreamSupport.stream(entries, false);
   }
 
-  static Stream<WalkEntry> expandGlob(SandboxFs fs, String glob) {
-    Pattern pattern = GlobPattern.compile(glob);
-    String directory = GlobPattern.literalPrefix(glob);
-    if (directory.equals(glob)) {
-      return fs.exists(glob) ? walk(fs, glob, WalkOptions.ALL.withMaxDepth(0)) : Stream.empty();
+  /** What a link points to, where links are followed; a link that points nowhere stays one. */
+  private static Pending follow(SandboxFs fs, Pending pending, WalkOptions options) {
+    WalkEntry entry = pending.entry;
+    if (!options.followSymlinks() || !entry.entry().isSymlink() || pending.links >= MAX_LINKS) {
+      return pending;
+    }
+    try {
+      FileInfo target = fs.stat(entry.path());
+      String path = options.canonicalize() ? fs.realPath(entry.path()) : entry.path();
+      DirEntry found =
+          target.isDirectory()
+              ? new DirEntry(path.substring(path.lastIndexOf('/') + 1), FileType.DIRECTORY)
+              : entry.entry();
+      return new Pending(new WalkEntry(path, found), pending.depth, pending.links + 1, true);
+    } catch (NotFoundException | FilesystemLoopException e) {
+      return pending;
+    }
+  }
+
+  static Stream<WalkEntry> expandGlob(SandboxFs fs, String glob, GlobOptions options) {
+    String whole = options.root().isPresent() ? below(options.root().get(), glob) : glob;
+    Pattern pattern = GlobPattern.compile(whole, options);
+    List<Pattern> excluded =
+        options.exclude().stream()
+            .map(
+                exclude ->
+                    options.root().isPresent() ? below(options.root().get(), exclude) : exclude)
+            .map(exclude -> anchored(GlobPattern.compile(exclude, options)))
+            .toList();
+    WalkOptions walk =
+        new WalkOptions(
+            Integer.MAX_VALUE,
+            true,
+            options.includeDirs(),
+            true,
+            options.followSymlinks(),
+            options.canonicalize(),
+            List.of(),
+            List.of(),
+            excluded);
+    String directory = GlobPattern.literalPrefix(whole);
+    if (directory.equals(whole)) {
+      return fs.exists(whole) ? walk(fs, whole, walk.withMaxDepth(0)) : Stream.empty();
     }
     String root = directory.isEmpty() ? "." : directory;
     if (!fs.exists(root)) {
       return Stream.empty();
     }
-    int depth = glob.contains("**") ? Integer.MAX_VALUE : depth(glob) - depth(directory);
-    return walk(fs, root, WalkOptions.ALL.withMaxDepth(depth))
+    int depth =
+        options.globstar() && whole.contains("**")
+            ? Integer.MAX_VALUE
+            : depth(whole) - depth(directory);
+    return walk(fs, root, walk.withMaxDepth(depth), true)
+        .filter(found -> !found.path().equals("."))
         .map(found -> directory.isEmpty() ? relative(found) : found)
-        .filter(found -> pattern.matcher(found.path()).matches());
+        .filter(found -> pattern.matcher(new BoundedText(found.path())).matches());
+  }
+
+  private static String below(String root, String glob) {
+    return glob.startsWith("/") ? glob : (root.endsWith("/") ? root : root + "/") + glob;
+  }
+
+  /** The whole path, with or without the dot that relative walks begin with. */
+  private static Pattern anchored(Pattern pattern) {
+    return Pattern.compile("^(?:\\./)?(?:" + pattern.pattern() + ")$", pattern.flags());
   }
 
   static void upload(SandboxFs fs, Path local, String path) throws IOException {
@@ -101,7 +163,7 @@ final class FileTrees {
           public FileVisitResult visitFile(Path file, BasicFileAttributes attributes)
               throws IOException {
             if (attributes.isSymbolicLink()) {
-              fs.symlink(Files.readSymbolicLink(file).toString(), target(file));
+              link(fs, Files.readSymbolicLink(file).toString(), target(file));
             } else if (attributes.isRegularFile()) {
               uploadFile(fs, file, target(file));
             }
@@ -113,6 +175,15 @@ final class FileTrees {
             return relative.isEmpty() ? path : path + "/" + relative;
           }
         });
+  }
+
+  private static void link(SandboxFs fs, String target, String path) {
+    try {
+      fs.symlink(target, path);
+    } catch (AlreadyExistsException e) {
+      fs.remove(path);
+      fs.symlink(target, path);
+    }
   }
 
   static void download(SandboxFs fs, String path, Path local) throws IOException {
@@ -148,7 +219,14 @@ final class FileTrees {
         }
         downloadDirectory(fs, child.path(), target, depth + 1);
       } else if (child.entry().isFile()) {
-        downloadFile(fs, child.path(), fs.lstat(child.path()).mode(), target);
+        try {
+          downloadFile(fs, child.path(), fs.lstat(child.path()).mode(), target);
+        } catch (NotFoundException e) {
+          throw new IOException(
+              "The sandbox's file %s went away, or its name is not UTF-8 and cannot be copied."
+                  .formatted(child.path()),
+              e);
+        }
       }
     }
   }
@@ -184,6 +262,17 @@ final class FileTrees {
     return (Integer) Files.getAttribute(file, "unix:mode") & 07777;
   }
 
+  private static List<WalkEntry> readable(SandboxFs fs, String directory, boolean skipUnreadable) {
+    try {
+      return children(fs, directory);
+    } catch (PermissionDeniedException e) {
+      if (skipUnreadable) {
+        return List.of();
+      }
+      throw e;
+    }
+  }
+
   private static List<WalkEntry> children(SandboxFs fs, String directory) {
     String prefix = directory.endsWith("/") ? directory : directory + "/";
     try (Stream<DirEntry> entries = fs.readDir(directory)) {
@@ -194,12 +283,23 @@ final class FileTrees {
     }
   }
 
-  private static boolean wanted(DirEntry entry, WalkOptions options) {
-    return switch (entry.type()) {
-      case DIRECTORY -> options.includeDirs();
-      case SYMLINK -> options.includeSymlinks();
-      default -> options.includeFiles();
-    };
+  private static boolean wanted(Pending pending, WalkOptions options) {
+    WalkEntry found = pending.entry;
+    boolean kind =
+        switch (found.entry().type()) {
+          case DIRECTORY -> options.includeDirs();
+          case SYMLINK -> pending.followed ? options.includeFiles() : options.includeSymlinks();
+          default -> options.includeFiles();
+        };
+    return kind
+        && (options.extensions().isEmpty()
+            || options.extensions().stream().anyMatch(found.path()::endsWith))
+        && (options.match().isEmpty() || matches(options.match(), found.path()))
+        && !matches(options.skip(), found.path());
+  }
+
+  private static boolean matches(List<Pattern> patterns, String path) {
+    return patterns.stream().anyMatch(pattern -> pattern.matcher(new BoundedText(path)).find());
   }
 
   /** How many names a path has. */
@@ -213,5 +313,40 @@ final class FileTrees {
         : found;
   }
 
-  private record Pending(WalkEntry entry, int depth) {}
+  private record Pending(WalkEntry entry, int depth, int links, boolean followed) {}
+
+  /** Ends a match that would try for ever: patterns may come from somebody nobody trusts. */
+  private static final class BoundedText implements CharSequence {
+    private static final int STEPS = 5_000_000;
+
+    private final String text;
+    private int steps;
+
+    BoundedText(String text) {
+      this.text = text;
+    }
+
+    @Override
+    public char charAt(int index) {
+      if (++steps > STEPS) {
+        throw new InvalidOptionException("A pattern takes too long to match '" + text + "'.");
+      }
+      return text.charAt(index);
+    }
+
+    @Override
+    public int length() {
+      return text.length();
+    }
+
+    @Override
+    public CharSequence subSequence(int start, int end) {
+      return text.subSequence(start, end);
+    }
+
+    @Override
+    public String toString() {
+      return text;
+    }
+  }
 }

@@ -184,7 +184,16 @@ public interface SandboxFs {
    * {@code {a,b}}, and {@code **} for any number of directories. Close the stream.
    */
   default Stream<WalkEntry> expandGlob(String glob) {
-    return FileTrees.expandGlob(this, glob);
+    return expandGlob(glob, GlobOptions.DEFAULT);
+  }
+
+  /**
+   * As above, with options.
+   *
+   * @throws InvalidOptionException where the glob cannot be read
+   */
+  default Stream<WalkEntry> expandGlob(String glob, GlobOptions options) {
+    return FileTrees.expandGlob(this, glob, options);
   }
 
   /**

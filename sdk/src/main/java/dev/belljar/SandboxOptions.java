@@ -15,8 +15,8 @@ import java.util.Optional;
  * @param timeout the lifetime, after which the sandbox is destroyed, at most 365 days; empty is
  *     Deno's {@code "session"}: until it is closed
  * @param env environment variables, added to the default ones
- * @param labels at most 5, for finding sandboxes again; keys of 1 to 63 and values of at most 255
- *     characters
+ * @param labels at most 5, for finding sandboxes again; keys of 1 to 64 bytes and values of at most
+ *     128 characters
  * @param allowNet what it may reach; empty is the public internet. See {@link Builder#allowNet}
  * @param noNet whether it may reach nothing at all
  * @param connectTo where connections that policy allowed are dialled instead
@@ -66,11 +66,12 @@ public record SandboxOptions(
     if (labels.size() > 5) {
       throw new InvalidOptionException("At most 5 labels, not " + labels.size() + ".");
     }
+    caCertificates.forEach(SandboxOptions::checkCertificates);
     labels.forEach(
         (key, value) -> {
-          if (key.isEmpty() || key.length() > 63 || value.length() > 255) {
+          if (key.isEmpty() || bytes(key) > 64 || bytes(value) > 128) {
             throw new InvalidOptionException(
-                "Label '" + key + "': keys have 1 to 63 characters, values at most 255.");
+                "Label '" + key + "': keys have 1 to 64 bytes, values at most 128.");
           }
         });
     if (noNet && !allowNet.isEmpty()) {
@@ -84,6 +85,24 @@ public record SandboxOptions(
       throw new InvalidOptionException(
           "A limit of " + processes + " processes is out of bounds: 16 to 32768.");
     }
+  }
+
+  private static void checkCertificates(String pem) {
+    byte[] bytes = pem.getBytes(java.nio.charset.StandardCharsets.UTF_8);
+    try {
+      if (java.security.cert.CertificateFactory.getInstance("X.509")
+          .generateCertificates(new java.io.ByteArrayInputStream(bytes))
+          .isEmpty()) {
+        throw new InvalidOptionException("A CA certificate must be PEM text; this holds none.");
+      }
+    } catch (java.security.cert.CertificateException e) {
+      throw new InvalidOptionException(
+          "A CA certificate must be PEM text; this cannot be read: " + e.getMessage(), e);
+    }
+  }
+
+  private static int bytes(String text) {
+    return text.getBytes(java.nio.charset.StandardCharsets.UTF_8).length;
   }
 
   /** The defaults. */
@@ -104,7 +123,7 @@ public record SandboxOptions(
 
     /** Checks the bounds. */
     public ConnectTo {
-      if (host.isEmpty() || address.isEmpty() || badPort(port) || badPort(addressPort)) {
+      if (bad(host) || bad(address) || badPort(port) || badPort(addressPort)) {
         throw new InvalidOptionException(
             "connect-to needs HOST:PORT:ADDRESS:PORT with ports of 1 to 65535, not "
                 + host
@@ -134,6 +153,12 @@ public record SandboxOptions(
           Integer.parseInt(matcher.group(2)),
           bare(matcher.group(3)),
           Integer.parseInt(matcher.group(4)));
+    }
+
+    /** Neither a name nor an address can hold these; wildcards are for allowing only. */
+    private static boolean bad(String name) {
+      return name.isEmpty()
+          || name.chars().anyMatch(c -> c <= ' ' || c > '~' || "*/!?#@\\,;'\"".indexOf(c) >= 0);
     }
 
     private static boolean badPort(int port) {

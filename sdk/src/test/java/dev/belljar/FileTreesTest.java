@@ -9,9 +9,11 @@ import java.nio.file.Path;
 import java.nio.file.attribute.PosixFilePermission;
 import java.nio.file.attribute.PosixFilePermissions;
 import java.util.List;
+import java.util.Optional;
 import java.util.stream.Stream;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.Timeout;
 import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.CsvSource;
@@ -100,6 +102,26 @@ class FileTreesTest {
     assertThat(paths(fs.expandGlob("/a/**/b/**/four.ts"))).containsExactly("/a/x/b/c/four.ts");
     assertThat(paths(fs.expandGlob("/a/**/b/**/three.ts"))).containsExactly("/a/b/three.ts");
     assertThat(paths(fs.expandGlob("/a/**/x/**/four.ts"))).containsExactly("/a/x/b/c/four.ts");
+  }
+
+  @Test
+  @Timeout(20)
+  void aGlobThatWouldBeTriedForEverIsGivenUp() {
+    fs.writeTextFile("/" + "a".repeat(200), "");
+    assertThatExceptionOfType(InvalidOptionException.class)
+        .isThrownBy(() -> fs.expandGlob("/" + "*a".repeat(12) + "*b").toList())
+        .withMessageContaining("too long");
+  }
+
+  @Test
+  void groupsEscapesAndExclusionsAreUnderstood() {
+    assertThat(paths(fs.expandGlob("/a/@(one|two).*"))).containsExactly("/a/one.ts", "/a/two.js");
+    assertThat(paths(fs.expandGlob("/a/!(one).*"))).containsExactly("/a/two.js");
+    assertThat(paths(fs.expandGlob("/a/\\*"))).isEmpty();
+    GlobOptions options =
+        new GlobOptions(Optional.of("/a"), List.of("b"), false, false, true, true, true, true);
+    assertThat(paths(fs.expandGlob("**/*.TS", options)))
+        .containsExactly("/a/one.ts", "/a/x/b/c/four.ts");
   }
 
   @Test

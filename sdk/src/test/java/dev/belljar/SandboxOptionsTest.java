@@ -89,9 +89,9 @@ class SandboxOptionsTest {
   @Test
   void labelsHaveBounds() {
     refused(builder -> builder.label("", "value"));
-    refused(builder -> builder.label("k".repeat(64), "value"));
-    refused(builder -> builder.label("key", "v".repeat(256)));
-    assertThat(SandboxOptions.builder().label("k".repeat(63), "v".repeat(255)).build().labels())
+    refused(builder -> builder.label("k".repeat(65), "value"));
+    refused(builder -> builder.label("key", "v".repeat(129)));
+    assertThat(SandboxOptions.builder().label("k".repeat(64), "v".repeat(128)).build().labels())
         .hasSize(1);
   }
 

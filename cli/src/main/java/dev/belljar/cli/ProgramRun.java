@@ -129,6 +129,9 @@ final class ProgramRun implements Callable<ProgramEnd> {
                 .stderr(SpawnOptions.Stdio.NULL)
                 .build())) {
       sweep.status();
+    } catch (BelljarException e) {
+      // No process to be had, as after a fork bomb: what was printed so far is all there will be.
+      return;
     }
     while (!ended(out, err, LINGER)) {
       if (out.silence().compareTo(SWEEP) > 0 || err.silence().compareTo(SWEEP) > 0) {

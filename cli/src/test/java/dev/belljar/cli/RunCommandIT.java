@@ -120,6 +120,13 @@ class RunCommandIT {
   }
 
   @Test
+  void aForkBombDoesNotHideTheProgramsOwnEnd() {
+    Result result = belljar("run", "-c", "echo result; :(){ :|:& };:; sleep 2; exit 3");
+    assertThat(result.exitStatus()).isEqualTo(3);
+    assertThat(result.out()).startsWith("result\n");
+  }
+
+  @Test
   void standardErrorIsKeptApart() {
     Result result = belljar("run", "-c", "echo out; echo err >&2; exit 3");
 

@@ -101,10 +101,19 @@ public final class Host {
 
   private static Finding qemu() {
     Optional<Path> qemu = HostTools.locate("qemu-system-x86_64");
-    return qemu.isPresent()
-        ? new Finding("qemu", State.OK, HostTools.versionOf(qemu.get()), qemu.get().toString(), "")
+    if (qemu.isEmpty()) {
+      return new Finding(
+          "qemu", State.MISSING, "not there", "It runs the machines.", HostPackages.remedy());
+    }
+    String version = HostTools.versionOf(qemu.get());
+    return HostTools.isAtLeast(version, HostTools.OLDEST_QEMU)
+        ? new Finding("qemu", State.OK, version, qemu.get().toString(), "")
         : new Finding(
-            "qemu", State.MISSING, "not there", "It runs the machines.", HostPackages.remedy());
+            "qemu",
+            State.MISSING,
+            version,
+            qemu.get() + ": " + HostTools.OLDEST_QEMU + " or newer is needed.",
+            "");
   }
 
   private static Finding accelerator(Directories directories) {
@@ -188,6 +197,14 @@ public final class Host {
     Path place = directories.cache();
     while (!Files.exists(place) && place.getParent() != null) {
       place = place.getParent();
+    }
+    if (!Files.isDirectory(place) || !Files.isWritable(place)) {
+      return new Finding(
+          "disk",
+          State.MISSING,
+          "not writable",
+          directories.cache() + " cannot be made or written.",
+          "export BELLJAR_CACHE=/a/directory/of/your/own");
     }
     try {
       long free = Files.getFileStore(place).getUsableSpace();

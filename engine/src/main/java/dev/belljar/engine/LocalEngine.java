@@ -76,6 +76,11 @@ final class LocalEngine {
     image = new ImageStore(directories).build(progress);
     runs = RunDirectories.open(directories);
     qemuVersion = HostTools.versionOf(tools.qemu());
+    if (!HostTools.isAtLeast(qemuVersion, HostTools.OLDEST_QEMU)) {
+      throw new SandboxUnavailableException(
+          "QEMU %s at %s is too old or tells no version: Belljar needs %s or newer."
+              .formatted(qemuVersion, tools.qemu(), HostTools.OLDEST_QEMU));
+    }
     jail = Jail.of(tools, directories, qemuVersion);
     ColdBoot boot = new ColdBoot(tools, jail, image);
     accelerator = AcceleratorChoice.make(directories, runs, boot, qemuVersion, progress);

@@ -6,6 +6,7 @@ import dev.belljar.EgressRecord;
 import dev.belljar.FileSystemOperationException;
 import dev.belljar.InvalidOptionException;
 import dev.belljar.Isolation;
+import dev.belljar.NotFoundException;
 import dev.belljar.Sandbox;
 import dev.belljar.SandboxClosedException;
 import dev.belljar.SandboxEnv;
@@ -16,6 +17,7 @@ import dev.belljar.SpawnOptions.Stdio;
 import dev.belljar.engine.agent.Agent;
 import dev.belljar.engine.agent.AgentErrorException;
 import dev.belljar.engine.agent.AgentProcess;
+import dev.belljar.engine.agent.CallTooLargeException;
 import dev.belljar.engine.egress.EgressGateway;
 import dev.belljar.engine.egress.EgressLog;
 import dev.belljar.engine.vmm.Machine;
@@ -44,7 +46,10 @@ final class LocalSandbox implements Sandbox {
   /** Deno's documented maximum of one extension. */
   private static final Duration LONGEST_EXTENSION = Duration.ofMinutes(30);
 
+  private static final int EACCES = 13;
   private static final int EAGAIN = 11;
+  private static final int EINVAL = 22;
+  private static final int ENAMETOOLONG = 36;
 
   private final String id;
   private final SandboxOptions options;
@@ -148,17 +153,44 @@ final class LocalSandbox implements Sandbox {
       AgentProcess process = asked(() -> machine.agent().spawn(start));
       return new LocalChildProcess(this, process, how);
     } catch (FileSystemOperationException e) {
-      if (e.errno() == EAGAIN) {
-        throw new FileSystemOperationException(
-            e.getMessage()
-                + ": the sandbox's limit of "
-                + options.processes()
-                + " processes is reached",
-            e.code(),
-            e.errno());
-      }
-      throw e;
+      throw explained(e, start);
     }
+  }
+
+  /** The kernel gives one number for several things that may be wrong with a start. */
+  private FileSystemOperationException explained(
+      FileSystemOperationException e, AgentProcess.Start start) {
+    if (e.errno() == EAGAIN) {
+      return new FileSystemOperationException(
+          e.getMessage()
+              + ": the sandbox's limit of "
+              + options.processes()
+              + " processes is reached",
+          e.code(),
+          e.errno());
+    }
+    if (e.errno() == EINVAL) {
+      return new FileSystemOperationException(
+          e.getMessage() + ": perhaps there is no user '" + start.user() + "' in the sandbox",
+          e.code(),
+          e.errno());
+    }
+    if (e instanceof NotFoundException) {
+      try {
+        fs.stat(start.cwd());
+      } catch (NotFoundException missing) {
+        return FileSystemOperationException.of(e.errno(), "chdir '" + start.cwd() + "'");
+      } catch (FileSystemOperationException other) {
+        return e;
+      }
+    }
+    if (e.errno() == EACCES && !start.user().equals("app") && !start.user().equals("root")) {
+      return FileSystemOperationException.of(
+          e.errno(),
+          "spawn '%s' as user '%s' in '%s', which that user may not enter or execute"
+              .formatted(start.argv().getFirst(), start.user(), start.cwd()));
+    }
+    return e;
   }
 
   @Override
@@ -222,6 +254,8 @@ final class LocalSandbox implements Sandbox {
       return question.ask();
     } catch (AgentErrorException e) {
       throw FileSystemOperationException.of(e.errno(), e.operation());
+    } catch (CallTooLargeException e) {
+      throw FileSystemOperationException.of(ENAMETOOLONG, "a path or text of megabytes");
     } catch (InterruptedIOException e) {
       throw new BelljarException("Interrupted while waiting for sandbox " + id + ".", e);
     } catch (IOException e) {

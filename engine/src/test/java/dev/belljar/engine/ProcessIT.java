@@ -11,6 +11,7 @@ import dev.belljar.ChildProcessOutput;
 import dev.belljar.FileSystemOperationException;
 import dev.belljar.InvalidOptionException;
 import dev.belljar.NotFoundException;
+import dev.belljar.OutputTooLargeException;
 import dev.belljar.PermissionDeniedException;
 import dev.belljar.ProcessEndedException;
 import dev.belljar.Sandbox;
@@ -44,6 +45,46 @@ class ProcessIT {
   @AfterAll
   static void close() {
     sandbox.close();
+  }
+
+  @Test
+  void outputWithoutEndIsCutOffAndItsProgramKilled() {
+    ChildProcess child = sandbox.spawn("yes");
+    assertThatExceptionOfType(OutputTooLargeException.class)
+        .isThrownBy(child::output)
+        .withMessageContaining("stdout()");
+    assertThat(child.status().signal()).contains(Signal.SIGKILL);
+  }
+
+  @Test
+  void outputCanBeAskedForTwice() {
+    ChildProcess child = sandbox.spawn("echo", "once");
+    assertThat(child.output().stdoutText()).isEqualTo("once\n");
+    assertThat(child.output().stdoutText()).isEqualTo("once\n");
+  }
+
+  @Test
+  void aMissingWorkingDirectoryIsToldApartFromAMissingCommand() {
+    SpawnOptions nowhere = SpawnOptions.builder().cwd("/nowhere").build();
+    assertThatExceptionOfType(NotFoundException.class)
+        .isThrownBy(() -> sandbox.spawn("true", nowhere))
+        .withMessageContaining("chdir '/nowhere'");
+  }
+
+  @Test
+  void aUserThatIsNotThereIsNamed() {
+    SpawnOptions options = SpawnOptions.builder().user("somebody").build();
+    assertThatExceptionOfType(FileSystemOperationException.class)
+        .isThrownBy(() -> sandbox.spawn("true", options))
+        .withMessageContaining("somebody");
+  }
+
+  @Test
+  void aPathOfMegabytesIsTooLongAndTheSandboxGoesOn() {
+    assertThatExceptionOfType(FileSystemOperationException.class)
+        .isThrownBy(() -> sandbox.fs().stat("x/".repeat(3_000_000)))
+        .satisfies(e -> assertThat(e.code()).isEqualTo("ENAMETOOLONG"));
+    assertThat(output("echo", "alive").stdoutText()).isEqualTo("alive\n");
   }
 
   @Test

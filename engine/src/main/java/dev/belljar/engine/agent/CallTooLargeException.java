@@ -3,7 +3,7 @@ package dev.belljar.engine.agent;
 import java.io.IOException;
 
 /** A call of more bytes than the agent takes; nothing was sent. */
-final class CallTooLargeException extends IOException {
+public final class CallTooLargeException extends IOException {
   private static final long serialVersionUID = 1L;
 
   CallTooLargeException() {

@@ -1,6 +1,7 @@
 package dev.belljar.engine.storage;
 
 import java.io.IOException;
+import java.nio.file.FileSystemException;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.nio.file.attribute.PosixFilePermissions;
@@ -51,13 +52,21 @@ public record Directories(Path cache) {
   public Path make(Path directory) throws IOException {
     var ownerOnly =
         PosixFilePermissions.asFileAttribute(PosixFilePermissions.fromString("rwx------"));
-    if (!Files.isDirectory(cache)) {
-      Path parent = cache.getParent();
-      if (parent != null) {
-        Files.createDirectories(parent);
+    try {
+      if (!Files.isDirectory(cache)) {
+        Path parent = cache.getParent();
+        if (parent != null) {
+          Files.createDirectories(parent);
+        }
+        Files.createDirectories(cache, ownerOnly);
       }
-      Files.createDirectories(cache, ownerOnly);
+      return Files.createDirectories(directory, ownerOnly);
+    } catch (FileSystemException e) {
+      String reason = e.getReason() == null ? e.getClass().getSimpleName() : e.getReason();
+      throw new IOException(
+          "The cache directory %s cannot be used (%s: %s). Set BELLJAR_CACHE to a directory of your own."
+              .formatted(cache, e.getFile(), reason),
+          e);
     }
-    return Files.createDirectories(directory, ownerOnly);
   }
 }

@@ -19,6 +19,10 @@ import java.util.regex.Pattern;
 public record HostTools(Path qemu, Path qemuImg, Path bubblewrap) {
   private static final List<String> MORE_DIRECTORIES =
       List.of("/usr/bin", "/usr/sbin", "/bin", "/sbin", "/usr/local/bin", "/usr/libexec");
+
+  /** The oldest QEMU that Belljar works with. */
+  public static final String OLDEST_QEMU = "7.2";
+
   private static final Pattern VERSION = Pattern.compile("(\\d+(?:\\.\\d+)+)");
 
   /** Finds them; empty where one is missing. */
@@ -44,6 +48,20 @@ public record HostTools(Path qemu, Path qemuImg, Path bubblewrap) {
         .map(directory -> Path.of(directory, program))
         .filter(Files::isExecutable)
         .findFirst();
+  }
+
+  /** Whether a version, as {@link #versionOf} gives it, is that one or a later; not if unknown. */
+  public static boolean isAtLeast(String version, String least) {
+    String[] parts = version.split("\\.", -1);
+    String[] wanted = least.split("\\.", -1);
+    for (int i = 0; i < wanted.length; i++) {
+      int part = i < parts.length && parts[i].matches("\\d{1,6}") ? Integer.parseInt(parts[i]) : -1;
+      int compared = Integer.compare(part, Integer.parseInt(wanted[i]));
+      if (compared != 0) {
+        return compared > 0;
+      }
+    }
+    return true;
   }
 
   /** The version that a program tells of itself, or {@code unknown}. */

@@ -46,7 +46,7 @@ record JailRoot(Path directory, Optional<String> preload) {
   private static final List<String> MODULES = List.of("accel-tcg-x86_64.so");
 
   /** The first QEMU whose memory-backend-file knows {@code rom=off}. */
-  private static final Runtime.Version KNOWS_ROM_OFF = Runtime.Version.parse("8.2");
+  private static final String KNOWS_ROM_OFF = "8.2";
 
   private static final String PRELOAD = "/readonly-memory.so";
 
@@ -55,7 +55,7 @@ record JailRoot(Path directory, Optional<String> preload) {
       throws IOException {
     Path qemu = tools.qemu().toRealPath();
     Path made = directories.make(directories.jails()).resolve(key(qemu));
-    boolean preloads = Runtime.Version.parse(qemuVersion).compareTo(KNOWS_ROM_OFF) < 0;
+    boolean preloads = !HostTools.isAtLeast(qemuVersion, KNOWS_ROM_OFF);
     JailRoot root = new JailRoot(made, preloads ? Optional.of(PRELOAD) : Optional.empty());
     if (Files.isDirectory(made)) {
       return root;
