@@ -66,6 +66,27 @@ public interface Sandbox extends AutoCloseable {
   /** The environment that processes started from now on get. */
   SandboxEnv env();
 
+  /** Deno, as a runner of programs and an evaluator of code. */
+  SandboxDeno deno();
+
+  /**
+   * Makes an HTTP request from within the sandbox: its policy decides, and {@code localhost} is the
+   * sandbox itself. Blocks until the head of the answer is there. Close the answer.
+   *
+   * @throws FetchException where the request cannot be made; the message says why
+   */
+  FetchResponse fetch(FetchRequest request);
+
+  /**
+   * Connects to a port on which a program of the sandbox listens on its loopback. Close the
+   * connection.
+   *
+   * @param port 1 to 65535
+   * @throws FileSystemOperationException with code {@code ECONNREFUSED} where nothing listens
+   * @throws InvalidOptionException for a port that cannot be
+   */
+  GuestConnection dial(int port);
+
   /** What separates the sandbox from this host. */
   Isolation isolation();
 

@@ -3,12 +3,16 @@ package dev.belljar.engine;
 import dev.belljar.BelljarException;
 import dev.belljar.ChildProcess;
 import dev.belljar.EgressRecord;
+import dev.belljar.FetchRequest;
+import dev.belljar.FetchResponse;
 import dev.belljar.FileSystemOperationException;
+import dev.belljar.GuestConnection;
 import dev.belljar.InvalidOptionException;
 import dev.belljar.Isolation;
 import dev.belljar.NotFoundException;
 import dev.belljar.Sandbox;
 import dev.belljar.SandboxClosedException;
+import dev.belljar.SandboxDeno;
 import dev.belljar.SandboxEnv;
 import dev.belljar.SandboxFs;
 import dev.belljar.SandboxOptions;
@@ -114,6 +118,21 @@ final class LocalSandbox implements Sandbox {
   @Override
   public SandboxEnv env() {
     return env;
+  }
+
+  @Override
+  public SandboxDeno deno() {
+    throw new UnsupportedOperationException("deno");
+  }
+
+  @Override
+  public FetchResponse fetch(FetchRequest request) {
+    throw new UnsupportedOperationException("fetch");
+  }
+
+  @Override
+  public GuestConnection dial(int port) {
+    throw new UnsupportedOperationException("dial");
   }
 
   @Override

@@ -1,0 +1,27 @@
+package dev.belljar;
+
+/** A Deno program in a sandbox, made by {@link SandboxDeno#run}. */
+public interface DenoProcess extends ChildProcess {
+
+  /**
+   * Blocks until the program listens for HTTP.
+   *
+   * @return true when it does, false when it ended before
+   * @throws SandboxClosedException where the sandbox ended before
+   */
+  boolean httpReady();
+
+  /**
+   * Sends a request to the HTTP server of the program, whatever host the URL names, and blocks
+   * until the head of the answer is there.
+   *
+   * @throws FetchException where the program does not listen, or breaks off
+   */
+  FetchResponse fetch(FetchRequest request);
+
+  /**
+   * Has {@code listener} called, on a thread of its own, each time that Deno starts a watched
+   * program again.
+   */
+  void onRestart(Runnable listener);
+}

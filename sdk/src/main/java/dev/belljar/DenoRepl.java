@@ -1,0 +1,35 @@
+package dev.belljar;
+
+import java.util.List;
+import org.jspecify.annotations.Nullable;
+
+/**
+ * An evaluator of JavaScript and TypeScript whose state lasts from call to call, made by {@link
+ * SandboxDeno#repl}. Calls are done one after another.
+ *
+ * <p>Values are plain data, as JSON has it: {@code null}, {@link Boolean}, {@link Long} or {@link
+ * Double}, {@link String}, {@link List} and {@link java.util.Map}. What JSON lacks is turned into
+ * what comes nearest: {@code undefined} and functions into {@code null}, dates and big integers
+ * into text, a {@code Map} into a list of pairs, a {@code Set} and a typed array into a list.
+ */
+public interface DenoRepl extends DenoProcess {
+
+  /**
+   * Evaluates code. {@code await} may stand anywhere; {@code let} and {@code const} may be said
+   * anew.
+   *
+   * @return the value of the last expression
+   * @throws ScriptException what the code threw, or that it does not parse
+   */
+  @Nullable Object eval(String code);
+
+  /**
+   * Calls a function with plain data.
+   *
+   * @param function an expression that is a function, for example {@code add} or {@code (a, b) => a
+   *     + b}
+   * @return what it returns, or what the promise that it returns comes to
+   * @throws ScriptException what the function threw
+   */
+  @Nullable Object call(String function, List<?> arguments);
+}
