@@ -1,0 +1,253 @@
+package dev.belljar.server;
+
+import dev.belljar.InvalidOptionException;
+import dev.belljar.server.api.Handshakes;
+import dev.belljar.server.api.Routes;
+import dev.belljar.server.observe.ServerEvents;
+import dev.belljar.server.sandboxes.Closing;
+import dev.belljar.server.sandboxes.HostedSandbox;
+import dev.belljar.server.sandboxes.SandboxRegistry;
+import dev.belljar.server.store.MetadataStore;
+import dev.belljar.spi.SandboxProvider;
+import io.javalin.Javalin;
+import java.net.InetAddress;
+import java.net.UnknownHostException;
+import java.time.Duration;
+import java.time.Instant;
+import java.util.List;
+import java.util.Optional;
+import org.eclipse.jetty.server.HttpConfiguration;
+import org.eclipse.jetty.server.HttpConnectionFactory;
+import org.eclipse.jetty.server.SecureRequestCustomizer;
+import org.eclipse.jetty.server.Server;
+import org.eclipse.jetty.server.ServerConnector;
+import org.eclipse.jetty.server.SslConnectionFactory;
+import org.eclipse.jetty.util.thread.QueuedThreadPool;
+import org.eclipse.jetty.util.thread.VirtualThreadPool;
+import org.eclipse.jetty.websocket.server.WebSocketUpgradeHandler;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
+
+/**
+ * Sandboxes of this host for clients of Deno Sandbox's protocol. Started by {@link #start}, ended
+ * by {@link #close}.
+ */
+public final class BelljarServer implements AutoCloseable {
+  private static final Logger LOG = LoggerFactory.getLogger(BelljarServer.class);
+
+  /** What clients of ours are told; counted up where what is beyond the protocol changes. */
+  private static final String VERSION = "1";
+
+  /**
+   * Room for a sandbox's configuration, which may hold secrets: 64 KiB, and base64 makes it more.
+   */
+  private static final int HEADER_BYTES = 128 << 10;
+
+  private static final int BODY_BYTES = 1 << 20;
+
+  private final ServerConfig config;
+  private final MetadataStore store;
+  private final ServerEvents events;
+  private final SandboxRegistry registry;
+  private final Javalin http;
+  private final Optional<String> firstToken;
+
+  private BelljarServer(
+      ServerConfig config,
+      MetadataStore store,
+      ServerEvents events,
+      SandboxRegistry registry,
+      Javalin http,
+      Optional<String> firstToken) {
+    this.config = config;
+    this.store = store;
+    this.events = events;
+    this.registry = registry;
+    this.http = http;
+    this.firstToken = firstToken;
+  }
+
+  /**
+   * Starts a server; returns when it answers.
+   *
+   * @throws InvalidOptionException where it would listen for everybody and nobody has a token, or a
+   *     file of the configuration cannot be used
+   * @throws dev.belljar.BelljarException where the database or the port cannot be had
+   */
+  public static BelljarServer start(ServerConfig config, SandboxProvider engine) {
+    MetadataStore store = MetadataStore.open(config.store());
+    try {
+      Optional<String> firstToken = firstToken(config, store);
+      int lost = store.sandboxes().stopAllRunning(Instant.now(), "the server ended before it");
+      if (lost > 0) {
+        LOG.info("{} sandboxes ended with the server that ran here before", lost);
+      }
+      store.sandboxes().deleteStoppedBefore(Instant.now().minus(config.retention()));
+      ServerEvents events = new ServerEvents();
+      SandboxRegistry registry =
+          new SandboxRegistry(engine, store.sandboxes(), config::limitsOf, events);
+      Javalin http = listen(config, store, events, registry);
+      return new BelljarServer(config, store, events, registry, http, firstToken);
+    } catch (RuntimeException e) {
+      store.close();
+      throw e;
+    }
+  }
+
+  /**
+   * Whoever reaches the port of a loopback address has a user on this host, and the data directory.
+   */
+  private static Optional<String> firstToken(ServerConfig config, MetadataStore store) {
+    if (store.tokens().count() > 0) {
+      return Optional.empty();
+    }
+    if (!isLoopback(config.host())) {
+      throw new InvalidOptionException(
+          "Listening on "
+              + config.host()
+              + " needs a token for those who may use it. Make one with: belljar tokens create --data "
+              + config.data()
+              + " ORGANIZATION");
+    }
+    return Optional.of(store.tokens().create("local", "made by the first start").secret());
+  }
+
+  private static boolean isLoopback(String host) {
+    try {
+      for (InetAddress address : InetAddress.getAllByName(host)) {
+        if (!address.isLoopbackAddress()) {
+          return false;
+        }
+      }
+      return true;
+    } catch (UnknownHostException e) {
+      throw new InvalidOptionException("'" + host + "' is no address of this host.", e);
+    }
+  }
+
+  private static Javalin listen(
+      ServerConfig config, MetadataStore store, ServerEvents events, SandboxRegistry registry) {
+    Routes routes = new Routes(store, registry, events, VERSION);
+    Handshakes handshakes = new Handshakes(store.tokens(), registry, events, VERSION);
+    Javalin http =
+        Javalin.create(
+            javalin -> {
+              javalin.startup.showJavalinBanner = false;
+              javalin.startup.showOldJavalinVersionWarning = false;
+              javalin.startup.startupWatcherEnabled = false;
+              javalin.concurrency.useVirtualThreads = true;
+              javalin.http.maxRequestSize = BODY_BYTES;
+              javalin.http.prefer405over404 = false;
+              javalin.jetty.threadPool = threads();
+              javalin.jetty.addConnector((server, defaults) -> connector(server, config));
+              javalin.jetty.modifyServer(
+                  server -> {
+                    server.setStopTimeout(2000);
+                    server.setHandler(WebSocketUpgradeHandler.from(server, handshakes::configure));
+                  });
+              routes.configure(javalin.routes);
+            });
+    try {
+      return http.start();
+    } catch (RuntimeException e) {
+      http.stop();
+      throw new dev.belljar.BelljarException(
+          "The server cannot listen on "
+              + config.host()
+              + ":"
+              + config.port()
+              + " ("
+              + rootOf(e)
+              + "). Choose another with --listen.",
+          e);
+    }
+  }
+
+  private static String rootOf(Throwable failure) {
+    Throwable root = failure;
+    while (root.getCause() != null) {
+      root = root.getCause();
+    }
+    return String.valueOf(root.getMessage());
+  }
+
+  private static QueuedThreadPool threads() {
+    QueuedThreadPool threads = new QueuedThreadPool(16, 4);
+    VirtualThreadPool virtual = new VirtualThreadPool();
+    virtual.setMaxConcurrentTasks(0);
+    threads.setVirtualThreadsExecutor(virtual);
+    threads.setName("belljar-http");
+    threads.setDaemon(true);
+    return threads;
+  }
+
+  private static ServerConnector connector(Server server, ServerConfig config) {
+    HttpConfiguration http = new HttpConfiguration();
+    http.setRequestHeaderSize(HEADER_BYTES);
+    http.setSendServerVersion(false);
+    ServerConnector connector;
+    if (config.tls().isPresent()) {
+      http.addCustomizer(new SecureRequestCustomizer(false));
+      HttpConnectionFactory plain = new HttpConnectionFactory(http);
+      connector =
+          new ServerConnector(
+              server,
+              1,
+              1,
+              new SslConnectionFactory(
+                  ServerCertificate.read(config.tls().get()), plain.getProtocol()),
+              plain);
+    } else {
+      connector = new ServerConnector(server, 1, 1, new HttpConnectionFactory(http));
+    }
+    connector.setHost(config.host());
+    connector.setPort(config.port());
+    connector.setReuseAddress(true);
+    return connector;
+  }
+
+  /** Where clients find it, for example {@code http://127.0.0.1:8460}. */
+  public String endpoint() {
+    String host = config.host().contains(":") ? "[" + config.host() + "]" : config.host();
+    return (config.tls().isPresent() ? "https://" : "http://") + host + ":" + http.port();
+  }
+
+  /** The token that was made because there was none; shown this once. */
+  public Optional<String> firstToken() {
+    return firstToken;
+  }
+
+  /** What the server remembers; for tokens. */
+  public MetadataStore store() {
+    return store;
+  }
+
+  /**
+   * Takes no new sandboxes, ends those that live with their socket, tells all clients, and waits
+   * for the rest for as long as the configuration says.
+   */
+  public void drain() {
+    registry.drain();
+    List<HostedSandbox> all = registry.running();
+    all.forEach(hosted -> hosted.disconnect(Closing.GOING_AWAY, "The server is shutting down."));
+    all.stream().filter(HostedSandbox::session).forEach(hosted -> hosted.sandbox().close());
+    long until = System.nanoTime() + config.drain().toNanos();
+    while (!registry.running().isEmpty() && System.nanoTime() < until) {
+      try {
+        Thread.sleep(Duration.ofMillis(50));
+      } catch (InterruptedException e) {
+        Thread.currentThread().interrupt();
+        return;
+      }
+    }
+  }
+
+  /** Ends everything at once. Idempotent. */
+  @Override
+  public void close() {
+    registry.close();
+    http.stop();
+    events.close();
+    store.close();
+  }
+}

@@ -1,0 +1,90 @@
+package dev.belljar.server;
+
+import dev.belljar.InvalidOptionException;
+import dev.belljar.server.sandboxes.Limits;
+import dev.belljar.server.store.StoreConfig;
+import java.nio.file.Path;
+import java.time.Duration;
+import java.util.Map;
+import java.util.Optional;
+
+/**
+ * How a server is run. Immutable.
+ *
+ * @param host the address to listen on; default {@code 127.0.0.1}
+ * @param port 0 to 65535; 0 is any that is free, default 8460
+ * @param data the directory for what the server remembers
+ * @param store the database
+ * @param tls certificate and key; without, plain HTTP
+ * @param limits of an organization that has none of its own
+ * @param organizations limits of single organizations
+ * @param drain how long sandboxes with a lifetime may go on after the server was told to end;
+ *     default 30 s
+ * @param retention how long sandboxes that have ended are listed; default 7 days
+ */
+public record ServerConfig(
+    String host,
+    int port,
+    Path data,
+    StoreConfig store,
+    Optional<Tls> tls,
+    Limits limits,
+    Map<String, Limits> organizations,
+    Duration drain,
+    Duration retention) {
+
+  /** The default port. */
+  public static final int PORT = 8460;
+
+  /** Checks the bounds. */
+  public ServerConfig {
+    organizations = Map.copyOf(organizations);
+    if (host.isBlank()) {
+      throw new InvalidOptionException("The server needs an address to listen on.");
+    }
+    if (port < 0 || port > 65_535) {
+      throw new InvalidOptionException("Port " + port + " cannot be: 0 to 65535.");
+    }
+    if (drain.isNegative() || retention.isNegative()) {
+      throw new InvalidOptionException("drain and retention cannot be negative.");
+    }
+  }
+
+  /**
+   * Files in PEM.
+   *
+   * @param certificate the certificate, followed by those that lead to its authority
+   * @param key its private key, PKCS #8, without a password
+   */
+  public record Tls(Path certificate, Path key) {}
+
+  /** The defaults, with everything in {@code data}. */
+  public static ServerConfig of(Path data) {
+    return new ServerConfig(
+        "127.0.0.1",
+        PORT,
+        data,
+        StoreConfig.embedded(data),
+        Optional.empty(),
+        Limits.DEFAULT,
+        Map.of(),
+        Duration.ofSeconds(30),
+        Duration.ofDays(7));
+  }
+
+  /** The same, listening elsewhere. */
+  public ServerConfig at(String address, int portNumber) {
+    return new ServerConfig(
+        address, portNumber, data, store, tls, limits, organizations, drain, retention);
+  }
+
+  /** The same with other limits for everybody. */
+  public ServerConfig with(Limits everybody) {
+    return new ServerConfig(
+        host, port, data, store, tls, everybody, organizations, drain, retention);
+  }
+
+  Limits limitsOf(String organization) {
+    return organizations.getOrDefault(organization, limits);
+  }
+}

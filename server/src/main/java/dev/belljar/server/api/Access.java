@@ -1,0 +1,43 @@
+package dev.belljar.server.api;
+
+import dev.belljar.server.sandboxes.HostedSandbox.Owner;
+import dev.belljar.server.sandboxes.RefusedException;
+import dev.belljar.server.store.TokenRecord;
+import dev.belljar.server.store.Tokens;
+import java.util.Locale;
+import org.jspecify.annotations.Nullable;
+
+/**
+ * Who is asking. A token says which organization; a header that names one is not needed and not
+ * believed. Asked of the store each time, so that a revoked token is of no use from that moment.
+ */
+final class Access {
+  private static final String SCHEME = "bearer ";
+
+  private final Tokens tokens;
+
+  Access(Tokens tokens) {
+    this.tokens = tokens;
+  }
+
+  /**
+   * The owner of the token in a header {@code Authorization}.
+   *
+   * @throws RefusedException where there is none that is valid
+   */
+  Owner check(@Nullable String authorization) {
+    if (authorization == null || !authorization.toLowerCase(Locale.ROOT).startsWith(SCHEME)) {
+      throw refused("A token is needed: Authorization: Bearer ddo_…");
+    }
+    String secret = authorization.substring(SCHEME.length()).strip();
+    TokenRecord token =
+        tokens
+            .find(secret)
+            .orElseThrow(() -> refused("This token is not known here, or was revoked."));
+    return new Owner(token.organization(), token.id());
+  }
+
+  private static RefusedException refused(String message) {
+    return new RefusedException(401, "INVALID_TOKEN", message);
+  }
+}

@@ -1,0 +1,234 @@
+package dev.belljar.server.api;
+
+import dev.belljar.ByteSize;
+import dev.belljar.InvalidOptionException;
+import dev.belljar.SandboxOptions;
+import dev.belljar.server.sandboxes.RefusedException;
+import dev.belljar.server.sandboxes.SandboxRequest;
+import java.math.BigDecimal;
+import java.nio.ByteBuffer;
+import java.nio.charset.CharacterCodingException;
+import java.nio.charset.StandardCharsets;
+import java.time.Duration;
+import java.time.Instant;
+import java.util.ArrayList;
+import java.util.Base64;
+import java.util.LinkedHashMap;
+import java.util.List;
+import java.util.Map;
+import java.util.Optional;
+import java.util.regex.Matcher;
+import java.util.regex.Pattern;
+import org.jspecify.annotations.Nullable;
+import tools.jackson.core.JacksonException;
+import tools.jackson.databind.JsonNode;
+import tools.jackson.databind.json.JsonMapper;
+
+/**
+ * Reads the header {@code x-deno-sandbox-config}: base64 of JSON that says how a sandbox is made.
+ * What this server does not offer is refused, never ignored.
+ */
+final class CreateConfig {
+  static final String HEADER = "x-deno-sandbox-config";
+
+  private static final JsonMapper MAPPER = new JsonMapper();
+  private static final Pattern TIMEOUT = Pattern.compile("([0-9]{1,9})([sm])");
+  private static final int DEFAULT_MEMORY = 1280;
+
+  private final JsonNode root;
+
+  private CreateConfig(JsonNode root) {
+    this.root = root;
+  }
+
+  /**
+   * Reads the header's value; without one, the defaults.
+   *
+   * @throws RefusedException where it cannot be read, or asks for what is not offered
+   */
+  static SandboxRequest read(@Nullable String header) {
+    JsonNode root = header == null ? MAPPER.createObjectNode() : parse(header);
+    if (!root.isObject()) {
+      throw invalid("it must be a JSON object");
+    }
+    CreateConfig config = new CreateConfig(root);
+    config.refuseWhatIsNotOffered();
+    try {
+      return new SandboxRequest(config.options(), config.stopAt());
+    } catch (InvalidOptionException e) {
+      throw new RefusedException(400, "INVALID_CONFIG", String.valueOf(e.getMessage()), e);
+    }
+  }
+
+  private static JsonNode parse(String header) {
+    byte[] bytes;
+    try {
+      bytes = Base64.getDecoder().decode(header.strip());
+    } catch (IllegalArgumentException e) {
+      throw invalid("it must be base64");
+    }
+    String text;
+    try {
+      text = StandardCharsets.UTF_8.newDecoder().decode(ByteBuffer.wrap(bytes)).toString();
+    } catch (CharacterCodingException e) {
+      // The JavaScript client encodes characters up to U+00FF as one byte each.
+      text = new String(bytes, StandardCharsets.ISO_8859_1);
+    }
+    try {
+      return MAPPER.readTree(text);
+    } catch (JacksonException e) {
+      throw invalid("it must be JSON");
+    }
+  }
+
+  private void refuseWhatIsNotOffered() {
+    for (String name : List.of("root", "volumes", "secrets", "ssh", "port")) {
+      JsonNode node = get(name);
+      boolean asked =
+          node != null
+              && !(node.isContainer() && node.isEmpty())
+              && !(node.isBoolean() && !node.booleanValue());
+      if (asked) {
+        throw new RefusedException(
+            501, "NOT_SUPPORTED", "This server does not support '" + name + "' yet.");
+      }
+    }
+  }
+
+  private SandboxOptions.Builder options() {
+    SandboxOptions.Builder options = SandboxOptions.builder();
+    options.memory(ByteSize.ofMebibytes(integer(root, "memory_mb", DEFAULT_MEMORY)));
+    strings(root, "labels").forEach(options::label);
+    options.env(strings(root, "env"));
+    JsonNode allowed = get("allow_net");
+    if (allowed != null) {
+      List<String> patterns = list(root, "allow_net");
+      options.allowNet(patterns);
+      if (patterns.isEmpty()) {
+        options.noNet();
+      }
+    }
+    extensions(options);
+    return options;
+  }
+
+  /** What this server offers beyond the protocol. */
+  private void extensions(SandboxOptions.Builder options) {
+    JsonNode own = get("belljar");
+    if (own == null) {
+      return;
+    }
+    if (!own.isObject()) {
+      throw invalid("'belljar' must be an object");
+    }
+    if (has(own, "vcpus")) {
+      options.vcpus(integer(own, "vcpus", 0));
+    }
+    if (has(own, "processes")) {
+      options.processes(integer(own, "processes", 0));
+    }
+    if (has(own, "no_net") && own.get("no_net").asBoolean(false)) {
+      options.noNet();
+    }
+    if (has(own, "cwd")) {
+      options.workingDirectory(own.get("cwd").asString(""));
+    }
+    list(own, "connect_to").forEach(options::connectTo);
+    list(own, "ca_certificates").forEach(options::caCertificate);
+  }
+
+  private Optional<Instant> stopAt() {
+    JsonNode at = get("stop_at_ms");
+    if (at != null) {
+      return Optional.of(millis(at, "stop_at_ms"));
+    }
+    JsonNode timeout = get("timeout");
+    if (timeout == null || (timeout.isString() && timeout.stringValue().equals("session"))) {
+      return Optional.empty();
+    }
+    Matcher matcher = TIMEOUT.matcher(timeout.isString() ? timeout.stringValue() : "");
+    if (!matcher.matches()) {
+      throw invalid("'timeout' must be \"session\" or like \"30s\" or \"5m\"");
+    }
+    long amount = Long.parseLong(matcher.group(1));
+    return Optional.of(
+        Instant.now()
+            .plus(
+                matcher.group(2).equals("s")
+                    ? Duration.ofSeconds(amount)
+                    : Duration.ofMinutes(amount)));
+  }
+
+  /** A time in milliseconds of Unix. */
+  static Instant millis(JsonNode node, String name) {
+    if (node.isNumber()) {
+      BigDecimal value = node.decimalValue();
+      if (value.signum() >= 0 && value.compareTo(BigDecimal.valueOf(8_640_000_000_000_000L)) <= 0) {
+        return Instant.ofEpochMilli(value.longValue());
+      }
+    }
+    throw invalid("'" + name + "' must be a time in milliseconds");
+  }
+
+  private @Nullable JsonNode get(String name) {
+    return has(root, name) ? root.get(name) : null;
+  }
+
+  private static boolean has(JsonNode node, String name) {
+    JsonNode value = node.get(name);
+    return value != null && !value.isNull();
+  }
+
+  private static int integer(JsonNode node, String name, int otherwise) {
+    if (!has(node, name)) {
+      return otherwise;
+    }
+    JsonNode value = node.get(name);
+    if (!value.isNumber() || value.doubleValue() != value.intValue()) {
+      throw invalid("'" + name + "' must be a whole number");
+    }
+    return value.intValue();
+  }
+
+  private static Map<String, String> strings(JsonNode node, String name) {
+    if (!has(node, name)) {
+      return Map.of();
+    }
+    JsonNode value = node.get(name);
+    if (!value.isObject()) {
+      throw invalid("'" + name + "' must be an object of texts");
+    }
+    Map<String, String> map = new LinkedHashMap<>();
+    for (String key : value.propertyNames()) {
+      JsonNode text = value.get(key);
+      if (!text.isString()) {
+        throw invalid("'" + name + "." + key + "' must be text");
+      }
+      map.put(key, text.stringValue());
+    }
+    return map;
+  }
+
+  private static List<String> list(JsonNode node, String name) {
+    if (!has(node, name)) {
+      return List.of();
+    }
+    JsonNode value = node.get(name);
+    List<String> list = new ArrayList<>();
+    if (!value.isArray()) {
+      throw invalid("'" + name + "' must be a list of texts");
+    }
+    for (JsonNode item : value) {
+      if (!item.isString()) {
+        throw invalid("'" + name + "' must be a list of texts");
+      }
+      list.add(item.stringValue());
+    }
+    return list;
+  }
+
+  private static RefusedException invalid(String what) {
+    return new RefusedException(
+        400, "INVALID_CONFIG", "The sandbox's configuration is wrong: " + what + ".");
+  }
+}

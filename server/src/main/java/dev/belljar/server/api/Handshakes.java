@@ -1,0 +1,118 @@
+package dev.belljar.server.api;
+
+import dev.belljar.server.observe.ServerEvents;
+import dev.belljar.server.rpc.HeapBudget;
+import dev.belljar.server.rpc.RpcSocket;
+import dev.belljar.server.sandboxes.HostedSandbox;
+import dev.belljar.server.sandboxes.HostedSandbox.Owner;
+import dev.belljar.server.sandboxes.RefusedException;
+import dev.belljar.server.sandboxes.SandboxRegistry;
+import java.time.Duration;
+import java.util.List;
+import java.util.regex.Matcher;
+import java.util.regex.Pattern;
+import org.eclipse.jetty.http.HttpHeader;
+import org.eclipse.jetty.io.Content;
+import org.eclipse.jetty.server.Request;
+import org.eclipse.jetty.util.Callback;
+import org.eclipse.jetty.websocket.server.ServerUpgradeRequest;
+import org.eclipse.jetty.websocket.server.ServerUpgradeResponse;
+import org.eclipse.jetty.websocket.server.ServerWebSocketContainer;
+import org.jspecify.annotations.Nullable;
+
+/**
+ * The handshakes of sockets: one makes a sandbox, the other joins one. What is refused is answered
+ * as an ordinary HTTP response.
+ */
+public final class Handshakes {
+  /** Made for Belljar's own client, which may then ask for more than the protocol has. */
+  static final String VERSION_HEADER = "x-belljar-version";
+
+  /** Clients say "ping" every two seconds; one that says nothing for so long is gone. */
+  private static final Duration IDLE = Duration.ofMinutes(5);
+
+  /** Sockets on one sandbox at the same time. */
+  private static final int MOST_SOCKETS = 1000;
+
+  private static final String CREATE = "/api/v3/sandboxes/create";
+  private static final Pattern CONNECT = Pattern.compile("/api/v3/sandbox/([^/]{1,100})/connect");
+
+  private final Access access;
+  private final SandboxRegistry registry;
+  private final ServerEvents events;
+  private final String version;
+  private final HeapBudget budget = HeapBudget.ofHeap();
+
+  /** Handshakes for the sandboxes of a registry. */
+  public Handshakes(
+      dev.belljar.server.store.Tokens tokens,
+      SandboxRegistry registry,
+      ServerEvents events,
+      String version) {
+    access = new Access(tokens);
+    this.registry = registry;
+    this.events = events;
+    this.version = version;
+    events.gauge("belljar.heap.streams", "Bytes of heap taken for large messages", budget::held);
+  }
+
+  /** Serves them. */
+  public void configure(ServerWebSocketContainer container) {
+    // Messages are put together by the socket itself, which knows what memory there is.
+    container.setMaxTextMessageSize(-1);
+    container.setMaxFrameSize(RpcSocket.LARGEST_MESSAGE);
+    container.setAutoFragment(true);
+    container.setIdleTimeout(IDLE);
+    container.addMapping(CREATE, this::accept);
+    container.addMapping("/api/v3/sandbox/*", this::accept);
+  }
+
+  private @Nullable Object accept(
+      ServerUpgradeRequest request, ServerUpgradeResponse response, Callback callback) {
+    String trace = Trace.next();
+    response.getHeaders().put(Trace.HEADER, trace);
+    response.getHeaders().put(VERSION_HEADER, version);
+    try {
+      Owner owner = access.check(request.getHeaders().get(HttpHeader.AUTHORIZATION));
+      // Compressing base64 costs more than it saves.
+      response.setExtensions(List.of());
+      String path = Request.getPathInContext(request);
+      RpcSocket socket =
+          path.equals(CREATE) ? create(request, owner, trace) : join(path, owner, trace);
+      response.getHeaders().put("x-deno-sandbox-id", socket.sandboxId());
+      return socket;
+    } catch (Exception e) {
+      ErrorBody error = ErrorBody.of(e, trace);
+      response.setStatus(error.status());
+      response.getHeaders().put(HttpHeader.CONTENT_TYPE, "application/json");
+      Content.Sink.write(response, true, error.toJson(), callback);
+      return null;
+    }
+  }
+
+  private RpcSocket create(ServerUpgradeRequest request, Owner owner, String trace) {
+    try {
+      HostedSandbox hosted =
+          registry.create(
+              owner, CreateConfig.read(request.getHeaders().get(CreateConfig.HEADER)), trace);
+      return new RpcSocket(hosted, true, trace, budget, events);
+    } catch (RefusedException e) {
+      events.refused(owner.organization(), e.code(), trace);
+      throw e;
+    }
+  }
+
+  private RpcSocket join(String path, Owner owner, String trace) {
+    Matcher matcher = CONNECT.matcher(path);
+    if (!matcher.matches()) {
+      throw new RefusedException(404, "NOT_FOUND", "There is no socket at " + path + ".");
+    }
+    HostedSandbox hosted = registry.find(owner.organization(), matcher.group(1));
+    if (hosted.connections() >= MOST_SOCKETS) {
+      throw new RefusedException(
+          429, "SOCKET_LIMIT_EXCEEDED", "A sandbox has " + MOST_SOCKETS + " sockets at most.");
+    }
+    events.connected(hosted, owner.token(), trace);
+    return new RpcSocket(hosted, false, trace, budget, events);
+  }
+}

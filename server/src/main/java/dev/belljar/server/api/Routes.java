@@ -1,0 +1,341 @@
+package dev.belljar.server.api;
+
+import dev.belljar.EgressRecord;
+import dev.belljar.Isolation;
+import dev.belljar.server.observe.ServerEvents;
+import dev.belljar.server.sandboxes.HostedSandbox;
+import dev.belljar.server.sandboxes.HostedSandbox.Owner;
+import dev.belljar.server.sandboxes.RefusedException;
+import dev.belljar.server.sandboxes.SandboxRegistry;
+import dev.belljar.server.store.MetadataStore;
+import dev.belljar.server.store.SandboxPage;
+import dev.belljar.server.store.SandboxRecord;
+import io.javalin.config.RoutesConfig;
+import io.javalin.http.Context;
+import java.net.URLEncoder;
+import java.nio.charset.StandardCharsets;
+import java.time.Instant;
+import java.util.HashMap;
+import java.util.List;
+import java.util.Map;
+import java.util.Optional;
+import java.util.regex.Matcher;
+import java.util.regex.Pattern;
+import tools.jackson.core.JacksonException;
+import tools.jackson.databind.JsonNode;
+import tools.jackson.databind.json.JsonMapper;
+import tools.jackson.databind.node.ArrayNode;
+import tools.jackson.databind.node.JsonNodeFactory;
+import tools.jackson.databind.node.ObjectNode;
+
+/** Everything that is asked over plain HTTP. */
+public final class Routes {
+  private static final JsonMapper MAPPER = new JsonMapper();
+  private static final JsonNodeFactory NODES = JsonNodeFactory.instance;
+  private static final Pattern LABEL = Pattern.compile("labels\\[(.{1,64})]");
+
+  /** Sandboxes in a list of version 2, which has no pages. */
+  private static final int MOST_LISTED = 1000;
+
+  private static final int DEFAULT_PAGE = 100;
+
+  /** Resources of Deno Deploy that this server has none of: a single one is not found. */
+  private static final List<String> NOT_OFFERED =
+      List.of("apps", "layers", "volumes", "snapshots", "revisions", "timelines");
+
+  private final Access access;
+  private final SandboxRegistry registry;
+  private final MetadataStore store;
+  private final ServerEvents events;
+  private final String version;
+
+  /** Routes for the sandboxes of a registry. */
+  public Routes(
+      MetadataStore store, SandboxRegistry registry, ServerEvents events, String version) {
+    access = new Access(store.tokens());
+    this.registry = registry;
+    this.store = store;
+    this.events = events;
+    this.version = version;
+  }
+
+  /** Serves them. */
+  public void configure(RoutesConfig routes) {
+    routes.before(
+        context -> {
+          context.attribute(Trace.HEADER, Trace.next());
+          context.header(Trace.HEADER, trace(context));
+          context.header(Handshakes.VERSION_HEADER, version);
+        });
+    routes.get("/healthz", context -> json(context, NODES.objectNode().put("status", "ok")));
+    routes.get("/readyz", this::ready);
+    routes.get("/metrics", this::metrics);
+    routes.get("/api/v3/sandboxes/create", context -> upgradeNeeded());
+    routes.get("/api/v3/sandbox/{id}/connect", context -> upgradeNeeded());
+    routes.get("/api/v3/sandbox/{id}", this::show);
+    routes.delete("/api/v3/sandbox/{id}", this::kill);
+    routes.patch("/api/v3/sandbox/{id}", this::extend);
+    for (String what : List.of("http", "ssh", "vscode")) {
+      routes.post(
+          "/api/v3/sandbox/{id}/expose/" + what,
+          context -> {
+            hosted(context);
+            throw notSupported("Exposing sandboxes (" + what + ")");
+          });
+    }
+    routes.get("/api/v3/sandboxes", this::listPages);
+    routes.get("/api/v2/sandboxes", this::listAll);
+    routes.post(
+        "/api/v2/sandboxes/{id}/deploy",
+        context -> {
+          hosted(context);
+          throw notSupported("Deploying");
+        });
+    for (String resource : NOT_OFFERED) {
+      routes.get(
+          "/api/v2/" + resource + "/{id}",
+          context -> {
+            access.check(context.header("Authorization"));
+            throw new RefusedException(404, "NOT_FOUND", "This server has no " + resource + ".");
+          });
+    }
+    routes.exception(Exception.class, Routes::failed);
+    routes.error(404, this::unknown);
+    routes.error(405, this::unknown);
+    routes.error(
+        413,
+        context ->
+            error(
+                context, new ErrorBody(413, "BODY_TOO_LARGE", "The request's body is too large.")));
+  }
+
+  private static String trace(Context context) {
+    Object trace = context.attribute(Trace.HEADER);
+    return trace == null ? "" : trace.toString();
+  }
+
+  private static void failed(Exception failure, Context context) {
+    error(context, ErrorBody.of(failure, trace(context)));
+  }
+
+  private static void error(Context context, ErrorBody error) {
+    context.status(error.status());
+    context.attribute("answered", true);
+    context.contentType("application/json").result(error.toJson());
+  }
+
+  /** No route, or one of another method. */
+  private void unknown(Context context) {
+    if (context.attribute("answered") != null) {
+      return;
+    }
+    String path = context.path();
+    boolean known = NOT_OFFERED.stream().anyMatch(name -> path.startsWith("/api/v2/" + name));
+    error(
+        context,
+        known
+            ? new ErrorBody(501, "NOT_SUPPORTED", "This server does not support " + path + ".")
+            : new ErrorBody(404, "NOT_FOUND", "There is nothing at " + path + "."));
+  }
+
+  private static void json(Context context, JsonNode node) {
+    context.contentType("application/json").result(node.toString());
+  }
+
+  private static RefusedException notSupported(String what) {
+    return new RefusedException(501, "NOT_SUPPORTED", what + " is not supported by this server.");
+  }
+
+  private static void upgradeNeeded() {
+    throw new RefusedException(426, "UPGRADE_REQUIRED", "This is a WebSocket; ask for an upgrade.");
+  }
+
+  private void ready(Context context) {
+    if (registry.draining()) {
+      throw new RefusedException(503, "SERVER_DRAINING", "This server is shutting down.");
+    }
+    store.tokens().count();
+    json(context, NODES.objectNode().put("status", "ready"));
+  }
+
+  private void metrics(Context context) {
+    context.contentType("text/plain; version=0.0.4; charset=utf-8").result(events.scrape());
+  }
+
+  private Owner owner(Context context) {
+    return access.check(context.header("Authorization"));
+  }
+
+  private HostedSandbox hosted(Context context) {
+    return registry.find(owner(context).organization(), context.pathParam("id"));
+  }
+
+  private void kill(Context context) {
+    Owner owner = owner(context);
+    HostedSandbox hosted = registry.find(owner.organization(), context.pathParam("id"));
+    events.killed(hosted, owner.token(), trace(context));
+    hosted.sandbox().kill();
+    json(context, NODES.objectNode());
+  }
+
+  private void extend(Context context) {
+    HostedSandbox hosted = hosted(context);
+    JsonNode stopAt;
+    try {
+      JsonNode body = MAPPER.readTree(context.body());
+      stopAt = body.get("stop_at_ms");
+    } catch (JacksonException e) {
+      throw new RefusedException(400, "INVALID_REQUEST", "The body must be JSON.");
+    }
+    if (stopAt == null) {
+      throw new RefusedException(400, "INVALID_REQUEST", "The body must have 'stop_at_ms'.");
+    }
+    Instant granted =
+        hosted.extend(
+            CreateConfig.millis(stopAt, "stop_at_ms"),
+            registry.longestExtension(hosted.owner().organization()));
+    json(context, NODES.objectNode().put("stop_at_ms", granted.toEpochMilli()));
+  }
+
+  /** Ours: what is known of a sandbox that runs. */
+  private void show(Context context) {
+    HostedSandbox hosted = hosted(context);
+    Isolation isolation = hosted.sandbox().isolation();
+    ObjectNode node = NODES.objectNode().put("id", hosted.id());
+    node.put("created_at", hosted.createdAt().toString());
+    Instant stopAt = hosted.sandbox().stopAt();
+    if (stopAt.equals(Instant.MAX)) {
+      node.putNull("stop_at_ms");
+    } else {
+      node.put("stop_at_ms", stopAt.toEpochMilli());
+    }
+    ObjectNode labels = node.putObject("labels");
+    hosted.labels().forEach(labels::put);
+    node.putObject("isolation")
+        .put("engine", isolation.engine())
+        .put("accelerator", isolation.accelerator())
+        .put("hardware", isolation.hardware())
+        .put("jail", isolation.jail())
+        .put("image", isolation.image());
+    ArrayNode egress = node.putArray("egress");
+    for (EgressRecord record : hosted.sandbox().egress()) {
+      egress
+          .addObject()
+          .put("time", record.time().toString())
+          .put("host", record.host())
+          .put("port", record.port())
+          .put("address", record.address().orElse(null))
+          .put("verdict", record.verdict().name())
+          .put("reason", record.reason())
+          .put("bytes_out", record.bytesOut())
+          .put("bytes_in", record.bytesIn())
+          .put("duration_ms", record.duration().toMillis());
+    }
+    json(context, node);
+  }
+
+  private void listAll(Context context) {
+    Owner owner = owner(context);
+    SandboxPage page =
+        store
+            .sandboxes()
+            .list(
+                owner.organization(),
+                labels(context),
+                status(context),
+                Optional.empty(),
+                MOST_LISTED);
+    ArrayNode list = NODES.arrayNode();
+    for (SandboxRecord record : page.sandboxes()) {
+      ObjectNode node = describe(list.addObject(), record);
+      node.put("createdAt", record.createdAt().toString());
+      node.put("stoppedAt", record.stoppedAt().map(Instant::toString).orElse(null));
+    }
+    json(context, list);
+  }
+
+  private void listPages(Context context) {
+    Owner owner = owner(context);
+    Optional<String> cursor = Optional.ofNullable(context.queryParam("cursor"));
+    int limit = limit(context);
+    SandboxPage page =
+        store
+            .sandboxes()
+            .list(owner.organization(), labels(context), status(context), cursor, limit);
+    ArrayNode list = NODES.arrayNode();
+    for (SandboxRecord record : page.sandboxes()) {
+      ObjectNode node = describe(list.addObject(), record);
+      node.put("created_at", record.createdAt().toString());
+      node.put("stopped_at", record.stoppedAt().map(Instant::toString).orElse(null));
+    }
+    page.nextCursor().ifPresent(next -> context.header("Link", link(context, next, limit)));
+    json(context, list);
+  }
+
+  private static ObjectNode describe(ObjectNode node, SandboxRecord record) {
+    node.put("id", record.id());
+    node.put("region", record.id().substring(4, 7));
+    node.put("status", record.status() == SandboxRecord.Status.RUNNING ? "running" : "stopped");
+    ObjectNode labels = node.putObject("labels");
+    record.labels().forEach(labels::put);
+    return node;
+  }
+
+  private static Map<String, String> labels(Context context) {
+    Map<String, String> labels = new HashMap<>();
+    context
+        .queryParamMap()
+        .forEach(
+            (name, values) -> {
+              Matcher matcher = LABEL.matcher(name);
+              if (matcher.matches() && !values.isEmpty()) {
+                labels.put(matcher.group(1), values.getFirst());
+              }
+            });
+    return labels;
+  }
+
+  private static Optional<SandboxRecord.Status> status(Context context) {
+    String status = context.queryParam("status");
+    return switch (status == null ? "" : status) {
+      case "" -> Optional.empty();
+      case "running" -> Optional.of(SandboxRecord.Status.RUNNING);
+      case "stopped" -> Optional.of(SandboxRecord.Status.STOPPED);
+      default ->
+          throw new RefusedException(
+              400, "INVALID_REQUEST", "'status' must be running or stopped.");
+    };
+  }
+
+  private static int limit(Context context) {
+    String limit = context.queryParam("limit");
+    if (limit == null) {
+      return DEFAULT_PAGE;
+    }
+    try {
+      return Integer.parseInt(limit);
+    } catch (NumberFormatException e) {
+      throw new RefusedException(400, "INVALID_REQUEST", "'limit' must be a number.");
+    }
+  }
+
+  /** The same list from the next cursor on. */
+  private static String link(Context context, String cursor, int limit) {
+    StringBuilder query = new StringBuilder("?limit=" + limit + "&cursor=" + encode(cursor));
+    context
+        .queryParamMap()
+        .forEach(
+            (name, values) -> {
+              if (!name.equals("cursor") && !name.equals("limit")) {
+                values.forEach(
+                    value ->
+                        query.append('&').append(encode(name)).append('=').append(encode(value)));
+              }
+            });
+    return "<" + context.url() + query + ">; rel=\"next\"";
+  }
+
+  private static String encode(String text) {
+    return URLEncoder.encode(text, StandardCharsets.UTF_8);
+  }
+}

@@ -1,0 +1,149 @@
+package dev.belljar.server.observe;
+
+import dev.belljar.EgressRecord;
+import dev.belljar.server.sandboxes.HostedSandbox;
+import io.micrometer.core.instrument.Counter;
+import io.micrometer.core.instrument.Gauge;
+import io.micrometer.core.instrument.Timer;
+import io.micrometer.core.instrument.binder.jvm.JvmMemoryMetrics;
+import io.micrometer.core.instrument.binder.jvm.JvmThreadMetrics;
+import io.micrometer.core.instrument.binder.system.ProcessorMetrics;
+import io.micrometer.prometheusmetrics.PrometheusConfig;
+import io.micrometer.prometheusmetrics.PrometheusMeterRegistry;
+import java.time.Duration;
+import java.util.concurrent.atomic.AtomicInteger;
+import java.util.concurrent.atomic.AtomicLong;
+import java.util.function.Supplier;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
+
+/**
+ * What happens on this server, as metrics and as lines of the audit log ({@code dev.belljar.audit};
+ * who reached what is logged there by the engine). Names and values are in docs/operations.md.
+ */
+public final class ServerEvents implements AutoCloseable {
+  private static final Logger AUDIT = LoggerFactory.getLogger("dev.belljar.audit");
+
+  private final PrometheusMeterRegistry registry =
+      new PrometheusMeterRegistry(PrometheusConfig.DEFAULT);
+  private final AtomicInteger sockets = new AtomicInteger();
+  private final AtomicLong bytesToClients = new AtomicLong();
+  private final Timer creates;
+  private final Counter processes;
+
+  /** Events of a server that has just started. */
+  public ServerEvents() {
+    creates =
+        Timer.builder("belljar.create")
+            .description("Time from a client's handshake to a sandbox that answers")
+            .publishPercentileHistogram()
+            .minimumExpectedValue(Duration.ofMillis(5))
+            .maximumExpectedValue(Duration.ofSeconds(30))
+            .register(registry);
+    processes =
+        Counter.builder("belljar.processes.started")
+            .description("Processes started for clients")
+            .register(registry);
+    Gauge.builder("belljar.sockets", sockets, AtomicInteger::get)
+        .description("Sockets that are open")
+        .register(registry);
+    io.micrometer.core.instrument.FunctionCounter.builder(
+            "belljar.bytes.to.clients", bytesToClients, AtomicLong::get)
+        .description("Bytes sent to clients on streams, before base64")
+        .baseUnit("bytes")
+        .register(registry);
+    new JvmMemoryMetrics().bindTo(registry);
+    new JvmThreadMetrics().bindTo(registry);
+    new ProcessorMetrics().bindTo(registry);
+  }
+
+  /** Publishes a number that is asked for at each scrape. */
+  public void gauge(String name, String description, Supplier<Number> value) {
+    Gauge.builder(name, value).description(description).register(registry);
+  }
+
+  /** All metrics in Prometheus' text format. */
+  public String scrape() {
+    return registry.scrape();
+  }
+
+  /** Bytes that streams brought to clients. */
+  public AtomicLong bytesToClients() {
+    return bytesToClients;
+  }
+
+  /** A socket was opened. */
+  public void socketOpened() {
+    sockets.incrementAndGet();
+  }
+
+  /** A socket was closed. */
+  public void socketClosed() {
+    sockets.decrementAndGet();
+  }
+
+  /** A sandbox was made. */
+  public void created(HostedSandbox hosted, Duration took, String trace) {
+    creates.record(took);
+    AUDIT.info(
+        "created sandbox={} organization={} token={} trace={} ms={}",
+        hosted.id(),
+        hosted.owner().organization(),
+        hosted.owner().token(),
+        trace,
+        took.toMillis());
+  }
+
+  /** A sandbox was not made. */
+  public void refused(String organization, String code, String trace) {
+    registry.counter("belljar.create.refused", "code", code).increment();
+    AUDIT.info("refused organization={} code={} trace={}", organization, code, trace);
+  }
+
+  /** A client opened another socket on a sandbox. */
+  public void connected(HostedSandbox hosted, String token, String trace) {
+    AUDIT.info("connected sandbox={} token={} trace={}", hosted.id(), token, trace);
+  }
+
+  /** A program was started. Its arguments may be secrets and are not logged. */
+  public void ran(HostedSandbox hosted, String command) {
+    processes.increment();
+    AUDIT.info(
+        "ran sandbox={} organization={} command={}",
+        hosted.id(),
+        hosted.owner().organization(),
+        printable(command));
+  }
+
+  /** A client asked for a sandbox's end. */
+  public void killed(HostedSandbox hosted, String token, String trace) {
+    AUDIT.info("killed sandbox={} token={} trace={}", hosted.id(), token, trace);
+  }
+
+  /** A sandbox has ended. */
+  public void ended(HostedSandbox hosted, String reason) {
+    for (EgressRecord record : hosted.sandbox().egress()) {
+      registry
+          .counter(
+              "belljar.egress.connections",
+              "verdict",
+              record.verdict().name().toLowerCase(java.util.Locale.ROOT))
+          .increment();
+    }
+    AUDIT.info(
+        "ended sandbox={} organization={} reason={}",
+        hosted.id(),
+        hosted.owner().organization(),
+        reason);
+  }
+
+  private static String printable(String text) {
+    String line = text.length() <= 200 ? text : text.substring(0, 200) + "…";
+    return line.replaceAll("\\p{Cntrl}", "?");
+  }
+
+  @Override
+  public void close() {
+    registry.close();
+  }
+}

@@ -1,0 +1,237 @@
+package dev.belljar.server.rpc;
+
+import java.io.IOException;
+import java.io.InputStream;
+import java.util.ArrayDeque;
+import java.util.Comparator;
+import java.util.HashMap;
+import java.util.Map;
+import java.util.Optional;
+import java.util.function.BiConsumer;
+import org.jspecify.annotations.Nullable;
+
+/**
+ * The streams that a client sends. The protocol has no flow control, so what nobody reads yet is
+ * held here, within bounds; {@link #full} says that the socket must not be read on.
+ *
+ * <p>A stream may be named by a call before it starts or after. It is forgotten when it has ended
+ * and was read.
+ */
+final class IncomingStreams {
+  /** Streams that are started or asked for, and not yet over. */
+  static final int MOST_STREAMS = 1024;
+
+  /** Bytes held for one stream before the socket is no longer read. */
+  static final int STREAM_LIMIT = 16 << 20;
+
+  /** Bytes held for all of them before the socket is no longer read. */
+  static final int SOCKET_LIMIT = 64 << 20;
+
+  private final Map<Long, Stream> streams = new HashMap<>();
+  private final BiConsumer<Long, String> cancel;
+  private final Runnable drained;
+  private long held;
+  private long consumed;
+  private boolean closed;
+
+  /**
+   * Streams of a socket.
+   *
+   * @param cancel tells the client that nobody wants a stream any more, and why
+   * @param drained called when {@link #full} may have become false
+   */
+  IncomingStreams(BiConsumer<Long, String> cancel, Runnable drained) {
+    this.cancel = cancel;
+    this.drained = drained;
+  }
+
+  synchronized boolean full() {
+    return held >= SOCKET_LIMIT
+        || streams.values().stream().anyMatch(stream -> stream.held >= STREAM_LIMIT);
+  }
+
+  /** Bytes that are held. */
+  synchronized long held() {
+    return held;
+  }
+
+  /** Bytes that were read so far; stands still where nobody reads. */
+  synchronized long consumed() {
+    return consumed;
+  }
+
+  /** The client starts a stream; again, or one too many: nothing happens. */
+  void start(long id) {
+    synchronized (this) {
+      if (closed || streams.containsKey(id)) {
+        return;
+      }
+      if (streams.size() < MOST_STREAMS) {
+        streams.put(id, new Stream(id));
+        return;
+      }
+    }
+    cancel.accept(id, "At most " + MOST_STREAMS + " streams may be open on a socket.");
+  }
+
+  /** Bytes of a stream; dropped where it was never started or is no longer wanted. */
+  synchronized void enqueue(long id, byte[] bytes) {
+    Stream stream = streams.get(id);
+    if (stream != null && !stream.over && bytes.length > 0) {
+      stream.chunks.add(bytes);
+      stream.held += bytes.length;
+      held += bytes.length;
+      notifyAll();
+    }
+  }
+
+  synchronized void end(long id) {
+    finish(id, null);
+  }
+
+  synchronized void fail(long id, String reason) {
+    finish(id, reason);
+  }
+
+  /** What a call reads; empty where another call reads it already, or there are too many. */
+  synchronized Optional<InputStream> claim(long id) {
+    Stream stream = streams.get(id);
+    if (stream == null) {
+      if (closed || streams.size() >= MOST_STREAMS) {
+        return Optional.empty();
+      }
+      stream = new Stream(id);
+      streams.put(id, stream);
+    }
+    if (stream.claimed) {
+      return Optional.empty();
+    }
+    stream.claimed = true;
+    return Optional.of(stream);
+  }
+
+  /** Gives up the stream that most is held for: nobody reads it. */
+  void giveUpLargest(String reason) {
+    Optional<Stream> largest;
+    synchronized (this) {
+      largest = streams.values().stream().max(Comparator.comparingLong(stream -> stream.held));
+      largest.ifPresent(
+          stream -> {
+            stream.failure = reason;
+            stream.over = true;
+            drop(stream);
+            notifyAll();
+          });
+    }
+    largest.ifPresent(stream -> cancel.accept(stream.id, reason));
+    drained.run();
+  }
+
+  /** The socket is gone: who reads finds out. */
+  synchronized void close() {
+    closed = true;
+    for (Stream stream : streams.values()) {
+      if (!stream.over) {
+        stream.over = true;
+        stream.failure = "The client is gone.";
+      }
+    }
+    streams.clear();
+    notifyAll();
+  }
+
+  private void finish(long id, @Nullable String failure) {
+    Stream stream = streams.get(id);
+    if (stream != null && !stream.over) {
+      stream.over = true;
+      stream.failure = failure;
+      if (stream.claimed && stream.chunks.isEmpty()) {
+        streams.remove(id);
+      }
+      notifyAll();
+    }
+  }
+
+  private void drop(Stream stream) {
+    streams.remove(stream.id, stream);
+    held -= stream.held;
+    stream.held = 0;
+    stream.chunks.clear();
+  }
+
+  /** Reads one stream; guarded by the streams of the socket. */
+  private final class Stream extends InputStream {
+    private final long id;
+    private final ArrayDeque<byte[]> chunks = new ArrayDeque<>();
+    private int offset;
+    private long held;
+    private boolean claimed;
+    private boolean over;
+    private @Nullable String failure;
+
+    Stream(long id) {
+      this.id = id;
+    }
+
+    @Override
+    public int read() throws IOException {
+      byte[] one = new byte[1];
+      return read(one, 0, 1) < 0 ? -1 : one[0] & 0xff;
+    }
+
+    @Override
+    public int read(byte[] target, int start, int length) throws IOException {
+      int copied = 0;
+      synchronized (IncomingStreams.this) {
+        while (chunks.isEmpty()) {
+          if (failure != null) {
+            throw new IOException(failure);
+          }
+          if (over) {
+            return -1;
+          }
+          try {
+            IncomingStreams.this.wait();
+          } catch (InterruptedException e) {
+            Thread.currentThread().interrupt();
+            throw new java.io.InterruptedIOException("Interrupted while waiting for the client.");
+          }
+        }
+        while (copied < length && !chunks.isEmpty()) {
+          byte[] head = chunks.element();
+          int part = Math.min(head.length - offset, length - copied);
+          System.arraycopy(head, offset, target, start + copied, part);
+          copied += part;
+          offset += part;
+          if (offset == head.length) {
+            chunks.remove();
+            offset = 0;
+          }
+        }
+        held -= copied;
+        IncomingStreams.this.held -= copied;
+        consumed += copied;
+        if (over && chunks.isEmpty()) {
+          streams.remove(id, this);
+        }
+      }
+      drained.run();
+      return copied;
+    }
+
+    /** No longer wanted: the client is told, unless it had said all. */
+    @Override
+    public void close() {
+      boolean wanted;
+      synchronized (IncomingStreams.this) {
+        wanted = !over;
+        over = true;
+        drop(this);
+      }
+      if (wanted) {
+        cancel.accept(id, "The stream is no longer read.");
+      }
+      drained.run();
+    }
+  }
+}

@@ -1,0 +1,174 @@
+package dev.belljar.server.rpc;
+
+import java.io.IOException;
+import java.io.InputStream;
+import java.util.Base64;
+import java.util.Map;
+import java.util.concurrent.ConcurrentHashMap;
+import java.util.concurrent.atomic.AtomicLong;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
+
+/**
+ * The streams that a client is sent. Each is read by a thread of its own, which waits for the
+ * socket: a client that does not read stops the process that writes.
+ */
+final class OutgoingStreams {
+  private static final Logger LOG = LoggerFactory.getLogger(OutgoingStreams.class);
+
+  /**
+   * One numbering for all sockets of this server: the official JavaScript client keeps the streams
+   * of all its sandboxes in one table.
+   */
+  private static final AtomicLong NEXT_ID = new AtomicLong();
+
+  private static final int CHUNK = 64 << 10;
+
+  private final Outbox outbox;
+  private final AtomicLong bytes;
+  private final Map<Long, Source> sources = new ConcurrentHashMap<>();
+  private volatile boolean closed;
+
+  OutgoingStreams(Outbox outbox, AtomicLong bytes) {
+    this.outbox = outbox;
+    this.bytes = bytes;
+  }
+
+  /** Gives chunks, each of which is one message; null is the end. */
+  interface Chunks extends AutoCloseable {
+    byte @org.jspecify.annotations.Nullable [] next() throws IOException;
+
+    @Override
+    void close();
+  }
+
+  /**
+   * Sends bytes until their end.
+   *
+   * @param outlives whether the source is read on, into nothing, when the client is gone: a process
+   *     must not end because nobody listens
+   * @return the number of the stream
+   */
+  long send(InputStream bytes, boolean outlives) {
+    byte[] buffer = new byte[CHUNK];
+    return send(
+        new Chunks() {
+          @Override
+          public byte @org.jspecify.annotations.Nullable [] next() throws IOException {
+            int length = bytes.read(buffer);
+            return length < 0 ? null : java.util.Arrays.copyOf(buffer, length);
+          }
+
+          @Override
+          public void close() {
+            try {
+              bytes.close();
+            } catch (IOException e) {
+              LOG.debug("A source did not close", e);
+            }
+          }
+        },
+        outlives);
+  }
+
+  long send(Chunks chunks, boolean outlives) {
+    long id = NEXT_ID.getAndIncrement();
+    Source source = new Source(id, chunks, outlives);
+    sources.put(id, source);
+    Thread.ofVirtual().name("stream " + id).start(source);
+    if (closed) {
+      source.clientGone();
+    }
+    return id;
+  }
+
+  /** The client wants no more of it. */
+  void cancel(long id) {
+    Source source = sources.get(id);
+    if (source != null) {
+      source.cancel();
+    }
+  }
+
+  /** The socket is gone. */
+  void close() {
+    closed = true;
+    sources.values().forEach(Source::clientGone);
+  }
+
+  private final class Source implements Runnable {
+    private final long id;
+    private final Chunks chunks;
+    private final boolean outlives;
+    private volatile boolean cancelled;
+    private volatile boolean mute;
+
+    Source(long id, Chunks chunks, boolean outlives) {
+      this.id = id;
+      this.chunks = chunks;
+      this.outlives = outlives;
+    }
+
+    void cancel() {
+      cancelled = true;
+      chunks.close();
+    }
+
+    void clientGone() {
+      mute = true;
+      if (!outlives) {
+        cancel();
+      }
+    }
+
+    @Override
+    public void run() {
+      try (chunks) {
+        tell("$sandbox.stream.start", "");
+        byte[] chunk;
+        while ((chunk = chunks.next()) != null) {
+          if (!mute && !cancelled) {
+            enqueue(chunk);
+          }
+        }
+        tell("$sandbox.stream.end", "");
+      } catch (IOException | RuntimeException e) {
+        LOG.debug("Stream {} broke off", id, e);
+        tell("$sandbox.stream.error", ",\"error\":" + WireError.of(e).toJson());
+      } finally {
+        sources.remove(id);
+      }
+    }
+
+    private void enqueue(byte[] chunk) {
+      try {
+        outbox.send(
+            "{\"jsonrpc\":\"2.0\",\"method\":\"$sandbox.stream.enqueue\",\"params\":{\"streamId\":"
+                + id
+                + ",\"data\":\""
+                + Base64.getEncoder().encodeToString(chunk)
+                + "\"}}");
+        bytes.addAndGet(chunk.length);
+      } catch (IOException e) {
+        clientGone();
+      }
+    }
+
+    private void tell(String method, String more) {
+      if (mute || cancelled) {
+        return;
+      }
+      try {
+        outbox.send(
+            "{\"jsonrpc\":\"2.0\",\"method\":\""
+                + method
+                + "\",\"params\":{\"streamId\":"
+                + id
+                + more
+                + "}}");
+      } catch (IOException e) {
+        clientGone();
+      }
+    }
+  }
+}

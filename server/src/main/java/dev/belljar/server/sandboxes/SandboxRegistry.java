@@ -1,0 +1,255 @@
+package dev.belljar.server.sandboxes;
+
+import dev.belljar.InvalidOptionException;
+import dev.belljar.Sandbox;
+import dev.belljar.SandboxOptions;
+import dev.belljar.SandboxUnavailableException;
+import dev.belljar.server.observe.ServerEvents;
+import dev.belljar.server.sandboxes.HostedSandbox.Owner;
+import dev.belljar.server.store.SandboxRecord;
+import dev.belljar.server.store.Sandboxes;
+import dev.belljar.server.store.StoreException;
+import dev.belljar.spi.SandboxProvider;
+import java.time.Duration;
+import java.time.Instant;
+import java.util.HashMap;
+import java.util.List;
+import java.util.Map;
+import java.util.Optional;
+import java.util.concurrent.ConcurrentHashMap;
+import java.util.function.Function;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
+
+/**
+ * All sandboxes of this server. Makes them within the limits of their organization, knows who may
+ * see which, and ends them with itself.
+ */
+public final class SandboxRegistry implements AutoCloseable {
+  private static final Logger LOG = LoggerFactory.getLogger(SandboxRegistry.class);
+
+  /** A client's clock may run ahead of ours. */
+  private static final Duration CLOCKS_DIFFER = Duration.ofMinutes(1);
+
+  private final SandboxProvider engine;
+  private final Sandboxes records;
+  private final Function<String, Limits> limits;
+  private final ServerEvents events;
+  private final Map<String, HostedSandbox> running = new ConcurrentHashMap<>();
+  private final Map<String, Integer> counts = new HashMap<>();
+  private volatile boolean draining;
+
+  /**
+   * A registry without sandboxes.
+   *
+   * @param engine what makes them
+   * @param records where they are remembered
+   * @param limits of each organization, by its name
+   */
+  public SandboxRegistry(
+      SandboxProvider engine,
+      Sandboxes records,
+      Function<String, Limits> limits,
+      ServerEvents events) {
+    this.engine = engine;
+    this.records = records;
+    this.limits = limits;
+    this.events = events;
+    events.gauge("belljar.sandboxes.running", "Sandboxes that run", running::size);
+  }
+
+  /**
+   * Makes a sandbox and blocks until it answers.
+   *
+   * @throws RefusedException where it cannot be made, or is over a limit
+   */
+  public HostedSandbox create(Owner owner, SandboxRequest request, String trace) {
+    long began = System.nanoTime();
+    Limits bounds = limits.apply(owner.organization());
+    reserve(owner.organization(), bounds);
+    boolean made = false;
+    try {
+      HostedSandbox hosted = start(owner, request, bounds);
+      made = true;
+      events.created(hosted, Duration.ofNanos(System.nanoTime() - began), trace);
+      return hosted;
+    } catch (InvalidOptionException e) {
+      throw new RefusedException(400, "INVALID_CONFIG", String.valueOf(e.getMessage()), e);
+    } catch (SandboxUnavailableException e) {
+      LOG.warn("No sandbox could be made (trace {})", trace, e);
+      throw new RefusedException(503, "SANDBOX_UNAVAILABLE", String.valueOf(e.getMessage()), e);
+    } finally {
+      if (!made) {
+        release(owner.organization());
+      }
+    }
+  }
+
+  private HostedSandbox start(Owner owner, SandboxRequest request, Limits bounds) {
+    Instant now = Instant.now();
+    SandboxOptions.Builder builder = request.options();
+    request.stopAt().ifPresent(stopAt -> builder.timeout(lifetime(now, stopAt, bounds)));
+    SandboxOptions options = builder.build();
+    long memory = options.memory().bytes() >> 20;
+    if (memory > bounds.memoryMib()) {
+      throw new RefusedException(
+          400,
+          "MEMORY_LIMIT_EXCEEDED",
+          "This organization's sandboxes may have "
+              + bounds.memoryMib()
+              + " MiB at most, not "
+              + memory
+              + ".");
+    }
+    Sandbox sandbox = engine.create(options);
+    HostedSandbox hosted =
+        new HostedSandbox(
+            sandbox,
+            owner,
+            now,
+            request.stopAt().isEmpty(),
+            options.workingDirectory(),
+            this::extended);
+    try {
+      records.insert(
+          SandboxRecord.running(
+              sandbox.id(),
+              owner.organization(),
+              now,
+              request.stopAt().map(at -> sandbox.stopAt()),
+              sandbox.labels(),
+              (int) memory,
+              owner.token()));
+    } catch (RuntimeException e) {
+      sandbox.kill();
+      throw e;
+    }
+    running.put(sandbox.id(), hosted);
+    Thread.ofVirtual().name("end of " + sandbox.id()).start(() -> awaitEnd(hosted));
+    return hosted;
+  }
+
+  private static Duration lifetime(Instant now, Instant stopAt, Limits bounds) {
+    Duration lifetime = Duration.between(now, stopAt);
+    if (!lifetime.isPositive()) {
+      throw new RefusedException(
+          400, "INVALID_CONFIG", "stop_at_ms is in the past; is this client's clock right?");
+    }
+    if (lifetime.compareTo(bounds.lifetime().plus(CLOCKS_DIFFER)) > 0) {
+      throw new RefusedException(
+          400,
+          "LIFETIME_LIMIT_EXCEEDED",
+          "This organization's sandboxes may live "
+              + bounds.lifetime().toMinutes()
+              + " minutes at most, and be extended later.");
+    }
+    return lifetime;
+  }
+
+  /**
+   * The sandbox of that id.
+   *
+   * @throws RefusedException where there is none that this organization may see, or it has ended
+   */
+  public HostedSandbox find(String organization, String id) {
+    HostedSandbox hosted = running.get(id);
+    if (hosted != null && hosted.owner().organization().equals(organization)) {
+      return hosted;
+    }
+    if (hosted == null && isId(id) && records.find(organization, id).isPresent()) {
+      throw new RefusedException(410, "SANDBOX_ENDED", "Sandbox " + id + " has ended.");
+    }
+    throw new RefusedException(404, "SANDBOX_NOT_FOUND", "There is no such sandbox.");
+  }
+
+  /** The form that clients check as well. */
+  private static boolean isId(String id) {
+    return id.matches("sbx_[a-z]{3}_[0-9a-hjkmnp-z]{20}");
+  }
+
+  /** The most that an extension gives. */
+  public Duration longestExtension(String organization) {
+    return limits.apply(organization).lifetime();
+  }
+
+  /** All that run. */
+  public List<HostedSandbox> running() {
+    return List.copyOf(running.values());
+  }
+
+  /** Takes no more. */
+  public void drain() {
+    draining = true;
+  }
+
+  /** Whether no more are taken. */
+  public boolean draining() {
+    return draining;
+  }
+
+  private void reserve(String organization, Limits bounds) {
+    synchronized (counts) {
+      if (draining) {
+        throw new RefusedException(
+            503, "SERVER_DRAINING", "This server is shutting down and takes no new sandboxes.");
+      }
+      int count = counts.getOrDefault(organization, 0);
+      if (count >= bounds.sandboxes()) {
+        throw new RefusedException(
+            429,
+            "SANDBOX_LIMIT_EXCEEDED",
+            "This organization has "
+                + bounds.sandboxes()
+                + " sandboxes, which is its limit; close one first.");
+      }
+      counts.put(organization, count + 1);
+    }
+  }
+
+  private void release(String organization) {
+    synchronized (counts) {
+      counts.computeIfPresent(organization, (name, count) -> count == 1 ? null : count - 1);
+    }
+  }
+
+  private void awaitEnd(HostedSandbox hosted) {
+    String reason = hosted.sandbox().awaitEnd();
+    running.remove(hosted.id());
+    release(hosted.owner().organization());
+    hosted.end("The sandbox has ended: " + reason);
+    events.ended(hosted, reason);
+    try {
+      records.stopped(hosted.id(), Instant.now(), reason);
+    } catch (StoreException e) {
+      LOG.warn("The end of {} could not be written down: {}", hosted.id(), e.getMessage());
+    }
+  }
+
+  private void extended(HostedSandbox hosted, Instant until) {
+    records.stopAt(hosted.id(), until);
+  }
+
+  /** Ends all sandboxes. */
+  @Override
+  public void close() {
+    drain();
+    running
+        .values()
+        .forEach(hosted -> hosted.disconnect(Closing.GOING_AWAY, "The server is shutting down."));
+    running.values().forEach(hosted -> hosted.sandbox().kill());
+    long until = System.nanoTime() + Duration.ofSeconds(10).toNanos();
+    while (!running.isEmpty() && System.nanoTime() < until) {
+      try {
+        Thread.sleep(5);
+      } catch (InterruptedException e) {
+        Thread.currentThread().interrupt();
+        return;
+      }
+    }
+  }
+
+  /** Whether a sandbox of that id runs. */
+  public Optional<HostedSandbox> running(String id) {
+    return Optional.ofNullable(running.get(id));
+  }
+}
