@@ -57,7 +57,10 @@ public final class AgentFiles {
   /** What is said of a file. */
   public Stat stat(int uid, String path, boolean follow) throws IOException, AgentErrorException {
     return stat(
-        agent.call(Operation.STAT, body(uid).str(path).bool(follow), "stat '" + path + "'"));
+        agent.call(
+            Operation.STAT,
+            body(uid).str(path).bool(follow),
+            (follow ? "stat '" : "lstat '") + path + "'"));
   }
 
   /**
@@ -171,7 +174,7 @@ public final class AgentFiles {
         .call(
             Operation.MAKE_TEMP,
             body(uid).str(directory).str(prefix).str(suffix).bool(isDirectory).u32(umask),
-            "make a temporary file in '" + directory + "'")
+            (isDirectory ? "tmpdir '" : "tmpfile '") + directory + "'")
         .str(LARGEST_PATH);
   }
 
@@ -182,7 +185,7 @@ public final class AgentFiles {
       agent.call(
           Operation.READ_FILE,
           body(uid).str(path).u64(0).u64(-1).u32(stream.id()),
-          "open '" + path + "'");
+          "readfile '" + path + "'");
     } catch (IOException | AgentErrorException e) {
       agent.connection().forget(stream);
       throw e;
@@ -203,7 +206,7 @@ public final class AgentFiles {
               .start(
                   Operation.WRITE_FILE,
                   body(uid).str(path).u8(flags).u32(mode).u32(umask).u32(stream.id()));
-      return new Writing(stream, call, "open '" + path + "'");
+      return new Writing(stream, call, "writefile '" + path + "'");
     } catch (IOException e) {
       agent.connection().forget(stream);
       throw e;

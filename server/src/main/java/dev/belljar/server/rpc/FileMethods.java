@@ -2,6 +2,7 @@ package dev.belljar.server.rpc;
 
 import dev.belljar.DirEntry;
 import dev.belljar.FileInfo;
+import dev.belljar.FileSystemOperationException;
 import dev.belljar.FileType;
 import dev.belljar.FsFile;
 import dev.belljar.GlobOptions;
@@ -120,7 +121,13 @@ final class FileMethods {
 
   /** Takes what the file will need of the heap; a file may lie about its size, or grow. */
   private long reserve(String path, int times) throws InterruptedException, Failure {
-    long size = fs.stat(path).size();
+    long size;
+    try {
+      size = fs.stat(path).size();
+    } catch (FileSystemOperationException e) {
+      // Reading it will say the same in the words for reading.
+      size = 0;
+    }
     if (size > LARGEST_FILE) {
       throw tooLarge(path);
     }

@@ -2,7 +2,9 @@ package dev.belljar.server.rpc;
 
 import dev.belljar.ChildProcess;
 import dev.belljar.ChildProcessStatus;
+import dev.belljar.FileSystemOperationException;
 import dev.belljar.GuestConnection;
+import dev.belljar.NotFoundException;
 import dev.belljar.Signal;
 import dev.belljar.SpawnOptions;
 import dev.belljar.SpawnOptions.Stdio;
@@ -37,9 +39,35 @@ final class ProcessMethods {
     String command = params.string("command");
     SpawnOptions options = options(params, "args");
     Optional<InputStream> input = stdin(params);
-    ChildProcess child = started(input, () -> session.sandbox().spawn(command, options));
+    ChildProcess child;
+    try {
+      child = started(input, () -> session.sandbox().spawn(command, options));
+    } catch (FileSystemOperationException e) {
+      throw new Failure(notStarted(command, e));
+    }
     session.events().ran(session.hosted(), command);
     return new Answer.Value(describe(child, options));
+  }
+
+  /** Deno's words for a command that could not be started. */
+  private static WireError notStarted(String command, FileSystemOperationException failure) {
+    WireError error = WireError.of(failure);
+    String message = error.message();
+    String reason;
+    if (failure instanceof NotFoundException) {
+      int directory = message.indexOf(": chdir '");
+      reason =
+          directory < 0
+              ? "entity not found"
+              : "No such cwd " + message.substring(directory + ": chdir ".length());
+    } else {
+      int operation = message.indexOf(": spawn '");
+      reason = operation < 0 ? message : message.substring(0, operation);
+    }
+    return WireError.of(
+        error.constructorName(),
+        "Failed to spawn '" + command + "': " + reason,
+        failure.code());
   }
 
   /** Starts something; what would have been its input is given up where it does not start. */

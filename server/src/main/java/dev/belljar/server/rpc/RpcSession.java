@@ -99,7 +99,7 @@ final class RpcSession implements AutoCloseable {
     params.check();
     FsFile file = files.get(id);
     if (file == null) {
-      throw new Method.Failure(WireError.of("BadResource", "Bad resource ID", "EBADF"));
+      throw new Method.Failure(WireError.of("BadResource", "Bad resource ID", null));
     }
     return file;
   }

@@ -1,7 +1,6 @@
 package dev.belljar.server.rpc;
 
 import dev.belljar.AlreadyExistsException;
-import dev.belljar.BadResourceException;
 import dev.belljar.FetchException;
 import dev.belljar.FileSystemOperationException;
 import dev.belljar.FilesystemLoopException;
@@ -74,7 +73,6 @@ record WireError(
       case NotADirectoryException e -> "NotADirectory";
       case IsADirectoryException e -> "IsADirectory";
       case FilesystemLoopException e -> "FilesystemLoop";
-      case BadResourceException e -> "BadResource";
       default ->
           switch (failure.code()) {
             case "EINVAL" -> "TypeError";
