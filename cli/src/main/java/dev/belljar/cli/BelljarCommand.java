@@ -21,6 +21,7 @@ import picocli.CommandLine.Spec;
       "  belljar run -c 'uname -a; id'             a shell command",
       "  belljar run --timeout 10s --no-net x.py   no network, and ten seconds at most",
       "  belljar demo                              a model's program, end to end",
+      "  belljar serve                             a service for Deno Sandbox's clients",
       "  belljar doctor                            what this machine offers and lacks",
       "",
       "'belljar help COMMAND' says more about a command."
@@ -33,7 +34,7 @@ final class BelljarCommand implements Runnable {
   @Override
   public void run() {
     throw new ParameterException(
-        spec.commandLine(), "Say which command to run: run, demo, doctor or setup.");
+        spec.commandLine(), "Say which command to run: run, demo, doctor, setup, serve or tokens.");
   }
 
   /** The version that the jar was built with. */

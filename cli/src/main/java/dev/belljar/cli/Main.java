@@ -25,6 +25,8 @@ public final class Main {
         .addSubcommand(new DemoCommand(streams))
         .addSubcommand(new DoctorCommand(streams))
         .addSubcommand(new SetupCommand(streams))
+        .addSubcommand(new ServeCommand(streams))
+        .addSubcommand(new TokensCommand(streams))
         .addSubcommand(new CommandLine.HelpCommand())
         // Whatever follows FILE belongs to the program, also what looks like an option or a file.
         .setStopAtPositional(true)

@@ -1,0 +1,106 @@
+package dev.belljar.cli;
+
+import dev.belljar.engine.LocalSandboxProvider;
+import dev.belljar.server.BelljarServer;
+import dev.belljar.server.ServerConfig;
+import dev.belljar.server.ServerConfigFile;
+import java.io.IOException;
+import java.nio.charset.StandardCharsets;
+import java.util.concurrent.Callable;
+import java.util.concurrent.CountDownLatch;
+import java.util.concurrent.atomic.AtomicInteger;
+import org.jspecify.annotations.Nullable;
+import picocli.CommandLine.Command;
+import picocli.CommandLine.Mixin;
+import picocli.CommandLine.Option;
+
+/** {@code belljar serve}. */
+@Command(
+    name = "serve",
+    mixinStandardHelpOptions = true,
+    versionProvider = BelljarCommand.Version.class,
+    description = {
+      "Makes this machine a sandbox service that speaks Deno Sandbox's protocol: the official clients"
+          + " work against it unchanged, given the environment variables that it prints.",
+      "",
+      "On the first start a token is made and printed, once; 'belljar tokens' makes more. On any other"
+          + " address than loopback it starts only when there are tokens.",
+      ""
+    },
+    footer = {
+      "",
+      "SIGTERM and Ctrl-C end it in order: no new sandboxes, clients are told, sessions end, sandboxes",
+      "with a lifetime get the time of 'drain' (30 s). A second signal ends it at once.",
+      "",
+      "Exit status: 0 after SIGTERM, 130 after Ctrl-C, 1 where it cannot start, 2 when called wrongly.",
+      "",
+      "Examples:",
+      "  belljar serve",
+      "  belljar serve --listen 127.0.0.1:9000 --data /srv/belljar",
+      "  belljar serve --config belljar.toml"
+    })
+final class ServeCommand implements Callable<Integer> {
+  private static final int SIGINT = 2;
+
+  private final StandardStreams streams;
+
+  @Option(
+      names = "--listen",
+      paramLabel = "HOST:PORT",
+      description = "The address to listen on; 127.0.0.1:8460 unless given. Port 0 is any.")
+  private @Nullable String listen;
+
+  @Mixin private ServerOptions server = new ServerOptions();
+
+  ServeCommand(StandardStreams streams) {
+    this.streams = streams;
+  }
+
+  @Override
+  public Integer call() throws InterruptedException {
+    CommandLogging.to(streams, CommandLogging.Detail.AUDIT);
+    ServerConfig config = server.read();
+    if (listen != null) {
+      config = ServerConfigFile.listen(config, listen);
+    }
+    FirstUse.prepare(streams, false);
+    LocalSandboxProvider engine = new LocalSandboxProvider();
+    CountDownLatch asked = new CountDownLatch(1);
+    AtomicInteger first = new AtomicInteger();
+    try (BelljarServer running = BelljarServer.start(config, engine)) {
+      TerminationSignals.handle(
+          number -> {
+            if (!first.compareAndSet(0, number)) {
+              Runtime.getRuntime().halt(128 + number);
+            }
+            asked.countDown();
+          });
+      announce(running);
+      asked.await();
+      streams.say("draining; another signal ends it at once…");
+      running.drain();
+    }
+    return first.get() == SIGINT ? ExitCode.INTERRUPTED : ExitCode.SUCCESS;
+  }
+
+  private void announce(BelljarServer running) {
+    streams.say("serving sandboxes at " + running.endpoint());
+    String endpoint = running.endpoint();
+    StringBuilder lines = new StringBuilder();
+    lines.append("export DENO_SANDBOX_ENDPOINT=").append(endpoint).append('\n');
+    lines.append("export DENO_DEPLOY_ENDPOINT=").append(endpoint).append('\n');
+    if (running.firstToken().isPresent()) {
+      lines.append("export DENO_DEPLOY_TOKEN=").append(running.firstToken().get()).append('\n');
+    }
+    try {
+      streams.out().write(lines.toString().getBytes(StandardCharsets.UTF_8));
+      streams.out().flush();
+    } catch (IOException e) {
+      // Nobody reads it; the server runs all the same.
+    }
+    streams.say(
+        running.firstToken().isPresent()
+            ? "this token is shown only now; 'belljar tokens create' makes others."
+            : "with a token that was made before, or by 'belljar tokens create', in DENO_DEPLOY_TOKEN.");
+  }
+}
