@@ -1,0 +1,99 @@
+package dev.belljar.server.store;
+
+import java.sql.SQLException;
+import java.util.concurrent.CompletableFuture;
+import java.util.concurrent.CompletionException;
+import javax.sql.DataSource;
+import org.flywaydb.core.Flyway;
+import org.flywaydb.core.api.FlywayException;
+import org.flywaydb.core.api.exception.FlywayValidateException;
+import org.jdbi.v3.core.HandleCallback;
+import org.jdbi.v3.core.Jdbi;
+import org.jdbi.v3.core.JdbiException;
+import org.jdbi.v3.core.statement.StatementExceptions;
+import org.jdbi.v3.core.statement.StatementExceptions.MessageRendering;
+
+/** A database whose tables are up to date, and how statements are run on it. */
+final class Database implements AutoCloseable {
+  private final StoreConfig config;
+  private final Connections connections;
+  private final Jdbi jdbi;
+
+  private Database(StoreConfig config, Connections connections) {
+    this.config = config;
+    this.connections = connections;
+    this.jdbi = Jdbi.create(connections.pool()).registerArgument(new Times());
+    // All other renderings put the values of a statement, which are the clients', into messages.
+    jdbi.getConfig(StatementExceptions.class).setMessageRendering(MessageRendering.NONE);
+  }
+
+  static Database open(StoreConfig config) {
+    Connections connections = Connections.open(config);
+    try {
+      migrate(config, connections.pool());
+      return new Database(config, connections);
+    } catch (RuntimeException | Error e) {
+      connections.close();
+      throw e;
+    }
+  }
+
+  private static void migrate(StoreConfig config, DataSource pool) {
+    try {
+      Flyway.configure()
+          .dataSource(pool)
+          .locations("classpath:dev/belljar/server/store")
+          .loggers("slf4j")
+          .cleanDisabled(true)
+          .connectRetries(0)
+          // By default a database from a newer release would be taken as it is.
+          .ignoreMigrationPatterns(new String[0])
+          .load()
+          .migrate();
+    } catch (FlywayValidateException e) {
+      throw new StoreException(
+          "The metadata store at %s was written by another release of Belljar, most likely a newer one. Use that release, or another data directory."
+              .formatted(config.where()),
+          e);
+    } catch (FlywayException e) {
+      throw new StoreException(
+          "The tables of the metadata store at %s could not be brought up to date: %s"
+              .formatted(config.where(), e.getMessage()),
+          e);
+    }
+  }
+
+  /**
+   * Runs statements on a connection and a thread of their own. An interrupt would break the
+   * connection, and leave open whether that a sandbox has stopped is on record; so the caller's are
+   * kept from the statements, and stay pending.
+   */
+  <T> T call(HandleCallback<T, RuntimeException> statements) {
+    try {
+      return CompletableFuture.supplyAsync(
+              () -> jdbi.withHandle(statements), Thread::startVirtualThread)
+          .join();
+    } catch (CompletionException e) {
+      if (e.getCause() instanceof JdbiException failure) {
+        // The database's own message is left to the cause: it may quote what clients sent.
+        throw new StoreException(
+            "The metadata store at %s failed%s".formatted(config.where(), state(failure)), failure);
+      }
+      throw e;
+    }
+  }
+
+  private static String state(Throwable failure) {
+    for (Throwable cause = failure; cause != null; cause = cause.getCause()) {
+      if (cause instanceof SQLException e && e.getSQLState() != null) {
+        return " with SQLSTATE " + e.getSQLState() + ".";
+      }
+    }
+    return ".";
+  }
+
+  @Override
+  public void close() {
+    connections.close();
+  }
+}
