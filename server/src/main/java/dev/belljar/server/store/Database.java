@@ -1,6 +1,8 @@
 package dev.belljar.server.store;
 
 import java.sql.SQLException;
+import java.util.concurrent.CompletableFuture;
+import java.util.concurrent.CompletionException;
 import javax.sql.DataSource;
 import org.flywaydb.core.Flyway;
 import org.flywaydb.core.api.FlywayException;
@@ -21,8 +23,8 @@ final class Database implements AutoCloseable {
     this.config = config;
     this.connections = connections;
     this.jdbi = Jdbi.create(connections.pool()).registerArgument(new Times());
-    // Messages may name the statement, but not the values in it: those are the clients'.
-    jdbi.getConfig(StatementExceptions.class).setMessageRendering(MessageRendering.SHORT_STATEMENT);
+    // All other renderings put the values of a statement, which are the clients', into messages.
+    jdbi.getConfig(StatementExceptions.class).setMessageRendering(MessageRendering.NONE);
   }
 
   static Database open(StoreConfig config) {
@@ -61,13 +63,23 @@ final class Database implements AutoCloseable {
     }
   }
 
-  /** Runs statements on a connection of their own. */
+  /**
+   * Runs statements on a connection and a thread of their own. An interrupt would break the
+   * connection, and leave open whether that a sandbox has stopped is on record; so the caller's are
+   * kept from the statements, and stay pending.
+   */
   <T> T call(HandleCallback<T, RuntimeException> statements) {
     try {
-      return jdbi.withHandle(statements);
-    } catch (JdbiException e) {
-      // The database's own message is left to the cause: it may quote what clients sent.
-      throw new StoreException("The metadata store at " + config.where() + " failed" + state(e), e);
+      return CompletableFuture.supplyAsync(
+              () -> jdbi.withHandle(statements), Thread::startVirtualThread)
+          .join();
+    } catch (CompletionException e) {
+      if (e.getCause() instanceof JdbiException failure) {
+        // The database's own message is left to the cause: it may quote what clients sent.
+        throw new StoreException(
+            "The metadata store at %s failed%s".formatted(config.where(), state(failure)), failure);
+      }
+      throw e;
     }
   }
 

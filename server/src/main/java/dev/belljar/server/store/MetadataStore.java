@@ -3,7 +3,7 @@ package dev.belljar.server.store;
 /**
  * What the server remembers across restarts. Its methods, and those of its parts, block for the
  * time of a query, may be called by many threads at once, and throw {@link StoreException} when the
- * database fails or does not answer within 30 s.
+ * database fails or does not answer within 30 s. An interrupt does not end them.
  */
 public final class MetadataStore implements AutoCloseable {
   private final Database database;
