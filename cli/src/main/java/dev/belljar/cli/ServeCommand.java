@@ -1,5 +1,7 @@
 package dev.belljar.cli;
 
+import dev.belljar.BelljarException;
+import dev.belljar.engine.Host;
 import dev.belljar.engine.LocalSandboxProvider;
 import dev.belljar.server.BelljarServer;
 import dev.belljar.server.ServerConfig;
@@ -76,11 +78,21 @@ final class ServeCommand implements Callable<Integer> {
             asked.countDown();
           });
       announce(running);
+      Thread.ofVirtual().name("first template").start(this::prepare);
       asked.await();
       streams.say("draining; another signal ends it at once…");
       running.drain();
     }
     return first.get() == SIGINT ? ExitCode.INTERRUPTED : ExitCode.SUCCESS;
+  }
+
+  /** So that the first client need not wait for what is done once. */
+  private void prepare() {
+    try {
+      Host.setUp(step -> {}, false);
+    } catch (BelljarException e) {
+      streams.say("no sandbox can be made yet: " + e.getMessage());
+    }
   }
 
   private void announce(BelljarServer running) {

@@ -2,6 +2,7 @@ package dev.belljar.cli;
 
 import dev.belljar.server.ServerConfig;
 import dev.belljar.server.ServerConfigFile;
+import dev.belljar.server.tokens.TokenDesk;
 import java.nio.file.Path;
 import org.jspecify.annotations.Nullable;
 import picocli.CommandLine.Option;
@@ -21,6 +22,11 @@ final class ServerOptions {
       paramLabel = "FILE",
       description = "A configuration in TOML; docs/operations.md says what may be in it.")
   private @Nullable Path config;
+
+  TokenDesk tokens() {
+    ServerConfig server = read();
+    return TokenDesk.open(server.data(), server.store());
+  }
 
   ServerConfig read() {
     ServerConfig defaults =

@@ -2,8 +2,8 @@ package dev.belljar.cli;
 
 import dev.belljar.InvalidOptionException;
 import dev.belljar.server.store.CreatedToken;
-import dev.belljar.server.store.MetadataStore;
 import dev.belljar.server.store.TokenRecord;
+import dev.belljar.server.tokens.TokenDesk;
 import java.io.IOException;
 import java.nio.charset.StandardCharsets;
 import java.time.Instant;
@@ -29,7 +29,7 @@ import tools.jackson.databind.node.ObjectNode;
     synopsisSubcommandLabel = "COMMAND",
     footer = {
       "",
-      "With the embedded database the server must not run meanwhile.",
+      "Works whether the server runs or not, as the user who owns its data directory.",
       "",
       "Examples:",
       "  belljar tokens create acme 'for the build'",
@@ -67,8 +67,8 @@ final class TokensCommand implements Runnable {
           String name,
       @Option(names = "--json", description = "Print one JSON object.") boolean json,
       @Mixin ServerOptions server) {
-    try (MetadataStore store = MetadataStore.open(server.read().store())) {
-      CreatedToken created = store.tokens().create(organization, name);
+    try (TokenDesk desk = server.tokens()) {
+      CreatedToken created = desk.create(organization, name);
       if (json) {
         JsonOutput.print(describe(created.token()).put("token", created.secret()), streams.out());
       } else {
@@ -83,15 +83,15 @@ final class TokensCommand implements Runnable {
   int list(
       @Option(names = "--json", description = "Print one JSON array.") boolean json,
       @Mixin ServerOptions server) {
-    try (MetadataStore store = MetadataStore.open(server.read().store())) {
+    try (TokenDesk desk = server.tokens()) {
       if (json) {
         ArrayNode list = JsonNodeFactory.instance.arrayNode();
-        store.tokens().list().forEach(token -> list.add(describe(token)));
+        desk.list().forEach(token -> list.add(describe(token)));
         JsonOutput.print(list, streams.out());
         return ExitCode.SUCCESS;
       }
       StringBuilder text = new StringBuilder();
-      for (TokenRecord token : store.tokens().list()) {
+      for (TokenRecord token : desk.list()) {
         text.append(
             String.format(
                 "%-26s  %-20s  %-20s  %-8s  %s%n",
@@ -113,8 +113,8 @@ final class TokensCommand implements Runnable {
   int revoke(
       @Parameters(paramLabel = "ID", description = "As 'tokens list' says it: tok_…") String id,
       @Mixin ServerOptions server) {
-    try (MetadataStore store = MetadataStore.open(server.read().store())) {
-      if (!store.tokens().revoke(id)) {
+    try (TokenDesk desk = server.tokens()) {
+      if (!desk.revoke(id)) {
         throw new InvalidOptionException(
             "There is no valid token of id '" + id + "'. See: belljar tokens list");
       }

@@ -8,6 +8,7 @@ import dev.belljar.server.sandboxes.Closing;
 import dev.belljar.server.sandboxes.HostedSandbox;
 import dev.belljar.server.sandboxes.SandboxRegistry;
 import dev.belljar.server.store.MetadataStore;
+import dev.belljar.server.tokens.TokenSocket;
 import dev.belljar.spi.SandboxProvider;
 import io.javalin.Javalin;
 import java.net.InetAddress;
@@ -50,6 +51,7 @@ public final class BelljarServer implements AutoCloseable {
   private final ServerEvents events;
   private final SandboxRegistry registry;
   private final Javalin http;
+  private final Optional<TokenSocket> operators;
   private final Optional<String> firstToken;
 
   private BelljarServer(
@@ -58,12 +60,14 @@ public final class BelljarServer implements AutoCloseable {
       ServerEvents events,
       SandboxRegistry registry,
       Javalin http,
+      Optional<TokenSocket> operators,
       Optional<String> firstToken) {
     this.config = config;
     this.store = store;
     this.events = events;
     this.registry = registry;
     this.http = http;
+    this.operators = operators;
     this.firstToken = firstToken;
   }
 
@@ -87,7 +91,8 @@ public final class BelljarServer implements AutoCloseable {
       SandboxRegistry registry =
           new SandboxRegistry(engine, store.sandboxes(), config::limitsOf, events);
       Javalin http = listen(config, store, events, registry);
-      return new BelljarServer(config, store, events, registry, http, firstToken);
+      Optional<TokenSocket> operators = TokenSocket.open(config.data(), store.tokens());
+      return new BelljarServer(config, store, events, registry, http, operators, firstToken);
     } catch (RuntimeException e) {
       store.close();
       throw e;
@@ -245,6 +250,7 @@ public final class BelljarServer implements AutoCloseable {
   /** Ends everything at once. Idempotent. */
   @Override
   public void close() {
+    operators.ifPresent(TokenSocket::close);
     registry.close();
     http.stop();
     events.close();
