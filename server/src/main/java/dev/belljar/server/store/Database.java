@@ -3,6 +3,7 @@ package dev.belljar.server.store;
 import java.sql.SQLException;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.CompletionException;
+import java.util.function.Supplier;
 import javax.sql.DataSource;
 import org.flywaydb.core.Flyway;
 import org.flywaydb.core.api.FlywayException;
@@ -28,14 +29,17 @@ final class Database implements AutoCloseable {
   }
 
   static Database open(StoreConfig config) {
-    Connections connections = Connections.open(config);
-    try {
-      migrate(config, connections.pool());
-      return new Database(config, connections);
-    } catch (RuntimeException | Error e) {
-      connections.close();
-      throw e;
-    }
+    return uninterrupted(
+        () -> {
+          Connections connections = Connections.open(config);
+          try {
+            migrate(config, connections.pool());
+            return new Database(config, connections);
+          } catch (RuntimeException | Error e) {
+            connections.close();
+            throw e;
+          }
+        });
   }
 
   private static void migrate(StoreConfig config, DataSource pool) {
@@ -63,21 +67,27 @@ final class Database implements AutoCloseable {
     }
   }
 
-  /**
-   * Runs statements on a connection and a thread of their own. An interrupt would break the
-   * connection, and leave open whether that a sandbox has stopped is on record; so the caller's are
-   * kept from the statements, and stay pending.
-   */
+  /** Runs statements on a connection of their own. */
   <T> T call(HandleCallback<T, RuntimeException> statements) {
     try {
-      return CompletableFuture.supplyAsync(
-              () -> jdbi.withHandle(statements), Thread::startVirtualThread)
-          .join();
+      return uninterrupted(() -> jdbi.withHandle(statements));
+    } catch (JdbiException e) {
+      // The database's own message is left to the cause: it may quote what clients sent.
+      throw new StoreException("The metadata store at " + config.where() + " failed" + state(e), e);
+    }
+  }
+
+  /**
+   * Does work on a thread of its own, out of reach of interrupts of the caller, which stay pending.
+   * One would break a connection or the closing of an embedded database, and leave open whether,
+   * say, a sandbox is on record as stopped.
+   */
+  private static <T> T uninterrupted(Supplier<T> work) {
+    try {
+      return CompletableFuture.supplyAsync(work, Thread::startVirtualThread).join();
     } catch (CompletionException e) {
-      if (e.getCause() instanceof JdbiException failure) {
-        // The database's own message is left to the cause: it may quote what clients sent.
-        throw new StoreException(
-            "The metadata store at %s failed%s".formatted(config.where(), state(failure)), failure);
+      if (e.getCause() instanceof RuntimeException failure) {
+        throw failure;
       }
       throw e;
     }
@@ -94,6 +104,10 @@ final class Database implements AutoCloseable {
 
   @Override
   public void close() {
-    connections.close();
+    uninterrupted(
+        () -> {
+          connections.close();
+          return true;
+        });
   }
 }

@@ -314,6 +314,10 @@ abstract class MetadataStoreContract {
       assertThatExceptionOfType(InvalidOptionException.class)
           .isThrownBy(() -> store.sandboxes().stopAt("sbx_1", time));
       assertThatExceptionOfType(InvalidOptionException.class)
+          .isThrownBy(() -> store.sandboxes().stopped("sbx_1", time, "killed"));
+      assertThatExceptionOfType(InvalidOptionException.class)
+          .isThrownBy(() -> store.sandboxes().deleteStoppedBefore(time));
+      assertThatExceptionOfType(InvalidOptionException.class)
           .isThrownBy(() -> sandbox("sbx_2", "acme", time, Map.of()));
     }
   }
