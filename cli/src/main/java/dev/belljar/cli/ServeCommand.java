@@ -44,6 +44,12 @@ import picocli.CommandLine.Option;
 final class ServeCommand implements Callable<Integer> {
   private static final int SIGINT = 2;
 
+  /** Named as users write them. */
+  private enum LogFormat {
+    text,
+    json
+  }
+
   private final StandardStreams streams;
 
   @Option(
@@ -51,6 +57,16 @@ final class ServeCommand implements Callable<Integer> {
       paramLabel = "HOST:PORT",
       description = "The address to listen on; 127.0.0.1:8460 unless given. Port 0 is any.")
   private @Nullable String listen;
+
+  @Option(
+      names = "--log-format",
+      paramLabel = "text|json",
+      defaultValue = "text",
+      description = "How the log on standard error is written; text unless given.")
+  private LogFormat logFormat = LogFormat.text;
+
+  @Option(names = "--check", description = "Start, see that everything is in order, and end again.")
+  private boolean check;
 
   @Mixin private ServerOptions server = new ServerOptions();
 
@@ -60,7 +76,7 @@ final class ServeCommand implements Callable<Integer> {
 
   @Override
   public Integer call() throws InterruptedException {
-    CommandLogging.to(streams, CommandLogging.Detail.AUDIT);
+    CommandLogging.toLog(streams, logFormat == LogFormat.json);
     ServerConfig config = server.read();
     if (listen != null) {
       config = ServerConfigFile.listen(config, listen);
@@ -70,6 +86,10 @@ final class ServeCommand implements Callable<Integer> {
     CountDownLatch asked = new CountDownLatch(1);
     AtomicInteger first = new AtomicInteger();
     try (BelljarServer running = BelljarServer.start(config, engine)) {
+      if (check) {
+        streams.say("everything is in order.");
+        return ExitCode.SUCCESS;
+      }
       TerminationSignals.handle(
           number -> {
             if (!first.compareAndSet(0, number)) {

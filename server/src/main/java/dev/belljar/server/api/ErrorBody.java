@@ -23,7 +23,7 @@ record ErrorBody(int status, String code, String message) {
       case InvalidOptionException e ->
           new ErrorBody(400, "INVALID_REQUEST", String.valueOf(e.getMessage()));
       default -> {
-        LOG.error("A request failed (trace {})", trace, failure);
+        LOG.error("A request failed", failure);
         yield new ErrorBody(
             500,
             "INTERNAL_ERROR",

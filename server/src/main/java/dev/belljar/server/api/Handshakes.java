@@ -19,6 +19,7 @@ import org.eclipse.jetty.websocket.server.ServerUpgradeRequest;
 import org.eclipse.jetty.websocket.server.ServerUpgradeResponse;
 import org.eclipse.jetty.websocket.server.ServerWebSocketContainer;
 import org.jspecify.annotations.Nullable;
+import org.slf4j.MDC;
 
 /**
  * The handshakes of sockets: one makes a sandbox, the other joins one. What is refused is answered
@@ -70,6 +71,7 @@ public final class Handshakes {
   private @Nullable Object accept(
       ServerUpgradeRequest request, ServerUpgradeResponse response, Callback callback) {
     String trace = Trace.next();
+    MDC.put("trace", trace);
     response.getHeaders().put(Trace.HEADER, trace);
     response.getHeaders().put(VERSION_HEADER, version);
     try {
@@ -87,17 +89,18 @@ public final class Handshakes {
       response.getHeaders().put(HttpHeader.CONTENT_TYPE, "application/json");
       Content.Sink.write(response, true, error.toJson(), callback);
       return null;
+    } finally {
+      MDC.remove("trace");
     }
   }
 
   private RpcSocket create(ServerUpgradeRequest request, Owner owner, String trace) {
     try {
       HostedSandbox hosted =
-          registry.create(
-              owner, CreateConfig.read(request.getHeaders().get(CreateConfig.HEADER)), trace);
+          registry.create(owner, CreateConfig.read(request.getHeaders().get(CreateConfig.HEADER)));
       return new RpcSocket(hosted, true, trace, budget, events);
     } catch (RefusedException e) {
-      events.refused(owner.organization(), e.code(), trace);
+      events.refused(owner.organization(), e.code());
       throw e;
     }
   }
@@ -112,7 +115,7 @@ public final class Handshakes {
       throw new RefusedException(
           429, "SOCKET_LIMIT_EXCEEDED", "A sandbox has " + MOST_SOCKETS + " sockets at most.");
     }
-    events.connected(hosted, owner.token(), trace);
+    events.connected(hosted, owner.token());
     return new RpcSocket(hosted, false, trace, budget, events);
   }
 }

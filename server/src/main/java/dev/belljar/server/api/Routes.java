@@ -21,6 +21,7 @@ import java.util.Map;
 import java.util.Optional;
 import java.util.regex.Matcher;
 import java.util.regex.Pattern;
+import org.slf4j.MDC;
 import tools.jackson.core.JacksonException;
 import tools.jackson.databind.JsonNode;
 import tools.jackson.databind.json.JsonMapper;
@@ -65,8 +66,10 @@ public final class Routes {
         context -> {
           context.attribute(Trace.HEADER, Trace.next());
           context.header(Trace.HEADER, trace(context));
+          MDC.put("trace", trace(context));
           context.header(Handshakes.VERSION_HEADER, version);
         });
+    routes.after(context -> MDC.remove("trace"));
     routes.get("/healthz", context -> json(context, NODES.objectNode().put("status", "ok")));
     routes.get("/readyz", this::ready);
     routes.get("/metrics", this::metrics);
@@ -173,7 +176,7 @@ public final class Routes {
   private void kill(Context context) {
     Owner owner = owner(context);
     HostedSandbox hosted = registry.find(owner.organization(), context.pathParam("id"));
-    events.killed(hosted, owner.token(), trace(context));
+    events.killed(hosted, owner.token());
     hosted.sandbox().kill();
     json(context, NODES.objectNode());
   }

@@ -83,26 +83,25 @@ public final class ServerEvents implements AutoCloseable {
   }
 
   /** A sandbox was made. */
-  public void created(HostedSandbox hosted, Duration took, String trace) {
+  public void created(HostedSandbox hosted, Duration took) {
     creates.record(took);
     AUDIT.info(
-        "created sandbox={} organization={} token={} trace={} ms={}",
+        "created sandbox={} organization={} token={} ms={}",
         hosted.id(),
         hosted.owner().organization(),
         hosted.owner().token(),
-        trace,
         took.toMillis());
   }
 
   /** A sandbox was not made. */
-  public void refused(String organization, String code, String trace) {
+  public void refused(String organization, String code) {
     registry.counter("belljar.create.refused", "code", code).increment();
-    AUDIT.info("refused organization={} code={} trace={}", organization, code, trace);
+    AUDIT.info("refused organization={} code={}", organization, code);
   }
 
   /** A client opened another socket on a sandbox. */
-  public void connected(HostedSandbox hosted, String token, String trace) {
-    AUDIT.info("connected sandbox={} token={} trace={}", hosted.id(), token, trace);
+  public void connected(HostedSandbox hosted, String token) {
+    AUDIT.info("connected sandbox={} token={}", hosted.id(), token);
   }
 
   /** A program was started. Its arguments may be secrets and are not logged. */
@@ -116,8 +115,8 @@ public final class ServerEvents implements AutoCloseable {
   }
 
   /** A client asked for a sandbox's end. */
-  public void killed(HostedSandbox hosted, String token, String trace) {
-    AUDIT.info("killed sandbox={} token={} trace={}", hosted.id(), token, trace);
+  public void killed(HostedSandbox hosted, String token) {
+    AUDIT.info("killed sandbox={} token={}", hosted.id(), token);
   }
 
   /** A sandbox has ended. */

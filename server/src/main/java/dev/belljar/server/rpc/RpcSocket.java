@@ -19,6 +19,7 @@ import org.eclipse.jetty.websocket.api.Session;
 import org.jspecify.annotations.Nullable;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
+import org.slf4j.MDC;
 import tools.jackson.core.JacksonException;
 import tools.jackson.databind.JsonNode;
 import tools.jackson.databind.node.ObjectNode;
@@ -174,7 +175,7 @@ public final class RpcSocket implements Session.Listener, HostedSandbox.Connecti
 
   @Override
   public void onWebSocketError(Throwable cause) {
-    LOG.debug("Socket of {} failed (trace {})", hosted.id(), trace, cause);
+    LOG.debug("Socket of {} failed", hosted.id(), cause);
     ended();
   }
 
@@ -310,10 +311,10 @@ public final class RpcSocket implements Session.Listener, HostedSandbox.Connecti
           params.check();
           open.outgoing().cancel(id);
         }
-        default -> LOG.debug("Notification {} is not known (trace {})", method, trace);
+        default -> LOG.debug("Notification {} is not known", method);
       }
     } catch (InvalidParamsException e) {
-      LOG.debug("{} with wrong parameters (trace {}): {}", method, trace, e.getMessage());
+      LOG.debug("{} with wrong parameters: {}", method, e.getMessage());
       if (method.equals("$sandbox.stream.enqueue")) {
         open.incoming().fail(id, "A part of the client's stream was not base64.");
       }
@@ -412,6 +413,7 @@ public final class RpcSocket implements Session.Listener, HostedSandbox.Connecti
 
     @Override
     public void run() {
+      MDC.put("trace", trace);
       if (!begin()) {
         answered(() -> failed(WireError.aborted()));
         return;
@@ -436,7 +438,7 @@ public final class RpcSocket implements Session.Listener, HostedSandbox.Connecti
       } catch (Exception e) {
         answer = () -> failed(isAborted() ? WireError.aborted() : error(e));
       } catch (StackOverflowError | OutOfMemoryError e) {
-        LOG.warn("{} of {} failed (trace {})", name, hosted.id(), trace, e);
+        LOG.warn("{} of {} failed", name, hosted.id(), e);
         answer = () -> failed(WireError.of("Error", "The server could not do this: " + e, null));
       } finally {
         if (turn) {
@@ -468,7 +470,7 @@ public final class RpcSocket implements Session.Listener, HostedSandbox.Connecti
 
     private WireError error(Exception e) {
       if (!(e instanceof dev.belljar.BelljarException)) {
-        LOG.warn("{} of {} failed (trace {})", name, hosted.id(), trace, e);
+        LOG.warn("{} of {} failed", name, hosted.id(), e);
       }
       if (e instanceof SandboxClosedException) {
         return WireError.of("Error", String.valueOf(e.getMessage()), "SANDBOX_ENDED");
@@ -582,7 +584,7 @@ public final class RpcSocket implements Session.Listener, HostedSandbox.Connecti
     try {
       out.send(text);
     } catch (IOException e) {
-      LOG.debug("Nothing can be sent to a client of {} (trace {})", hosted.id(), trace, e);
+      LOG.debug("Nothing can be sent to a client of {}", hosted.id(), e);
       ended();
     }
   }

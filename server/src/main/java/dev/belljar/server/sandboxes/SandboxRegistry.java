@@ -20,6 +20,7 @@ import java.util.concurrent.ConcurrentHashMap;
 import java.util.function.Function;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
+import org.slf4j.MDC;
 
 /**
  * All sandboxes of this server. Makes them within the limits of their organization, knows who may
@@ -63,7 +64,7 @@ public final class SandboxRegistry implements AutoCloseable {
    *
    * @throws RefusedException where it cannot be made, or is over a limit
    */
-  public HostedSandbox create(Owner owner, SandboxRequest request, String trace) {
+  public HostedSandbox create(Owner owner, SandboxRequest request) {
     long began = System.nanoTime();
     Limits bounds = limits.apply(owner.organization());
     reserve(owner.organization(), bounds);
@@ -71,12 +72,12 @@ public final class SandboxRegistry implements AutoCloseable {
     try {
       HostedSandbox hosted = start(owner, request, bounds);
       made = true;
-      events.created(hosted, Duration.ofNanos(System.nanoTime() - began), trace);
+      events.created(hosted, Duration.ofNanos(System.nanoTime() - began));
       return hosted;
     } catch (InvalidOptionException e) {
       throw new RefusedException(400, "INVALID_CONFIG", String.valueOf(e.getMessage()), e);
     } catch (SandboxUnavailableException e) {
-      LOG.warn("No sandbox could be made (trace {})", trace, e);
+      LOG.warn("No sandbox could be made", e);
       throw new RefusedException(503, "SANDBOX_UNAVAILABLE", String.valueOf(e.getMessage()), e);
     } finally {
       if (!made) {
@@ -125,7 +126,16 @@ public final class SandboxRegistry implements AutoCloseable {
       throw e;
     }
     running.put(sandbox.id(), hosted);
-    Thread.ofVirtual().name("end of " + sandbox.id()).start(() -> awaitEnd(hosted));
+    Map<String, String> trace = MDC.getCopyOfContextMap();
+    Thread.ofVirtual()
+        .name("end of " + sandbox.id())
+        .start(
+            () -> {
+              if (trace != null) {
+                MDC.setContextMap(trace);
+              }
+              awaitEnd(hosted);
+            });
     return hosted;
   }
 
