@@ -132,6 +132,18 @@ final class LocalChildProcess implements ChildProcess {
 
   @Override
   public void close() {
+    if (Thread.currentThread().isInterrupted()) {
+      // No call can be waited for here.
+      Thread.ofVirtual().name("end of " + pid()).start(this::end);
+    } else {
+      end();
+    }
+    process.stdin().ifPresent(AgentStream::close);
+    process.stdout().ifPresent(AgentStream::close);
+    process.stderr().ifPresent(AgentStream::close);
+  }
+
+  private void end() {
     if (!status.isDone()) {
       try {
         signal(Signal.SIGKILL, true);
@@ -139,9 +151,6 @@ final class LocalChildProcess implements ChildProcess {
         // It ended, or the sandbox did, which is what was wanted.
       }
     }
-    process.stdin().ifPresent(AgentStream::close);
-    process.stdout().ifPresent(AgentStream::close);
-    process.stderr().ifPresent(AgentStream::close);
   }
 
   private void signal(Signal signal, boolean tree) {

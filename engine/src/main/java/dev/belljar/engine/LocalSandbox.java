@@ -132,7 +132,10 @@ final class LocalSandbox implements Sandbox {
 
   @Override
   public GuestConnection dial(int port) {
-    throw new UnsupportedOperationException("dial");
+    if (port < 1 || port > 65_535) {
+      throw new InvalidOptionException("A port is 1 to 65535, not " + port + ".");
+    }
+    return new LocalGuestConnection(asked(() -> machine.agent().dial(port)));
   }
 
   @Override
