@@ -1,13 +1,11 @@
 package dev.belljar.engine;
 
 import dev.belljar.BelljarException;
-import dev.belljar.ByteSize;
 import dev.belljar.ChildProcess;
 import dev.belljar.ChildProcessOutput;
 import dev.belljar.ChildProcessStatus;
 import dev.belljar.ChildProcessStatus.OutOfMemory;
 import dev.belljar.FileSystemOperationException;
-import dev.belljar.OutputTooLargeException;
 import dev.belljar.ProcessEndedException;
 import dev.belljar.Signal;
 import dev.belljar.SpawnOptions;
@@ -15,33 +13,26 @@ import dev.belljar.SpawnOptions.Stdio;
 import dev.belljar.engine.agent.AgentConnection.ProcessExit;
 import dev.belljar.engine.agent.AgentProcess;
 import dev.belljar.engine.agent.AgentStream;
+import dev.belljar.engine.process.CollectedOutput;
 import java.io.IOException;
 import java.io.InputStream;
 import java.io.OutputStream;
 import java.io.PrintStream;
-import java.util.ArrayList;
-import java.util.List;
 import java.util.Optional;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.ExecutionException;
 import java.util.concurrent.Future;
-import java.util.concurrent.FutureTask;
+import org.jspecify.annotations.Nullable;
 
 /** A process in a machine of this host. */
 final class LocalChildProcess implements ChildProcess {
   private static final int ESRCH = 3;
 
-  /** Of each stream; a program that prints without end must not take the heap. */
-  private static final int OUTPUT_LIMIT =
-      (int) Math.min(256L << 20, Runtime.getRuntime().maxMemory() / 16);
-
-  private static final byte[] NOTHING = {};
-
   private final LocalSandbox sandbox;
   private final AgentProcess process;
   private final SpawnOptions options;
-  private final List<Future<byte[]>> collected = new ArrayList<>();
   private final CompletableFuture<ChildProcessStatus> status;
+  private @Nullable CollectedOutput output;
 
   LocalChildProcess(LocalSandbox sandbox, AgentProcess process, SpawnOptions options) {
     this.sandbox = sandbox;
@@ -97,19 +88,18 @@ final class LocalChildProcess implements ChildProcess {
 
   @Override
   public ChildProcessOutput output() {
-    Future<byte[]> errors;
-    Future<byte[]> output;
-    synchronized (collected) {
-      if (collected.isEmpty()) {
-        collected.add(collect(options.stderr(), process.stderr(), "stderr"));
-        collected.add(collect(options.stdout(), process.stdout(), "stdout"));
+    CollectedOutput all;
+    synchronized (this) {
+      if (output == null) {
+        output =
+            new CollectedOutput(
+                this,
+                stream(options.stdout(), process.stdout()),
+                stream(options.stderr(), process.stderr()));
       }
-      errors = collected.getFirst();
-      output = collected.getLast();
+      all = output;
     }
-    byte[] stdout = await(output);
-    byte[] stderr = await(errors);
-    return new ChildProcessOutput(status(), stdout, stderr);
+    return all.await();
   }
 
   @Override
@@ -132,6 +122,18 @@ final class LocalChildProcess implements ChildProcess {
 
   @Override
   public void close() {
+    if (Thread.currentThread().isInterrupted()) {
+      // No call can be waited for here.
+      Thread.ofVirtual().name("end of " + pid()).start(this::end);
+    } else {
+      end();
+    }
+    process.stdin().ifPresent(AgentStream::close);
+    process.stdout().ifPresent(AgentStream::close);
+    process.stderr().ifPresent(AgentStream::close);
+  }
+
+  private void end() {
     if (!status.isDone()) {
       try {
         signal(Signal.SIGKILL, true);
@@ -139,9 +141,6 @@ final class LocalChildProcess implements ChildProcess {
         // It ended, or the sandbox did, which is what was wanted.
       }
     }
-    process.stdin().ifPresent(AgentStream::close);
-    process.stdout().ifPresent(AgentStream::close);
-    process.stderr().ifPresent(AgentStream::close);
   }
 
   private void signal(Signal signal, boolean tree) {
@@ -176,41 +175,14 @@ final class LocalChildProcess implements ChildProcess {
     }
   }
 
-  /**
-   * Reads a piped stream to its end on a thread of its own, so that neither waits for the other.
-   */
-  private Future<byte[]> collect(Stdio stdio, Optional<AgentStream> stream, String name) {
-    FutureTask<byte[]> task =
-        new FutureTask<>(
-            () ->
-                stdio == Stdio.PIPED && stream.isPresent()
-                    ? all(stream.get().input(), name)
-                    : NOTHING);
-    Thread.ofVirtual().name("output of " + pid()).start(task);
-    return task;
-  }
-
-  private byte[] all(InputStream input, String name) throws IOException {
-    byte[] bytes = input.readNBytes(OUTPUT_LIMIT);
-    if (bytes.length == OUTPUT_LIMIT && input.read() >= 0) {
-      close();
-      throw new OutputTooLargeException(
-          "Process "
-              + pid()
-              + " printed more than "
-              + new ByteSize(OUTPUT_LIMIT)
-              + " and was killed. Read "
-              + name
-              + "() as a stream, or write to a file.");
-    }
-    return bytes;
-  }
-
   private static InputStream piped(Stdio stdio, Optional<AgentStream> stream, String name) {
-    if (stdio != Stdio.PIPED || stream.isEmpty()) {
-      throw new IllegalStateException(name + " is not piped; ask for it in SpawnOptions.");
-    }
-    return stream.get().input();
+    return stream(stdio, stream)
+        .orElseThrow(
+            () -> new IllegalStateException(name + " is not piped; ask for it in SpawnOptions."));
+  }
+
+  private static Optional<InputStream> stream(Stdio stdio, Optional<AgentStream> stream) {
+    return stdio == Stdio.PIPED ? stream.map(AgentStream::input) : Optional.empty();
   }
 
   private void inherit(Stdio stdio, Optional<AgentStream> stream, PrintStream target) {

@@ -22,8 +22,10 @@ import dev.belljar.engine.agent.Agent;
 import dev.belljar.engine.agent.AgentErrorException;
 import dev.belljar.engine.agent.AgentProcess;
 import dev.belljar.engine.agent.CallTooLargeException;
+import dev.belljar.engine.deno.GuestDeno;
 import dev.belljar.engine.egress.EgressGateway;
 import dev.belljar.engine.egress.EgressLog;
+import dev.belljar.engine.fetch.GuestFetch;
 import dev.belljar.engine.vmm.Machine;
 import java.io.IOException;
 import java.io.InterruptedIOException;
@@ -65,6 +67,8 @@ final class LocalSandbox implements Sandbox {
   private final Consumer<LocalSandbox> onEnd;
   private final LocalEnv env;
   private final LocalFs fs;
+  private final GuestFetch fetch;
+  private final SandboxDeno deno;
   private final AtomicBoolean ending = new AtomicBoolean();
   private final CompletableFuture<String> ended = new CompletableFuture<>();
   private final Object lifetime = new Object();
@@ -90,6 +94,8 @@ final class LocalSandbox implements Sandbox {
     this.onEnd = onEnd;
     env = new LocalEnv(options);
     fs = new LocalFs(this, machine.agent().files(), options.workingDirectory());
+    fetch = new GuestFetch(this);
+    deno = new GuestDeno(this, fetch);
   }
 
   /** Begins its lifetime. */
@@ -122,17 +128,21 @@ final class LocalSandbox implements Sandbox {
 
   @Override
   public SandboxDeno deno() {
-    throw new UnsupportedOperationException("deno");
+    return deno;
   }
 
   @Override
   public FetchResponse fetch(FetchRequest request) {
-    throw new UnsupportedOperationException("fetch");
+    checkOpen();
+    return fetch.fetch(request);
   }
 
   @Override
   public GuestConnection dial(int port) {
-    throw new UnsupportedOperationException("dial");
+    if (port < 1 || port > 65_535) {
+      throw new InvalidOptionException("A port is 1 to 65535, not " + port + ".");
+    }
+    return new LocalGuestConnection(asked(() -> machine.agent().dial(port)));
   }
 
   @Override

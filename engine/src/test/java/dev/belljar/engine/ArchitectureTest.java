@@ -36,7 +36,10 @@ class ArchitectureTest {
     "egress, agent",
     "vmm, agent storage",
     "image, storage",
-    "template, vmm image agent storage"
+    "template, vmm image agent storage",
+    "process, ''",
+    "fetch, ''",
+    "deno, fetch process"
   })
   void aPackageOfTheEngineDependsOnlyOnThoseBelowIt(String name, String below) {
     DescribedPredicate<JavaClass> allowed = resideInAPackage(ENGINE + "." + name + "..");

@@ -200,8 +200,15 @@ public final class AgentConnection implements AutoCloseable {
   AgentStream dial(int port) throws IOException, AgentErrorException {
     AgentStream stream = newStream(true, true);
     stream.awaitsAccept();
-    send(FrameType.OPEN, stream.id(), new byte[] {3, (byte) (port >> 8), (byte) port}, 0, 3);
-    int errno = stream.awaitAccepted();
+    int errno;
+    try {
+      send(FrameType.OPEN, stream.id(), new byte[] {3, (byte) (port >> 8), (byte) port}, 0, 3);
+      errno = stream.awaitAccepted();
+    } catch (IOException e) {
+      // Interrupted: nobody is left to close it.
+      stream.close();
+      throw e;
+    }
     if (errno != 0) {
       throw new AgentErrorException(errno, "connect to port " + port);
     }

@@ -1,0 +1,5 @@
+/** HTTP requests from within a sandbox. */
+@NullMarked
+package dev.belljar.engine.fetch;
+
+import org.jspecify.annotations.NullMarked;
