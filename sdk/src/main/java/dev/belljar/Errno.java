@@ -75,6 +75,19 @@ enum Errno {
     return UNKNOWN;
   }
 
+  static Errno named(String code) {
+    for (Errno errno : values()) {
+      if (errno.name().equals(code)) {
+        return errno;
+      }
+    }
+    return UNKNOWN;
+  }
+
+  int number() {
+    return number;
+  }
+
   /** The name, for example {@code ENOENT}. */
   String code() {
     return this == UNKNOWN ? "EUNKNOWN" : name();

@@ -28,8 +28,19 @@ public class FileSystemOperationException extends BelljarException {
    */
   public static FileSystemOperationException of(int errno, String operation) {
     Errno known = Errno.of(errno);
-    String code = known.code();
-    String message = known.text() + " (os error " + errno + "): " + operation;
+    return of(known.text() + " (os error " + errno + "): " + operation, known.code(), errno);
+  }
+
+  /**
+   * The exception that stands for an errno which another machine reported in its own words.
+   *
+   * @param code the errno's name, for example {@code ENOENT}
+   */
+  public static FileSystemOperationException reported(String message, String code) {
+    return of(message, code, Errno.named(code).number());
+  }
+
+  private static FileSystemOperationException of(String message, String code, int errno) {
     return switch (code) {
       case "ENOENT" -> new NotFoundException(message, code, errno);
       case "EEXIST" -> new AlreadyExistsException(message, code, errno);

@@ -1,5 +1,6 @@
 package dev.belljar;
 
+import dev.belljar.spi.RemoteSandboxProvider;
 import dev.belljar.spi.SandboxProvider;
 import java.time.Duration;
 import java.time.Instant;
@@ -35,20 +36,75 @@ public interface Sandbox extends AutoCloseable {
   }
 
   /**
-   * Makes a sandbox and blocks until it answers.
+   * Makes a sandbox, on this host or on the server that the options name, and blocks until it
+   * answers.
    *
-   * @throws SandboxUnavailableException where this host cannot make one; the message says what
-   *     mends it
-   * @throws InvalidOptionException where an option is out of its bounds
+   * @throws SandboxUnavailableException where none can be made; the message says what mends it
+   * @throws InvalidTokenException where the server does not accept the token
+   * @throws InvalidOptionException where an option is out of its bounds, or the server cannot do it
    */
   static Sandbox create(SandboxOptions options) {
-    return ServiceLoader.load(SandboxProvider.class)
+    return ServiceLoader.load(SandboxProvider.class).stream()
+        .map(ServiceLoader.Provider::get)
+        .filter(provider -> provider.serves(options))
         .findFirst()
         .orElseThrow(
             () ->
                 new SandboxUnavailableException(
-                    "There is no engine on the class path. Add dev.belljar:belljar-engine as a dependency."))
+                    "There is no engine for sandboxes of this host on the class path. Add"
+                        + " dev.belljar:belljar-engine as a dependency, or name a server with"
+                        + " SandboxOptions.Builder#endpoint or BELLJAR_ENDPOINT."))
         .create(options);
+  }
+
+  /**
+   * Connects to a sandbox on the server that the environment names; see {@link
+   * Endpoint#fromEnvironment}.
+   *
+   * @throws InvalidOptionException where the environment names none
+   */
+  static Sandbox connect(String id) {
+    return connect(
+        id,
+        Endpoint.fromEnvironment()
+            .orElseThrow(
+                () ->
+                    new InvalidOptionException(
+                        "There is no server to connect to. Set BELLJAR_ENDPOINT and BELLJAR_TOKEN,"
+                            + " or use connect(id, Endpoint).")));
+  }
+
+  /**
+   * Connects to a sandbox of a server and blocks until it answers. Several may be connected to one.
+   *
+   * @throws SandboxClosedException where the server has no such sandbox, or no longer
+   * @throws InvalidTokenException where the server does not accept the token
+   * @throws SandboxUnavailableException where the server cannot be reached
+   * @throws InvalidOptionException where that is not an id
+   */
+  static Sandbox connect(String id, Endpoint endpoint) {
+    return elsewhere().connect(id, endpoint);
+  }
+
+  /**
+   * The sandboxes of a server that have all of those labels, of the organization that the token
+   * belongs to.
+   *
+   * @throws InvalidTokenException where the server does not accept the token
+   * @throws SandboxUnavailableException where the server cannot be reached
+   */
+  static List<SandboxInfo> list(Endpoint endpoint, Map<String, String> labels) {
+    return elsewhere().list(endpoint, labels);
+  }
+
+  private static RemoteSandboxProvider elsewhere() {
+    return ServiceLoader.load(SandboxProvider.class).stream()
+        .map(ServiceLoader.Provider::get)
+        .filter(RemoteSandboxProvider.class::isInstance)
+        .map(RemoteSandboxProvider.class::cast)
+        .findFirst()
+        .orElseThrow(
+            () -> new SandboxUnavailableException("There is no remote client on the class path."));
   }
 
   /**

@@ -23,6 +23,8 @@ import java.util.Optional;
  * @param caCertificates PEM texts that the guest trusts besides the public authorities
  * @param workingDirectory where processes start and relative paths begin; default {@code /home/app}
  * @param processes how many processes and threads may exist at once; 16 to 32768, default 1024
+ * @param endpoint the server to make it on; empty is this host. {@link #builder()} takes what the
+ *     environment says unless told otherwise
  */
 public record SandboxOptions(
     ByteSize memory,
@@ -35,7 +37,8 @@ public record SandboxOptions(
     List<ConnectTo> connectTo,
     List<String> caCertificates,
     String workingDirectory,
-    int processes) {
+    int processes,
+    Optional<Endpoint> endpoint) {
 
   private static final Duration LONGEST_LIFETIME = Duration.ofDays(365);
 
@@ -107,7 +110,11 @@ public record SandboxOptions(
 
   /** The defaults. */
   public static Builder builder() {
-    return new Builder();
+    return builder(System.getenv());
+  }
+
+  static Builder builder(Map<String, String> environment) {
+    return new Builder(environment);
   }
 
   /**
@@ -183,8 +190,14 @@ public record SandboxOptions(
     private final List<String> caCertificates = new ArrayList<>();
     private String workingDirectory = "/home/app";
     private int processes = 1024;
+    private final Map<String, String> environment;
 
-    private Builder() {}
+    /** Where the caller wants it; empty while that is left to the environment. */
+    private Optional<Optional<Endpoint>> place = Optional.empty();
+
+    private Builder(Map<String, String> environment) {
+      this.environment = environment;
+    }
 
     /** The machine's memory: 768 MiB to 4096 MiB. */
     public Builder memory(ByteSize size) {
@@ -279,7 +292,23 @@ public record SandboxOptions(
     }
 
     /**
-     * The options.
+     * Makes it on that server, whatever the environment says. A server that is not Belljar's cannot
+     * do all: see its documentation for what it refuses.
+     */
+    public Builder endpoint(Endpoint server) {
+      place = Optional.of(Optional.of(server));
+      return this;
+    }
+
+    /** Makes it on this host, whatever the environment says. */
+    public Builder local() {
+      place = Optional.of(Optional.empty());
+      return this;
+    }
+
+    /**
+     * The options. Without {@link #endpoint} and {@link #local} the environment decides where; see
+     * {@link Endpoint#fromEnvironment}.
      *
      * @throws InvalidOptionException where one is out of its bounds
      */
@@ -295,7 +324,8 @@ public record SandboxOptions(
           connectTo,
           caCertificates,
           workingDirectory,
-          processes);
+          processes,
+          place.orElseGet(() -> Endpoint.fromEnvironment(environment)));
     }
   }
 }

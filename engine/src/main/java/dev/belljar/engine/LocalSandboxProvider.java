@@ -16,6 +16,11 @@ public final class LocalSandboxProvider implements SandboxProvider {
   }
 
   @Override
+  public boolean serves(SandboxOptions options) {
+    return options.endpoint().isEmpty();
+  }
+
+  @Override
   public Sandbox create(SandboxOptions options) {
     return LocalEngine.instance().create(options);
   }

@@ -5,6 +5,8 @@ import static org.assertj.core.api.Assertions.assertThatExceptionOfType;
 
 import dev.belljar.BelljarException;
 import dev.belljar.DirEntry;
+import dev.belljar.NotFoundException;
+import dev.belljar.PermissionDeniedException;
 import dev.belljar.Sandbox;
 import dev.belljar.SandboxFs;
 import dev.belljar.WalkEntry;
@@ -219,5 +221,15 @@ class LargeFilesIT {
       left -= part.length;
       return part.length;
     }
+  }
+
+  @Test
+  @Timeout(60)
+  void largeFileThatMayNotBeWrittenIsRefusedAtOnce() {
+    byte[] large = new byte[3 << 20];
+    assertThatExceptionOfType(PermissionDeniedException.class)
+        .isThrownBy(() -> fs.writeFile("/etc/large", large));
+    assertThatExceptionOfType(NotFoundException.class)
+        .isThrownBy(() -> fs.writeFile("/none/large", large));
   }
 }

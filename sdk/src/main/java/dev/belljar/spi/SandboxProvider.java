@@ -9,6 +9,9 @@ public interface SandboxProvider {
   /** A short name for messages, for example {@code local}. */
   String name();
 
+  /** Whether sandboxes of those options are this engine's: on this host, or on a server. */
+  boolean serves(SandboxOptions options);
+
   /**
    * Makes a sandbox and blocks until it answers.
    *

@@ -206,11 +206,26 @@ public final class AgentFiles {
               .start(
                   Operation.WRITE_FILE,
                   body(uid).str(path).u8(flags).u32(mode).u32(umask).u32(stream.id()));
+      resetWhereRefused(stream, call);
       return new Writing(stream, call, "writefile '" + path + "'");
     } catch (IOException e) {
       agent.connection().forget(stream);
       throw e;
     }
+  }
+
+  /**
+   * A file that could not be opened never has room for bytes: who waits for some must hear of it.
+   */
+  @SuppressWarnings("FutureReturnValueIgnored") // waking a writer cannot fail
+  private static void resetWhereRefused(AgentStream stream, Call call) {
+    call.result()
+        .thenAccept(
+            result -> {
+              if (result.errno() != 0) {
+                stream.onReset(result.errno());
+              }
+            });
   }
 
   /** A file that is being written. */

@@ -1,0 +1,62 @@
+package dev.belljar.remote;
+
+import dev.belljar.BelljarException;
+import dev.belljar.DenoRepl;
+import dev.belljar.remote.Rpc.Outcome;
+import java.util.List;
+import java.util.concurrent.locks.ReentrantLock;
+import org.jspecify.annotations.Nullable;
+import tools.jackson.databind.node.ObjectNode;
+
+/** An evaluator in a sandbox of a server. */
+final class RemoteDenoRepl extends RemoteDenoProcess implements DenoRepl {
+  private final ReentrantLock oneAfterAnother = new ReentrantLock(true);
+
+  RemoteDenoRepl(Spawn spawn) {
+    super(spawn);
+  }
+
+  @Override
+  public @Nullable Object eval(String code) {
+    return value("denoReplEval", Json.object("code", code));
+  }
+
+  @Override
+  public @Nullable Object call(String function, List<?> arguments) {
+    ObjectNode params = Json.object("fn", function);
+    params.set("args", Json.array(arguments));
+    return value("denoReplCall", params);
+  }
+
+  @Override
+  public void close() {
+    if (!hasEnded()) {
+      try {
+        rpc.outcome("denoReplClose", Json.object().put("pid", pid()), reply -> {});
+      } catch (BelljarException e) {
+        // The sandbox ended, and the evaluator with it.
+      }
+    }
+    super.close();
+  }
+
+  private @Nullable Object value(String method, ObjectNode params) {
+    try {
+      oneAfterAnother.lockInterruptibly();
+    } catch (InterruptedException e) {
+      Thread.currentThread().interrupt();
+      throw new BelljarException("Interrupted while waiting for evaluator " + pid() + ".", e);
+    }
+    try {
+      Outcome outcome = rpc.outcome(method, params.put("pid", pid()), reply -> {});
+      if (outcome instanceof Outcome.Failed failed) {
+        RemoteError error = failed.error();
+        // Nothing that code throws is without a stack.
+        throw error.processEnded() && error.stack().isEmpty() ? ended() : error.scriptException();
+      }
+      return Json.plain(outcome.orThrow().value());
+    } finally {
+      oneAfterAnother.unlock();
+    }
+  }
+}
