@@ -4,7 +4,7 @@ package dev.belljar;
 public interface DenoProcess extends ChildProcess {
 
   /**
-   * Blocks until the program listens for HTTP.
+   * Blocks until the program, or one that it started, listens on a TCP port.
    *
    * @return true when it does, false when it ended before
    * @throws SandboxClosedException where the sandbox ended before
@@ -21,7 +21,7 @@ public interface DenoProcess extends ChildProcess {
 
   /**
    * Has {@code listener} called, on a thread of its own, each time that Deno starts a watched
-   * program again.
+   * program again. Where standard error is piped, this is heard as it is read.
    */
   void onRestart(Runnable listener);
 }

@@ -10,7 +10,11 @@ import org.jspecify.annotations.Nullable;
  * <p>Values are plain data, as JSON has it: {@code null}, {@link Boolean}, {@link Long} or {@link
  * Double}, {@link String}, {@link List} and {@link java.util.Map}. What JSON lacks is turned into
  * what comes nearest: {@code undefined} and functions into {@code null}, dates and big integers
- * into text, a {@code Map} into a list of pairs, a {@code Set} and a typed array into a list.
+ * into text, a {@code Map} into a list of pairs, a {@code Set} and a typed array into a list, an
+ * error into its name, message and stack, a promise into what it comes to. A value is at most 64 MiB
+ * as JSON, two million single values, 500 levels deep.
+ *
+ * <p>Closing an evaluator lets it end by itself if it is idle, and kills it otherwise.
  */
 public interface DenoRepl extends DenoProcess {
 
@@ -20,6 +24,7 @@ public interface DenoRepl extends DenoProcess {
    *
    * @return the value of the last expression
    * @throws ScriptException what the code threw, or that it does not parse
+   * @throws ProcessEndedException where the evaluator has ended, for example because the code exits
    */
   @Nullable Object eval(String code);
 

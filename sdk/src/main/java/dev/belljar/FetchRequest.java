@@ -16,7 +16,10 @@ import java.util.Optional;
  * @param url {@code http} or {@code https}
  * @param method a token, for example {@code GET}
  * @param headers names and values, in order
- * @param body what is sent; streamed in constant memory
+ * @param body what is sent, and closed when the request is over; streamed in constant memory, its
+ *     length unknown to the server unless there is a header {@code Content-Length}. A {@link
+ *     ByteArrayInputStream} has a known length, and only that can be sent again where a redirection
+ *     asks for it
  * @param followRedirects whether redirections are followed; default true
  */
 public record FetchRequest(

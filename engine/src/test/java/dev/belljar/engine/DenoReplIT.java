@@ -74,7 +74,7 @@ class DenoReplIT {
   @Test
   void importsAreRelativeToTheWorkingDirectory() {
     assertThat(repl.eval("import { seven as s } from './seven.ts'; s")).isEqualTo(7L);
-    assertThat(repl.eval("import d, * as all from \"./seven.ts\"; [d, all.seven]"))
+    assertThat(repl.eval("import given, * as all from \"./seven.ts\"; [given, all.seven]"))
         .isEqualTo(List.of("d", 7L));
     assertThat(repl.eval("(await import('./seven.ts')).seven")).isEqualTo(7L);
     assertThat(repl.eval("import { join } from 'node:path'; join('a', 'b')")).isEqualTo("a/b");
@@ -135,15 +135,15 @@ class DenoReplIT {
 
   @Test
   void functionsAreCalledWithPlainData() {
-    repl.eval("async function later(x) { return x.y }");
-    assertThat(repl.call("later", List.of(Map.of("y", List.of(1, "two")))))
+    repl.eval("async function yOf(x) { return x.y }");
+    assertThat(repl.call("yOf", List.of(Map.of("y", List.of(1, "two")))))
         .isEqualTo(List.of(1L, "two"));
     assertThat(repl.call("(a: number, b: number) => a * b", List.of(6, 7))).isEqualTo(42L);
     assertThatExceptionOfType(ScriptException.class)
         .isThrownBy(() -> repl.call("5", List.of()))
         .withMessageContaining("not a function");
     assertThatExceptionOfType(InvalidOptionException.class)
-        .isThrownBy(() -> repl.call("later", List.of(new Object())));
+        .isThrownBy(() -> repl.call("yOf", List.of(new Object())));
     assertThat(repl.eval("1")).isEqualTo(1L);
   }
 

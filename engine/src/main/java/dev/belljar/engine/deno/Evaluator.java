@@ -9,6 +9,7 @@ import dev.belljar.DenoRepl;
 import dev.belljar.InvalidOptionException;
 import dev.belljar.ProcessEndedException;
 import dev.belljar.Sandbox;
+import dev.belljar.SandboxClosedException;
 import dev.belljar.SpawnOptions;
 import dev.belljar.SpawnOptions.Stdio;
 import dev.belljar.engine.fetch.GuestFetch;
@@ -84,6 +85,7 @@ final class Evaluator extends Program implements DenoRepl {
 
   @Override
   public @Nullable Object call(String function, List<?> arguments) {
+    PlainData.check(arguments, 0);
     return ask(Map.of("call", function, "args", arguments));
   }
 
@@ -172,7 +174,7 @@ final class Evaluator extends Program implements DenoRepl {
   private static BelljarException notStarted(
       ChildProcess child, SpawnOptions options, Throwable why) {
     try (child) {
-      if (why instanceof BelljarException known && !(why instanceof InvalidOptionException)) {
+      if (why instanceof SandboxClosedException known) {
         throw known;
       }
       String complaint = "";

@@ -1,7 +1,9 @@
 package dev.belljar.engine.deno;
 
+import dev.belljar.InvalidOptionException;
 import java.io.IOException;
 import java.util.ArrayList;
+import java.util.Collection;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
@@ -52,6 +54,32 @@ final class PlainData {
       return new PlainData(parser).value();
     } catch (JacksonException e) {
       throw new IOException("it sends what is not JSON: " + e.getOriginalMessage(), e);
+    }
+  }
+
+  /**
+   * Checks that a value is plain data.
+   *
+   * @throws InvalidOptionException where it is not, or where it holds itself
+   */
+  static void check(@Nullable Object value, int depth) {
+    if (depth > DEEPEST) {
+      throw new InvalidOptionException(
+          "Plain data cannot be more than " + DEEPEST + " levels deep.");
+    }
+    switch (value) {
+      case null -> {}
+      case Boolean _, Number _, String _ -> {}
+      case Collection<?> items -> items.forEach(item -> check(item, depth + 1));
+      case Map<?, ?> map ->
+          map.forEach(
+              (key, item) -> {
+                check(key, depth + 1);
+                check(item, depth + 1);
+              });
+      default ->
+          throw new InvalidOptionException(
+              "A " + value.getClass().getName() + " is not plain data, as JSON has it.");
     }
   }
 

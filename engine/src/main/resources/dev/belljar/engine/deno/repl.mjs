@@ -121,7 +121,7 @@ function dynamicImport(_, clause, specifier, attributes) {
 function asScript(text, details) {
   let start = 0;
   for (let line = 0; line < details.lineNumber; line++) start = text.indexOf("\n", start) + 1;
-  start += details.columnNumber;
+  start += details.columnNumber - (details.lineNumber === 0 ? OUTSIDE.length : 0);
   const before = text.slice(0, start);
   const rest = text.slice(start);
   if (/^import\b/.test(rest)) return before + rest.replace(IMPORT, dynamicImport);
@@ -136,10 +136,12 @@ function didNotParse(details) {
     top.url === "ext:deno_node/inspector.js";
 }
 
+// Code begins outside the inspector's own call: exiting from within it crashes Deno 2.9.
+const OUTSIDE = "await void 0;";
+
 async function evaluate(code) {
   let text = await withoutTypes(code);
-  const run = (expression) =>
-    post("Runtime.evaluate", { expression, replMode: true, awaitPromise: true, userGesture: true });
+  const run = (script) => post("Runtime.evaluate", { expression: OUTSIDE + script, replMode: true, awaitPromise: true });
   let answer;
   if (/^\s*\{/.test(text)) {
     // An object more likely than a block, as every REPL has it.
@@ -225,9 +227,13 @@ function plainObject(value, above) {
   return object;
 }
 
-/** A stack without the frames of this program. */
-function ownFrames(stack) {
-  if (typeof stack !== "string") return undefined;
+/** A stack without the frames of this program, its columns as in the code that was given. */
+function ownFrames(trace) {
+  if (typeof trace !== "string") return undefined;
+  const stack = trace.replace(
+    /<anonymous>:1:([0-9]+)/g,
+    (place, column) => column > OUTSIDE.length ? `<anonymous>:1:${column - OUTSIDE.length}` : place,
+  );
   const end = stack.search(/\n\s+at (?:Session\.post|async evaluate|answerTo|async answerTo|call) \(|\n\s+at [^\n]*\$deno\$eval\.mjs/);
   return end < 0 ? stack : stack.slice(0, end);
 }
