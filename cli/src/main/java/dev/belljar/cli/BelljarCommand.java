@@ -34,7 +34,7 @@ final class BelljarCommand implements Runnable {
   @Override
   public void run() {
     throw new ParameterException(
-        spec.commandLine(), "Say which command to run: run, demo, doctor, setup, serve or tokens.");
+        spec.commandLine(), "Say which command to run; 'belljar --help' lists them.");
   }
 
   /** The version that the jar was built with. */

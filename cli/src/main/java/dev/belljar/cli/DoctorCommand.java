@@ -2,8 +2,6 @@ package dev.belljar.cli;
 
 import dev.belljar.engine.Host;
 import dev.belljar.engine.HostReport;
-import java.io.IOException;
-import java.nio.charset.StandardCharsets;
 import java.util.Locale;
 import java.util.concurrent.Callable;
 import picocli.CommandLine.Command;
@@ -39,7 +37,7 @@ final class DoctorCommand implements Callable<Integer> {
     if (json) {
       JsonOutput.print(json(report), streams.out());
     } else {
-      print(text(report));
+      streams.print(text(report));
     }
     return report.ready() ? ExitCode.SUCCESS : ExitCode.FAILURE;
   }
@@ -90,13 +88,5 @@ final class DoctorCommand implements Callable<Integer> {
       case WARNING -> "warning";
       case MISSING -> "MISSING";
     };
-  }
-
-  private void print(String text) {
-    try {
-      streams.out().write(text.getBytes(StandardCharsets.UTF_8));
-    } catch (IOException e) {
-      throw new OutputClosedException(e);
-    }
   }
 }

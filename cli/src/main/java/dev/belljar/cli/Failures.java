@@ -110,7 +110,7 @@ final class Failures implements IParameterExceptionHandler, IExecutionExceptionH
   private static String unknownCommand(UnmatchedArgumentException failure) {
     return "there is no command '"
         + failure.getUnmatched().getFirst()
-        + "'. The commands are run, demo, doctor, setup, serve and tokens.";
+        + "'. 'belljar --help' lists the commands.";
   }
 
   /**

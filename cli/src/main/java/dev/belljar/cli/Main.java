@@ -27,6 +27,12 @@ public final class Main {
         .addSubcommand(new SetupCommand(streams))
         .addSubcommand(new ServeCommand(streams))
         .addSubcommand(new TokensCommand(streams))
+        .addSubcommand(new CreateCommand(streams))
+        .addSubcommand(new ListCommand(streams))
+        .addSubcommand(new ExecCommand(streams))
+        .addSubcommand(new CopyCommand())
+        .addSubcommand(new ExtendCommand(streams))
+        .addSubcommand(new KillCommand())
         .addSubcommand(new CommandLine.HelpCommand())
         // Whatever follows FILE belongs to the program, also what looks like an option or a file.
         .setStopAtPositional(true)

@@ -21,7 +21,7 @@ import java.util.concurrent.TimeoutException;
 /** One program in a sandbox, from its start to the last byte of its output. */
 final class ProgramRun implements Callable<ProgramEnd> {
   /** How long a program that has ended may leave its output open before that is ended, too. */
-  private static final Duration LINGER = Duration.ofMillis(150);
+  static final Duration LINGER = Duration.ofMillis(150);
 
   /** How long the sandbox gets to end what the program left behind. */
   private static final Duration SWEEP = Duration.ofSeconds(5);

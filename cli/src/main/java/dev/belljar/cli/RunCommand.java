@@ -6,13 +6,12 @@ import dev.belljar.SandboxOptions;
 import java.io.IOException;
 import java.time.Duration;
 import java.util.ArrayList;
-import java.util.LinkedHashMap;
 import java.util.List;
-import java.util.Map;
 import java.util.Optional;
 import java.util.concurrent.Callable;
 import org.jspecify.annotations.Nullable;
 import picocli.CommandLine.Command;
+import picocli.CommandLine.Mixin;
 import picocli.CommandLine.Option;
 import picocli.CommandLine.Parameters;
 
@@ -161,6 +160,8 @@ final class RunCommand implements Callable<Integer> {
       description = "Say more: how the sandbox is isolated, and each connection that leaves it.")
   private boolean verbose;
 
+  @Mixin private EndpointOptions server = new EndpointOptions();
+
   @Parameters(paramLabel = "FILE ARG", hidden = true)
   private List<String> words = new ArrayList<>();
 
@@ -178,7 +179,9 @@ final class RunCommand implements Callable<Integer> {
             copies.stream().map(CopyRequest::parse).toList(),
             Optional.ofNullable(cwd).map(GuestPath::absolute),
             Optional.ofNullable(timeout));
-    FirstUse.prepare(streams, quiet || json);
+    if (request.options().endpoint().isEmpty()) {
+      FirstUse.prepare(streams, quiet || json);
+    }
     if (json) {
       return new CapturedRun(streams, request).call();
     }
@@ -216,7 +219,9 @@ final class RunCommand implements Callable<Integer> {
   }
 
   private SandboxOptions options() throws IOException {
-    SandboxOptions.Builder options = SandboxOptions.builder().env(variables()).allowNet(allowNet);
+    SandboxOptions.Builder options =
+        SandboxOptions.builder().env(CreateCommand.assignments("--env", env)).allowNet(allowNet);
+    server.find().ifPresentOrElse(options::endpoint, options::local);
     if (memory != null) {
       options.memory(memory);
     }
@@ -237,18 +242,5 @@ final class RunCommand implements Callable<Integer> {
       options.caCertificate(CertificateFile.read(file));
     }
     return options.build();
-  }
-
-  private Map<String, String> variables() {
-    Map<String, String> variables = new LinkedHashMap<>();
-    for (String assignment : env) {
-      int equals = assignment.indexOf('=');
-      if (equals <= 0) {
-        throw new InvalidOptionException(
-            "--env " + assignment + " sets nothing. Write --env NAME=VALUE.");
-      }
-      variables.put(assignment.substring(0, equals), assignment.substring(equals + 1));
-    }
-    return variables;
   }
 }

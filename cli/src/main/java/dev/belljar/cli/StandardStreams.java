@@ -3,6 +3,7 @@ package dev.belljar.cli;
 import java.io.FileDescriptor;
 import java.io.FileInputStream;
 import java.io.FileOutputStream;
+import java.io.IOException;
 import java.io.InputStream;
 import java.io.OutputStream;
 import java.io.PrintStream;
@@ -33,5 +34,19 @@ record StandardStreams(InputStream in, OutputStream out, PrintStream err, boolea
   /** Tells the user something, in one line on standard error. */
   void say(String message) {
     err.println("belljar: " + message);
+  }
+
+  /**
+   * Writes a result on standard output.
+   *
+   * @throws OutputClosedException where nobody reads it
+   */
+  void print(String text) {
+    try {
+      out.write(text.getBytes(StandardCharsets.UTF_8));
+      out.flush();
+    } catch (IOException e) {
+      throw new OutputClosedException(e);
+    }
   }
 }

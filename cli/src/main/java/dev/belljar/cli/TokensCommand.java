@@ -4,8 +4,6 @@ import dev.belljar.InvalidOptionException;
 import dev.belljar.server.store.CreatedToken;
 import dev.belljar.server.store.TokenRecord;
 import dev.belljar.server.tokens.TokenDesk;
-import java.io.IOException;
-import java.nio.charset.StandardCharsets;
 import java.time.Instant;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.Mixin;
@@ -72,7 +70,7 @@ final class TokensCommand implements Runnable {
       if (json) {
         JsonOutput.print(describe(created.token()).put("token", created.secret()), streams.out());
       } else {
-        print(created.secret() + "\n");
+        streams.print(created.secret() + "\n");
         streams.say("this token is shown only now; its id is " + created.token().id() + ".");
       }
       return ExitCode.SUCCESS;
@@ -101,7 +99,7 @@ final class TokensCommand implements Runnable {
                 token.revokedAt().isPresent() ? "revoked" : "valid",
                 token.name()));
       }
-      print(text.toString());
+      streams.print(text.toString());
       return ExitCode.SUCCESS;
     }
   }
@@ -130,14 +128,5 @@ final class TokensCommand implements Runnable {
         .put("name", token.name())
         .put("created_at", token.createdAt().toString())
         .put("revoked_at", token.revokedAt().map(Instant::toString).orElse(null));
-  }
-
-  private void print(String text) {
-    try {
-      streams.out().write(text.getBytes(StandardCharsets.UTF_8));
-      streams.out().flush();
-    } catch (IOException e) {
-      throw new OutputClosedException(e);
-    }
   }
 }

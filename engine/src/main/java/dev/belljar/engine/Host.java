@@ -84,7 +84,8 @@ public final class Host {
         HostPackages.install(missing, progress);
       }
     }
-    LocalEngine.instance(progress::step).prepare(SandboxOptions.builder().build(), progress::step);
+    LocalEngine.instance(progress::step)
+        .prepare(SandboxOptions.builder().local().build(), progress::step);
   }
 
   private static Finding tools() {

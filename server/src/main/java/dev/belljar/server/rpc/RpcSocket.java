@@ -461,7 +461,9 @@ public final class RpcSocket implements Session.Listener, HostedSandbox.Connecti
       synchronized (this) {
         done = true;
         // An abort that came late must not meet the sending.
-        boolean _ = Thread.interrupted();
+        if (Thread.interrupted()) {
+          LOG.debug("{} was aborted when it was done", name);
+        }
       }
       exchanges.remove(id, this);
       budget.give(held);

@@ -90,7 +90,7 @@ public final class Demo {
   }
 
   private static SandboxOptions.Builder options() {
-    return SandboxOptions.builder().allowNet(COIN_GECKO);
+    return SandboxOptions.builder().local().allowNet(COIN_GECKO);
   }
 
   private String reply() {

@@ -1,0 +1,62 @@
+package dev.belljar.cli;
+
+import dev.belljar.Endpoint;
+import dev.belljar.InvalidOptionException;
+import java.io.IOException;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.Optional;
+import org.jspecify.annotations.Nullable;
+import picocli.CommandLine.Option;
+
+/** Which server a command talks to. */
+final class EndpointOptions {
+  @Option(
+      names = "--endpoint",
+      paramLabel = "URL",
+      description =
+          "The server; $BELLJAR_ENDPOINT or $DENO_SANDBOX_ENDPOINT unless given. The token is in"
+              + " $BELLJAR_TOKEN or $DENO_DEPLOY_TOKEN.")
+  private @Nullable String url;
+
+  @Option(
+      names = "--token-file",
+      paramLabel = "FILE",
+      description = "A file that holds the token, instead of the environment.")
+  private @Nullable Path tokenFile;
+
+  /** The server that was named, by options or by the environment. */
+  Optional<Endpoint> find() throws IOException {
+    if (url == null) {
+      if (tokenFile != null) {
+        throw new InvalidOptionException("--token-file needs --endpoint.");
+      }
+      return Endpoint.fromEnvironment();
+    }
+    return Optional.of(Endpoint.of(url, token()));
+  }
+
+  /** As {@link #find}, where there must be one. */
+  Endpoint require() throws IOException {
+    return find()
+        .orElseThrow(
+            () ->
+                new InvalidOptionException(
+                    "Say which server: --endpoint http://127.0.0.1:8460, or set BELLJAR_ENDPOINT and"
+                        + " BELLJAR_TOKEN. 'belljar serve' makes this machine one."));
+  }
+
+  private String token() throws IOException {
+    if (tokenFile != null) {
+      return Files.readString(tokenFile).strip();
+    }
+    for (String name : new String[] {"BELLJAR_TOKEN", "DENO_DEPLOY_TOKEN"}) {
+      String token = System.getenv(name);
+      if (token != null && !token.isBlank()) {
+        return token;
+      }
+    }
+    throw new InvalidOptionException(
+        "There is no token for " + url + ". Set BELLJAR_TOKEN, or name a file with --token-file.");
+  }
+}
