@@ -55,7 +55,7 @@ final class RemoteSandbox implements Sandbox {
     env = new RemoteEnv(rpc);
     deno = new RemoteDeno(this, rpc);
     opened.socket().start(rpc);
-    rpc.ended().thenRunAsync(server::close, Thread::startVirtualThread);
+    rpc.disconnected().thenRunAsync(server::close, Thread::startVirtualThread);
   }
 
   static RemoteSandbox create(Server server, SandboxOptions options) {
