@@ -96,7 +96,7 @@ final class CreateConfig {
   }
 
   private SandboxOptions.Builder options() {
-    SandboxOptions.Builder options = SandboxOptions.builder();
+    SandboxOptions.Builder options = SandboxOptions.builder().local();
     options.memory(ByteSize.ofMebibytes(integer(root, "memory_mb", DEFAULT_MEMORY)));
     strings(root, "labels").forEach(options::label);
     options.env(strings(root, "env"));
