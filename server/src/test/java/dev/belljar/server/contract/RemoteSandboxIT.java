@@ -21,6 +21,7 @@ import java.util.Map;
 import org.junit.jupiter.api.Test;
 
 /** A sandbox of a server, over the protocol. */
+@SuppressWarnings("NullAway.Init") // by start, before the first test
 class RemoteSandboxIT extends SandboxContract {
   private BelljarServer server;
   private Endpoint endpoint;
