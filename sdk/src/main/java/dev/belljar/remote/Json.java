@@ -23,7 +23,7 @@ final class Json {
                   .streamReadConstraints(
                       StreamReadConstraints.builder()
                           .maxStringLength(Socket.MAX_MESSAGE)
-                          .maxNestingDepth(200)
+                          .maxNestingDepth(600)
                           .build())
                   .build())
           .build();

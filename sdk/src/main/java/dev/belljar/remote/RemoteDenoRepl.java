@@ -51,8 +51,7 @@ final class RemoteDenoRepl extends RemoteDenoProcess implements DenoRepl {
       Outcome outcome = rpc.outcome(method, params.put("pid", pid()), reply -> {});
       if (outcome instanceof Outcome.Failed failed) {
         RemoteError error = failed.error();
-        // Nothing that code throws is without a stack.
-        throw error.processEnded() && error.stack().isEmpty() ? ended() : error.scriptException();
+        throw error.processEnded() ? ended() : error.scriptException();
       }
       return Json.plain(outcome.orThrow().value());
     } finally {

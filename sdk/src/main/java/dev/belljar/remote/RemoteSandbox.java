@@ -9,15 +9,17 @@ import dev.belljar.GuestConnection;
 import dev.belljar.InvalidOptionException;
 import dev.belljar.Isolation;
 import dev.belljar.Sandbox;
+import dev.belljar.SandboxClosedException;
 import dev.belljar.SandboxDeno;
 import dev.belljar.SandboxEnv;
 import dev.belljar.SandboxFs;
 import dev.belljar.SandboxInfo;
 import dev.belljar.SandboxOptions;
+import dev.belljar.SandboxUnavailableException;
 import dev.belljar.SpawnOptions;
+import java.io.IOException;
 import java.time.Duration;
 import java.time.Instant;
-import java.util.ArrayList;
 import java.util.List;
 import java.util.Locale;
 import java.util.Map;
@@ -26,6 +28,7 @@ import java.util.OptionalInt;
 import java.util.concurrent.ExecutionException;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.TimeoutException;
+import java.util.function.Supplier;
 
 /** A sandbox of a server. Owns the connection to it. */
 @SuppressWarnings("FutureReturnValueIgnored") // what hangs on its futures cannot fail
@@ -55,7 +58,7 @@ final class RemoteSandbox implements Sandbox {
     env = new RemoteEnv(rpc);
     deno = new RemoteDeno(this, rpc);
     opened.socket().start(rpc);
-    rpc.ended().thenRunAsync(server::close, Thread::startVirtualThread);
+    rpc.disconnected().thenRunAsync(server::close, Thread::startVirtualThread);
   }
 
   static RemoteSandbox create(Server server, SandboxOptions options) {
@@ -111,9 +114,8 @@ final class RemoteSandbox implements Sandbox {
       return labels.get();
     }
     if (belljar) {
-      return described().member("labels").absent()
-          ? Map.of()
-          : Map.copyOf(described().member("labels").texts());
+      Reply said = described().member("labels");
+      return said.absent() ? Map.of() : Map.copyOf(said.texts());
     }
     return server.list(Map.of()).stream()
         .filter(sandbox -> sandbox.id().equals(id))
@@ -186,22 +188,23 @@ final class RemoteSandbox implements Sandbox {
    */
   @Override
   public Instant stopAt() {
-    if (belljar && !rpc.ended().isDone()) {
-      stopAt = time(described(), stopAt);
+    if (belljar) {
+      try {
+        stopAt = time(described(), stopAt);
+      } catch (SandboxClosedException e) {
+        // Then it is as it was.
+      }
     }
     return stopAt;
   }
 
   @Override
   public List<EgressRecord> egress() {
-    if (!belljar || described().member("egress").absent()) {
+    if (!belljar) {
       return List.of();
     }
-    List<EgressRecord> records = new ArrayList<>();
-    for (Reply record : described().member("egress").list()) {
-      records.add(egress(record));
-    }
-    return List.copyOf(records);
+    Reply said = described().member("egress");
+    return said.absent() ? List.of() : said.list().stream().map(RemoteSandbox::egress).toList();
   }
 
   @Override
@@ -212,7 +215,8 @@ final class RemoteSandbox implements Sandbox {
     if (labels.isPresent() && stopAt.equals(Instant.MAX)) {
       return stopAt;
     }
-    stopAt = time(server.extend(id, Instant.now().plus(timeout).toEpochMilli()), stopAt);
+    long wanted = Instant.now().plus(timeout).toEpochMilli();
+    stopAt = time(asked(() -> server.extend(id, wanted)), stopAt);
     return stopAt;
   }
 
@@ -233,7 +237,15 @@ final class RemoteSandbox implements Sandbox {
     if (rpc.ended().isDone()) {
       return;
     }
-    server.delete(id);
+    try {
+      asked(
+          () -> {
+            server.delete(id);
+            return id;
+          });
+    } catch (SandboxClosedException e) {
+      // What was wanted.
+    }
     try {
       rpc.wanted(rpc.ended().copy()).get(KILL_MILLIS, TimeUnit.MILLISECONDS);
     } catch (InterruptedException e) {
@@ -268,7 +280,22 @@ final class RemoteSandbox implements Sandbox {
   }
 
   private Reply described() {
-    return server.describe(id);
+    return asked(() -> server.describe(id));
+  }
+
+  /** Where the sandbox ends meanwhile, that is what happened, and not that its server is away. */
+  private <T> T asked(Supplier<T> request) {
+    if (rpc.ended().isDone()) {
+      throw rpc.closed(new IOException("it has ended"));
+    }
+    try {
+      return request.get();
+    } catch (SandboxUnavailableException e) {
+      if (rpc.ended().isDone()) {
+        throw rpc.closed(e);
+      }
+      throw e;
+    }
   }
 
   private static Instant time(Reply answer, Instant otherwise) {
