@@ -11,8 +11,8 @@ import org.jspecify.annotations.Nullable;
  * Double}, {@link String}, {@link List} and {@link java.util.Map}. What JSON lacks is turned into
  * what comes nearest: {@code undefined} and functions into {@code null}, dates and big integers
  * into text, a {@code Map} into a list of pairs, a {@code Set} and a typed array into a list, an
- * error into its name, message and stack, a promise into what it comes to. A value is at most 64 MiB
- * as JSON, two million single values, 500 levels deep.
+ * error into its name, message and stack, a promise into what it comes to. A value is at most 64
+ * MiB as JSON, two million single values, 500 levels deep.
  *
  * <p>Closing an evaluator lets it end by itself if it is idle, and kills it otherwise.
  */

@@ -67,9 +67,13 @@ final class PlainData {
       throw new InvalidOptionException(
           "Plain data cannot be more than " + DEEPEST + " levels deep.");
     }
+    if (value == null
+        || value instanceof Boolean
+        || value instanceof Number
+        || value instanceof String) {
+      return;
+    }
     switch (value) {
-      case null -> {}
-      case Boolean _, Number _, String _ -> {}
       case Collection<?> items -> items.forEach(item -> check(item, depth + 1));
       case Map<?, ?> map ->
           map.forEach(

@@ -1,5 +1,6 @@
 package dev.belljar.engine.deno;
 
+import dev.belljar.BelljarException;
 import dev.belljar.ChildProcess;
 import java.io.FilterInputStream;
 import java.io.IOException;
@@ -26,7 +27,17 @@ final class Restarts {
   Restarts(ChildProcess process) {
     Thread teller =
         Thread.ofVirtual().name("restarts of " + process.pid()).start(this::tellUntilInterrupted);
-    var _ = process.statusFuture().whenComplete((_, _) -> teller.interrupt());
+    Thread.ofVirtual()
+        .name("end of " + process.pid())
+        .start(
+            () -> {
+              try {
+                process.status();
+              } catch (BelljarException e) {
+                // The sandbox has ended, and the process with it.
+              }
+              teller.interrupt();
+            });
   }
 
   void tell(Runnable listener) {
