@@ -65,9 +65,7 @@ final class ProcessMethods {
       reason = operation < 0 ? message : message.substring(0, operation);
     }
     return WireError.of(
-        error.constructorName(),
-        "Failed to spawn '" + command + "': " + reason,
-        failure.code());
+        error.constructorName(), "Failed to spawn '" + command + "': " + reason, failure.code());
   }
 
   /** Starts something; what would have been its input is given up where it does not start. */
