@@ -89,7 +89,7 @@ public final class BelljarServer implements AutoCloseable {
       store.sandboxes().deleteStoppedBefore(Instant.now().minus(config.retention()));
       ServerEvents events = new ServerEvents();
       SandboxRegistry registry =
-          new SandboxRegistry(engine, store.sandboxes(), config::limitsOf, events);
+          new SandboxRegistry(engine, store.sandboxes(), config::limitsOf, config::addTo, events);
       Javalin http = listen(config, store, events, registry);
       Optional<TokenSocket> operators = TokenSocket.open(config.data(), store.tokens());
       return new BelljarServer(config, store, events, registry, http, operators, firstToken);

@@ -1,10 +1,13 @@
 package dev.belljar.server;
 
 import dev.belljar.InvalidOptionException;
+import dev.belljar.SandboxOptions;
+import dev.belljar.SandboxOptions.ConnectTo;
 import dev.belljar.server.sandboxes.Limits;
 import dev.belljar.server.store.StoreConfig;
 import java.nio.file.Path;
 import java.time.Duration;
+import java.util.List;
 import java.util.Map;
 import java.util.Optional;
 
@@ -21,6 +24,11 @@ import java.util.Optional;
  * @param drain how long sandboxes with a lifetime may go on after the server was told to end;
  *     default 30 s
  * @param retention how long sandboxes that have ended are listed; default 7 days
+ * @param connectTo added to every sandbox: where connections to a host are dialled instead, for
+ *     hosts that have another address inside than outside. Which hosts a sandbox may reach is still
+ *     decided by the names that it uses
+ * @param caCertificates added to every sandbox: PEM texts of authorities that it trusts besides the
+ *     public ones, for example a company's own
  */
 public record ServerConfig(
     String host,
@@ -31,7 +39,9 @@ public record ServerConfig(
     Limits limits,
     Map<String, Limits> organizations,
     Duration drain,
-    Duration retention) {
+    Duration retention,
+    List<ConnectTo> connectTo,
+    List<String> caCertificates) {
 
   /** The default port. */
   public static final int PORT = 8460;
@@ -39,6 +49,9 @@ public record ServerConfig(
   /** Checks the bounds. */
   public ServerConfig {
     organizations = Map.copyOf(organizations);
+    connectTo = List.copyOf(connectTo);
+    caCertificates = List.copyOf(caCertificates);
+    addTo(SandboxOptions.builder(), connectTo, caCertificates).build();
     if (host.isBlank()) {
       throw new InvalidOptionException("The server needs an address to listen on.");
     }
@@ -69,19 +82,69 @@ public record ServerConfig(
         Limits.DEFAULT,
         Map.of(),
         Duration.ofSeconds(30),
-        Duration.ofDays(7));
+        Duration.ofDays(7),
+        List.of(),
+        List.of());
   }
 
   /** The same, listening elsewhere. */
   public ServerConfig at(String address, int portNumber) {
     return new ServerConfig(
-        address, portNumber, data, store, tls, limits, organizations, drain, retention);
+        address,
+        portNumber,
+        data,
+        store,
+        tls,
+        limits,
+        organizations,
+        drain,
+        retention,
+        connectTo,
+        caCertificates);
   }
 
   /** The same with other limits for everybody. */
   public ServerConfig with(Limits everybody) {
     return new ServerConfig(
-        host, port, data, store, tls, everybody, organizations, drain, retention);
+        host,
+        port,
+        data,
+        store,
+        tls,
+        everybody,
+        organizations,
+        drain,
+        retention,
+        connectTo,
+        caCertificates);
+  }
+
+  /** The same with this for every sandbox. */
+  public ServerConfig with(List<ConnectTo> redirections, List<String> certificates) {
+    return new ServerConfig(
+        host,
+        port,
+        data,
+        store,
+        tls,
+        limits,
+        organizations,
+        drain,
+        retention,
+        redirections,
+        certificates);
+  }
+
+  /** Adds what the operator gives to every sandbox. */
+  void addTo(SandboxOptions.Builder sandbox) {
+    addTo(sandbox, connectTo, caCertificates);
+  }
+
+  private static SandboxOptions.Builder addTo(
+      SandboxOptions.Builder sandbox, List<ConnectTo> redirections, List<String> certificates) {
+    redirections.forEach(sandbox::connectTo);
+    certificates.forEach(sandbox::caCertificate);
+    return sandbox;
   }
 
   Limits limitsOf(String organization) {

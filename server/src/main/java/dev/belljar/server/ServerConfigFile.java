@@ -2,13 +2,16 @@ package dev.belljar.server;
 
 import dev.belljar.ByteSize;
 import dev.belljar.InvalidOptionException;
+import dev.belljar.SandboxOptions.ConnectTo;
 import dev.belljar.server.sandboxes.Limits;
 import dev.belljar.server.store.StoreConfig;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.time.Duration;
+import java.util.ArrayList;
 import java.util.LinkedHashMap;
+import java.util.List;
 import java.util.Map;
 import java.util.Optional;
 import java.util.Set;
@@ -80,7 +83,16 @@ public final class ServerConfigFile {
     only(
         root,
         "",
-        Set.of("listen", "drain", "retention", "tls", "database", "limits", "organizations"));
+        Set.of(
+            "listen",
+            "drain",
+            "retention",
+            "tls",
+            "database",
+            "limits",
+            "organizations",
+            "connect_to",
+            "ca_certificates"));
     ServerConfig config = defaults;
     if (root.has("listen")) {
       config = listen(config, text(root, "listen"));
@@ -100,7 +112,38 @@ public final class ServerConfigFile {
         limits,
         organizations,
         duration(root, "drain", config.drain()),
-        duration(root, "retention", config.retention()));
+        duration(root, "retention", config.retention()),
+        root.has("connect_to")
+            ? texts("connect_to").stream().map(ConnectTo::parse).toList()
+            : config.connectTo(),
+        root.has("ca_certificates") ? certificates() : config.caCertificates());
+  }
+
+  private List<String> certificates() {
+    List<String> certificates = new ArrayList<>();
+    for (String path : texts("ca_certificates")) {
+      try {
+        certificates.add(Files.readString(beside(path)));
+      } catch (IOException e) {
+        throw new InvalidOptionException(file + ": '" + path + "' cannot be read: " + e, e);
+      }
+    }
+    return certificates;
+  }
+
+  private List<String> texts(String name) {
+    List<String> texts = new ArrayList<>();
+    JsonNode list = root.get(name);
+    if (!list.isArray()) {
+      throw wrong(name, "a list of texts");
+    }
+    for (JsonNode item : list) {
+      if (!item.isString()) {
+        throw wrong(name, "a list of texts");
+      }
+      texts.add(item.stringValue());
+    }
+    return texts;
   }
 
   private Optional<ServerConfig.Tls> tls() {

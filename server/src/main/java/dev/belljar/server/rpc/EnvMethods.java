@@ -2,6 +2,7 @@ package dev.belljar.server.rpc;
 
 import dev.belljar.SandboxEnv;
 import dev.belljar.server.rpc.Method.Answer;
+import dev.belljar.server.rpc.Method.Failure;
 import java.util.Map;
 import tools.jackson.databind.node.ObjectNode;
 
@@ -20,10 +21,25 @@ final class EnvMethods {
     methods.put("envDelete", this::delete);
   }
 
-  private static String key(Params params) throws InvalidParamsException {
+  private static String key(Params params) throws InvalidParamsException, Failure {
     String key = params.string("key");
     params.check();
+    if (key.isEmpty()) {
+      throw wrong("Key is an empty string.");
+    }
+    if (key.indexOf('=') >= 0 || key.indexOf('\0') >= 0) {
+      throw wrong("Key contains invalid characters: " + quoted(key));
+    }
     return key;
+  }
+
+  /** In the words of {@code Deno.env}. */
+  private static Failure wrong(String message) {
+    return new Failure(WireError.of("TypeError", message, null));
+  }
+
+  private static String quoted(String text) {
+    return '"' + text.replace("\0", "\\0") + '"';
   }
 
   private Answer get(Params params) throws Exception {
@@ -32,7 +48,11 @@ final class EnvMethods {
 
   private Answer set(Params params) throws Exception {
     String value = params.string("value");
-    env.set(key(params), value);
+    String key = key(params);
+    if (value.indexOf('\0') >= 0) {
+      throw wrong("Value contains invalid characters: " + quoted(value));
+    }
+    env.set(key, value);
     return Answer.DONE;
   }
 

@@ -6,6 +6,7 @@ import dev.belljar.FileSystemOperationException;
 import dev.belljar.FileType;
 import dev.belljar.FsFile;
 import dev.belljar.GlobOptions;
+import dev.belljar.IsADirectoryException;
 import dev.belljar.OpenOptions;
 import dev.belljar.SandboxFs;
 import dev.belljar.WalkEntry;
@@ -24,6 +25,7 @@ import java.util.Iterator;
 import java.util.List;
 import java.util.Map;
 import java.util.OptionalInt;
+import java.util.function.Function;
 import java.util.regex.Pattern;
 import java.util.regex.PatternSyntaxException;
 import java.util.stream.Stream;
@@ -83,7 +85,7 @@ final class FileMethods {
     methods.put("fileRead", this::fileRead);
     methods.put("fileWrite", this::fileWrite);
     methods.put("fileSeek", this::fileSeek);
-    methods.put("fileStat", params -> new Answer.Value(info(session.file(params).stat())));
+    methods.put("fileStat", params -> with(params, file -> new Answer.Value(info(file.stat()))));
     methods.put("fileSync", params -> on(params, FsFile::sync));
     methods.put("fileSyncData", params -> on(params, FsFile::syncData));
     methods.put("fileTruncate", this::fileTruncate);
@@ -255,7 +257,22 @@ final class FileMethods {
     String from = params.string("fromPath");
     String to = params.string("toPath");
     params.check();
-    fs.copyFile(from, to);
+    try {
+      fs.copyFile(from, to);
+    } catch (IsADirectoryException e) {
+      if (!fs.stat(from).isDirectory()) {
+        throw e;
+      }
+      throw new Failure(
+          WireError.of(
+              "TypeError",
+              "the source path is neither a regular file nor a symlink to a regular file: copy '"
+                  + from
+                  + "' -> '"
+                  + to
+                  + "'",
+              "EINVAL"));
+    }
     return Answer.DONE;
   }
 
@@ -302,10 +319,17 @@ final class FileMethods {
     String prefix = options.optionalString("prefix").orElse("");
     String suffix = options.optionalString("suffix").orElse("");
     params.check();
-    return Answer.of(
-        directory
-            ? fs.makeTempDir(parent, prefix, suffix)
-            : fs.makeTempFile(parent, prefix, suffix));
+    if ((prefix + suffix).indexOf('/') >= 0) {
+      throw wrong("Invalid character in prefix or suffix: \"/\"");
+    }
+    try {
+      return Answer.of(
+          directory
+              ? fs.makeTempDir(parent, prefix, suffix)
+              : fs.makeTempFile(parent, prefix, suffix));
+    } catch (FileSystemOperationException e) {
+      throw without(" '" + parent, e);
+    }
   }
 
   private Answer open(Params params) throws Exception {
@@ -320,8 +344,22 @@ final class FileMethods {
     boolean createNew = options.bool("createNew", false);
     OptionalInt mode = options.optionalInteger("mode", 0, PERMISSIONS);
     params.check();
+    if (!read && !write && !append && !truncate && !create && !createNew) {
+      throw wrong("'options' requires at least one option to be true");
+    }
+    if (truncate && !write) {
+      throw wrong("'truncate' option requires 'write' to be true");
+    }
+    if ((create || createNew) && !write && !append) {
+      throw wrong("'create' or 'createNew' options require 'write' or 'append' to be true");
+    }
     return handle(
         fs.open(path, new OpenOptions(read, write, append, truncate, create, createNew, mode)));
+  }
+
+  /** In the words of Deno. */
+  private static Failure wrong(String message) {
+    return new Failure(WireError.of("Error", message, null));
   }
 
   private Answer handle(FsFile file) throws Failure {
@@ -432,8 +470,34 @@ final class FileMethods {
   }
 
   private Answer on(Params params, Act act) throws InvalidParamsException, Failure {
-    act.on(session.file(params));
-    return Answer.DONE;
+    return with(
+        params,
+        file -> {
+          act.on(file);
+          return Answer.DONE;
+        });
+  }
+
+  /** Deno does not say what was done with an open file, and what the file is called. */
+  private Answer with(Params params, Function<FsFile, Answer> act)
+      throws InvalidParamsException, Failure {
+    FsFile file = session.file(params);
+    try {
+      return act.apply(file);
+    } catch (FileSystemOperationException e) {
+      throw without(": ", e);
+    }
+  }
+
+  /** The same failure, told only up to {@code cut}. */
+  private static Failure without(String cut, FileSystemOperationException failure) {
+    WireError error = WireError.of(failure);
+    int end = error.message().indexOf(cut);
+    return new Failure(
+        end < 0
+            ? error
+            : WireError.of(
+                error.constructorName(), error.message().substring(0, end), failure.code()));
   }
 
   private Answer fileClose(Params params) throws Exception {
@@ -443,13 +507,15 @@ final class FileMethods {
 
   private Answer fileLock(Params params) throws Exception {
     boolean exclusive = params.bool("exclusive", false);
-    session.file(params).lock(exclusive);
-    return Answer.DONE;
+    return on(params, file -> file.lock(exclusive));
   }
 
   private Answer fileRead(Params params) throws Exception {
     int length = Math.min(params.integer("length", 0, Integer.MAX_VALUE), LARGEST_READ);
-    FsFile file = session.file(params);
+    return with(params, file -> read(file, length));
+  }
+
+  private static Answer read(FsFile file, int length) {
     byte[] buffer = new byte[length];
     int read = length == 0 ? 0 : file.read(buffer, 0, length);
     ObjectNode node = Json.NODES.objectNode();
@@ -463,8 +529,12 @@ final class FileMethods {
 
   private Answer fileWrite(Params params) throws Exception {
     byte[] data = params.bytes("data");
-    session.file(params).write(data, 0, data.length);
-    return new Answer.Value(Json.NODES.objectNode().put("bytesWritten", data.length));
+    return with(
+        params,
+        file -> {
+          file.write(data, 0, data.length);
+          return new Answer.Value(Json.NODES.objectNode().put("bytesWritten", data.length));
+        });
   }
 
   private Answer fileSeek(Params params) throws Exception {
@@ -475,21 +545,20 @@ final class FileMethods {
           case 1 -> FsFile.SeekMode.CURRENT;
           default -> FsFile.SeekMode.END;
         };
-    long position = session.file(params).seek(offset, from);
-    return new Answer.Value(Json.NODES.objectNode().put("position", position));
+    return with(
+        params,
+        file -> new Answer.Value(Json.NODES.objectNode().put("position", file.seek(offset, from))));
   }
 
   private Answer fileTruncate(Params params) throws Exception {
     long length = params.optionalInteger("len").orElse(0L);
-    session.file(params).truncate(length);
-    return Answer.DONE;
+    return on(params, file -> file.truncate(length));
   }
 
   private Answer fileUtime(Params params) throws Exception {
     Instant access = params.instant("atime");
     Instant modification = params.instant("mtime");
-    session.file(params).utime(access, modification);
-    return Answer.DONE;
+    return on(params, file -> file.utime(access, modification));
   }
 
   private static ObjectNode info(FileInfo info) {

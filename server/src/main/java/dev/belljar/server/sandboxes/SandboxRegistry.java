@@ -17,6 +17,7 @@ import java.util.List;
 import java.util.Map;
 import java.util.Optional;
 import java.util.concurrent.ConcurrentHashMap;
+import java.util.function.Consumer;
 import java.util.function.Function;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
@@ -35,6 +36,7 @@ public final class SandboxRegistry implements AutoCloseable {
   private final SandboxProvider engine;
   private final Sandboxes records;
   private final Function<String, Limits> limits;
+  private final Consumer<SandboxOptions.Builder> everySandbox;
   private final ServerEvents events;
   private final Map<String, HostedSandbox> running = new ConcurrentHashMap<>();
   private final Map<String, Integer> counts = new HashMap<>();
@@ -46,15 +48,18 @@ public final class SandboxRegistry implements AutoCloseable {
    * @param engine what makes them
    * @param records where they are remembered
    * @param limits of each organization, by its name
+   * @param everySandbox adds to the options of each sandbox what the operator gives to all
    */
   public SandboxRegistry(
       SandboxProvider engine,
       Sandboxes records,
       Function<String, Limits> limits,
+      Consumer<SandboxOptions.Builder> everySandbox,
       ServerEvents events) {
     this.engine = engine;
     this.records = records;
     this.limits = limits;
+    this.everySandbox = everySandbox;
     this.events = events;
     events.gauge("belljar.sandboxes.running", "Sandboxes that run", running::size);
   }
@@ -89,6 +94,7 @@ public final class SandboxRegistry implements AutoCloseable {
   private HostedSandbox start(Owner owner, SandboxRequest request, Limits bounds) {
     Instant now = Instant.now();
     SandboxOptions.Builder builder = request.options();
+    everySandbox.accept(builder);
     request.stopAt().ifPresent(stopAt -> builder.timeout(lifetime(now, stopAt, bounds)));
     SandboxOptions options = builder.build();
     long memory = options.memory().bytes() >> 20;

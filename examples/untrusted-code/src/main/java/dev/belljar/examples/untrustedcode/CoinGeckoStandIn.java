@@ -22,7 +22,7 @@ import org.jspecify.annotations.Nullable;
  * It answers {@code /api/v3/simple/price}, as https://docs.coingecko.com/reference/simple-price
  * says, with invented prices, and {@code /api/v3/ping}.
  */
-final class CoinGeckoStandIn implements AutoCloseable {
+public final class CoinGeckoStandIn implements AutoCloseable {
   private static final Map<String, Double> PRICES_IN_USD =
       Map.of("bitcoin", 67_187.34, "ethereum", 3_512.08, "solana", 151.42);
   private static final Map<String, Double> CURRENCIES_PER_USD =
@@ -42,7 +42,7 @@ final class CoinGeckoStandIn implements AutoCloseable {
    *
    * @throws IOException where no port can be listened on
    */
-  static CoinGeckoStandIn start() throws IOException {
+  public static CoinGeckoStandIn start() throws IOException {
     var authority = new EphemeralAuthority();
     var address = new InetSocketAddress(InetAddress.ofLiteral("127.0.0.1"), 0);
     HttpsServer server = HttpsServer.create(address, 0);
@@ -58,12 +58,12 @@ final class CoinGeckoStandIn implements AutoCloseable {
   }
 
   /** The TCP port on 127.0.0.1. */
-  int port() {
+  public int port() {
     return server.getAddress().getPort();
   }
 
   /** What its clients must trust, as PEM text. */
-  String caCertificate() {
+  public String caCertificate() {
     return caCertificate;
   }
 
