@@ -22,6 +22,7 @@
 
 struct group {
     uint32_t number;
+    uint32_t call; // of its leader's SPAWN; 0 where there was none, or the id is in use again
     struct group *next;
 };
 
@@ -123,10 +124,11 @@ uint32_t cgroup_take(int *descriptor) {
     return number;
 }
 
-void cgroup_give_back(uint32_t number) {
+void cgroup_give_back(uint32_t number, uint32_t call) {
     if (!number) return;
     struct group *group = allocate(sizeof *group);
     group->number = number;
+    group->call = call;
     // The newest is the likeliest to be empty.
     group->next = left;
     if (!left) left_end = &group->next;
@@ -164,10 +166,6 @@ bool cgroup_signal(uint32_t number, int signal) {
     return true;
 }
 
-void cgroups_kill_all(void) {
-    if (available) write_file(SANDBOX "/cgroup.kill", "1", O_WRONLY);
-}
-
 // The number behind a key in a file of lines "key number"; behind nothing, the first number.
 static uint64_t value_in(const char *path, const char *key) {
     char text[1024];
@@ -178,6 +176,29 @@ static uint64_t value_in(const char *path, const char *key) {
         if (strncmp(line, key, length) == 0) return strtoull(line + length, NULL, 10);
     }
     return 0;
+}
+
+static struct group *left_by(uint32_t call) {
+    struct group *group = left;
+    while (group && group->call != call) group = group->next;
+    return group;
+}
+
+bool cgroup_signal_left(uint32_t call, int signal) {
+    char path[80];
+    struct group *group = call ? left_by(call) : NULL;
+    if (!group) return false;
+    snprintf(path, sizeof path, SANDBOX "/%u/cgroup.events", group->number);
+    return value_in(path, "populated ") != 0 && cgroup_signal(group->number, signal);
+}
+
+void cgroup_disown(uint32_t call) {
+    struct group *group;
+    while ((group = left_by(call))) group->call = 0;
+}
+
+void cgroups_kill_all(void) {
+    if (available) write_file(SANDBOX "/cgroup.kill", "1", O_WRONLY);
 }
 
 uint64_t cgroup_oom_kills(uint32_t number) {

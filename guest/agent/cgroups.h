@@ -9,8 +9,14 @@ int cgroups_open(void);
 /** A fresh, empty group: its number (not 0), and a descriptor to be closed by the caller; 0 where there are none. */
 uint32_t cgroup_take(int *descriptor);
 
-/** Its leader is gone, or never was; the group goes when it is empty. */
-void cgroup_give_back(uint32_t number);
+/** Its leader, of that SPAWN, is gone, or never was (call 0); the group goes when it is empty. */
+void cgroup_give_back(uint32_t number, uint32_t call);
+
+/** Sends a signal to what the leader of that SPAWN, which is gone, left running; false where that is nothing. */
+bool cgroup_signal_left(uint32_t call, int signal);
+
+/** The id belongs to another SPAWN from now on. */
+void cgroup_disown(uint32_t call);
 
 /** Somebody ended: groups may have become empty. */
 void cgroups_check(void);

@@ -83,7 +83,7 @@ static void forget(struct process *process) {
     struct process **at = &processes;
     while (*at != process) at = &(*at)->next;
     *at = process->next;
-    cgroup_give_back(process->cgroup);
+    cgroup_give_back(process->cgroup, process->call);
     // Descendants may hold the terminal on. Its two halves no longer end each other then, which is harmless.
     if (process->terminal_input) process->terminal_input->owner = NULL;
     if (process->terminal_output) process->terminal_output->owner = NULL;
@@ -255,6 +255,7 @@ static void abandon(struct plumbing *plumbing) {
 
 static void enlist(uint32_t call, pid_t pid, uint32_t cgroup, struct plumbing *plumbing, bool terminal) {
     struct process *process = allocate(sizeof *process);
+    cgroup_disown(call);
     *process = (struct process) {.call = call, .pid = pid, .cgroup = cgroup, .next = processes};
     processes = process;
     if (terminal) {
@@ -286,7 +287,7 @@ static int spawn(uint32_t call, struct request *request) {
     close_child_ends(&plumbing);
     if (error) {
         abandon(&plumbing);
-        cgroup_give_back(cgroup);
+        cgroup_give_back(cgroup, 0);
         return error;
     }
     result_begin();
@@ -309,13 +310,16 @@ void call_spawn(uint32_t call, struct body *body) {
 // ---- KILL, RESIZE ----
 
 void call_kill(uint32_t call, struct body *body) {
-    struct process *process = of_call(take_u32(body));
+    uint32_t spawned = take_u32(body);
+    struct process *process = of_call(spawned);
     uint32_t signal = take_u32(body);
     uint8_t scope = take_u8(body);
     int error = body_end(body);
     if (!error && (signal > 64 || scope > 1)) error = EINVAL;
-    if (!error && !process) error = ESRCH;
-    if (!error) {
+    if (!error && !process) {
+        // The process is gone, but what it started may be there.
+        if (scope == 0 || !cgroup_signal_left(spawned, (int) signal)) error = ESRCH;
+    } else if (!error) {
         if (signal == SIGKILL) process->killed_by_host = true;
         if (scope == 1 && signal != 0) signal_tree(process, (int) signal);
         else if (kill(process->pid, (int) signal) < 0) error = errno;

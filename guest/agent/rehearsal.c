@@ -45,7 +45,7 @@ void rehearsal_prepare(void) {
         return;
     }
     close(ends[1]);
-    cgroup_give_back(cgroup_number);
+    cgroup_give_back(cgroup_number, 0);
 }
 
 void rehearsal_start(void) {
@@ -53,5 +53,5 @@ void rehearsal_start(void) {
     if (write(cue, "", 1) < 0) say("no rehearsal: errno %d", errno);
     close(cue);
     cue = -1;
-    cgroup_give_back(cgroup_number);
+    cgroup_give_back(cgroup_number, 0);
 }

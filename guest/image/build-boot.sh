@@ -23,7 +23,8 @@ for tool in cpio mkfs.ext4 debugfs; do
 done
 
 mkdir -p "$out"
-work=$(mktemp -d "${TMPDIR:-/tmp}/belljar-boot.XXXXXX")
+work=$(realpath "$out").work   # beside the result, so that whoever clears that clears both
+mkdir "$work"
 trap 'rm -rf "$work"' EXIT
 trap 'exit 143' HUP INT TERM
 

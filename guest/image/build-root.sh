@@ -8,7 +8,8 @@
 #   OUT/modules/       its modules, named NN-name.ko, NN being the order to load them in
 #   OUT/packages.txt   what is in it, one `name=version` a line
 #
-# Needs mmdebstrap, mkfs.erofs, npm and xz; runs as root, or as any user that has subordinate ids (/etc/subuid).
+# Needs mmdebstrap, mkfs.erofs, npm and xz; runs as root, or as any user that has subordinate ids (/etc/subuid, and uidmap).
+# OUT/../work is scratch space, or a link to it, and must not be there.
 # BELLJAR_DEBIAN_MIRROR overrides where Debian packages come from; otherwise it is where this host gets its own.
 set -euo pipefail
 
@@ -26,13 +27,36 @@ for tool in mmdebstrap mkfs.erofs npm openssl xz tar; do
   command -v "$tool" >/dev/null || fail "$tool is missing: apt install mmdebstrap erofs-utils npm openssl xz-utils"
 done
 
+if [ "$(id -u)" = 0 ]; then
+  mode=root
+else
+  mode=unshare
+  user=$(id -un)
+  command -v newuidmap >/dev/null && command -v newgidmap >/dev/null ||
+    fail "newuidmap and newgidmap are missing, which users other than root need: sudo apt-get install uidmap"
+  for ids in /etc/subuid /etc/subgid; do
+    grep -qE "^($user|$(id -u)):" "$ids" 2>/dev/null ||
+      fail "$ids has no entry for $user: sudo usermod --add-subuids 100000-165535 --add-subgids 100000-165535 $user"
+  done
+fi
+
 mkdir -p "$out/modules"
-work=$(mktemp -d "${TMPDIR:-/tmp}/belljar-image.XXXXXX")
+# Scratch space is beside the result, so that whoever clears that clears both. A home directory may be closed to the user's
+# subordinate ids, though; then it is where temporary files go, and a link beside the result says where.
+work=$(dirname "$(realpath "$out")")/work
+if [ "$mode" = unshare ]; then
+  elsewhere=$(mktemp -u "$(realpath "${TMPDIR:-/tmp}")/belljar-image.XXXXXXXXXX")
+  ln -s "$elsewhere" "$work"
+  work=$elsewhere
+fi
+mkdir -m 0711 "$work"
+mkdir -m 1777 "$work/tmp"
+export TMPDIR=$work/tmp
 children=()
 cleanup() {
   for child in "${children[@]}"; do kill "$child" 2>/dev/null || true; done
   wait
-  rm -rf "$work"
+  bash "$here/clear.sh" "$work"
 }
 trap cleanup EXIT
 trap 'exit 129' HUP
@@ -46,8 +70,11 @@ fetch() {
   local name=$1 package=$2 version=$3 integrity=$4 archive actual
   mkdir -p "$work/npm/$name"
   cd "$work/npm/$name"
-  npm pack --silent --ignore-scripts "$package@$version" >archive.name 2>npm.log </dev/null ||
-    { cat npm.log >&2; fail "cannot fetch $package@$version from the npm registry. Check this host's network and npm's settings, and try again."; }
+  npm pack --silent --ignore-scripts "$package@$version" >archive.name 2>npm.log </dev/null &
+  children=($!)
+  trap 'kill "${children[@]}" 2>/dev/null; wait; exit 143' TERM
+  wait "${children[0]}" ||
+    { tail -n 5 npm.log >&2; fail "cannot fetch $package@$version from the npm registry. Check this host's network and npm's settings, and try again."; }
   archive=$(tail -n 1 archive.name)
   actual=sha512-$(openssl dgst -sha512 -binary "$archive" | base64 -w 0)
   [ "$actual" = "$integrity" ] || fail "$package@$version has integrity $actual, but versions pins $integrity"
@@ -57,12 +84,16 @@ fetch() {
 
 # Lays the runtimes out below /usr/local, in one archive.
 fetch_runtimes() {
-  local tree=$work/runtimes fetches=() name package version integrity
+  local tree=$work/runtimes name package version integrity failed=
+  children=()
+  trap 'kill "${children[@]}" 2>/dev/null; wait; exit 143' TERM
   while read -r name package version integrity; do
     fetch "$name" "$package" "$version" "$integrity" &
-    fetches+=($!)
+    children+=($!)
   done < <(list versions)
-  for fetch in "${fetches[@]}"; do wait "$fetch"; done
+  # Of all of them, whichever fails: what one left would go on in a directory that is being removed.
+  for child in "${children[@]}"; do wait "$child" || failed=1; done
+  [ -z "$failed" ] || exit 1
   mkdir -p "$tree/bin" "$tree/lib/node_modules"
   install -m 0755 "$work/npm/deno/package/deno" "$tree/bin/deno"
   install -m 0755 "$work/npm/node/package/bin/node" "$tree/bin/node"
@@ -121,9 +152,6 @@ fi
 options=()
 while read -r option; do options+=(--aptopt="$option"); done < <(host_apt_options)
 
-mode=unshare
-if [ "$(id -u)" = 0 ]; then mode=root; fi
-
 # The kernel is fetched by the new root's apt, but stays out of the root: a machine gets it from outside.
 kernel='
 set -eu
@@ -178,9 +206,15 @@ HOME=/ mmdebstrap --mode=$mode --variant=minbase --components=main --format=tar 
   --customize-hook='rm -rf "$1/.kernel"' \
   --customize-hook="upload '$here/configure.sh' /configure.sh" \
   --customize-hook='chroot "$1" sh /configure.sh && rm "$1/configure.sh"' \
-  "$suite" "$work/root.tar" ${sources:+-} <<<"$sources" >&2 &
+  "$suite" "$work/root.tar" ${sources:+-} <<<"$sources" >"$work/debian.log" 2>&1 &
 children+=($!)
-wait $! || fail "Debian could not be installed. Check this host's network and proxy, or name another archive with BELLJAR_DEBIAN_MIRROR, and try again."
+wait $! || {
+  grep -E '^[EW]: ' "$work/debian.log" | tail -n 10 >&2 || tail -n 10 "$work/debian.log" >&2
+  if grep -qE 'Could not resolve|Temporary failure|[Cc]ould not connect|Cannot initiate|Network is unreachable|Failed to fetch' "$work/debian.log"; then
+    fail "Debian could not be fetched. Check this host's network and proxy, or name another archive with BELLJAR_DEBIAN_MIRROR, and try again."
+  fi
+  fail "Debian could not be installed, for the reason above."
+}
 wait "$runtimes" || fail "the runtimes could not be fetched"
 children=()
 

@@ -4,15 +4,15 @@ import java.io.InputStream;
 import java.io.OutputStream;
 import java.util.concurrent.CompletableFuture;
 
-/** A process in a sandbox. Closing it kills it if it still runs, and releases its streams. */
+/** A process in a sandbox. Closing it kills it and its descendants, and releases its streams. */
 public interface ChildProcess extends AutoCloseable {
 
   /** Its number in the sandbox. */
   int pid();
 
   /**
-   * What it reads. Writing blocks while the process does not read; closing it is the end of its
-   * input.
+   * What it reads. Writing blocks while the process does not read, and throws {@link
+   * java.io.IOException} when it has ended or closed its input; closing it is the end of its input.
    *
    * @throws IllegalStateException where stdin is not piped
    */
@@ -71,7 +71,8 @@ public interface ChildProcess extends AutoCloseable {
   void resize(int rows, int columns);
 
   /**
-   * Kills it, if it still runs, with everything it started, and releases its streams. Idempotent.
+   * Kills it, if it still runs, with everything it started and left running, and releases its
+   * streams. Interrupts do not keep it from that. Idempotent.
    */
   @Override
   void close();

@@ -2,9 +2,12 @@ package dev.belljar;
 
 import java.io.IOException;
 import java.io.InputStream;
+import java.io.InterruptedIOException;
 import java.io.OutputStream;
+import java.nio.channels.ClosedByInterruptException;
 import java.nio.file.FileVisitResult;
 import java.nio.file.Files;
+import java.nio.file.InvalidPathException;
 import java.nio.file.LinkOption;
 import java.nio.file.Path;
 import java.nio.file.SimpleFileVisitor;
@@ -16,6 +19,7 @@ import java.util.ArrayList;
 import java.util.Comparator;
 import java.util.Deque;
 import java.util.List;
+import java.util.Optional;
 import java.util.OptionalInt;
 import java.util.Set;
 import java.util.Spliterator;
@@ -143,6 +147,14 @@ final class FileTrees {
   }
 
   static void upload(SandboxFs fs, Path local, String path) throws IOException {
+    try {
+      uploadTree(fs, local, path);
+    } catch (InterruptedIOException | ClosedByInterruptException e) {
+      throw interrupted(e);
+    }
+  }
+
+  private static void uploadTree(SandboxFs fs, Path local, String path) throws IOException {
     if (!Files.isDirectory(local)) {
       uploadFile(fs, local, path);
       return;
@@ -163,18 +175,42 @@ final class FileTrees {
           public FileVisitResult visitFile(Path file, BasicFileAttributes attributes)
               throws IOException {
             if (attributes.isSymbolicLink()) {
-              link(fs, Files.readSymbolicLink(file).toString(), target(file));
+              link(fs, text(Files.readSymbolicLink(file), file), target(file));
             } else if (attributes.isRegularFile()) {
               uploadFile(fs, file, target(file));
             }
             return FileVisitResult.CONTINUE;
           }
 
-          private String target(Path file) {
-            String relative = local.relativize(file).toString();
+          private String target(Path file) throws IOException {
+            String relative = text(local.relativize(file), file);
             return relative.isEmpty() ? path : path + "/" + relative;
           }
         });
+  }
+
+  /**
+   * The text of a path. Bytes that are none would become U+FFFD: another name, and the same for
+   * several files.
+   */
+  private static String text(Path path, Path file) throws IOException {
+    String text = path.toString();
+    try {
+      if (Path.of(text).equals(path)) {
+        return text;
+      }
+    } catch (InvalidPathException e) {
+      // Nor can it be read back: said below.
+    }
+    throw new IOException(
+        "The name of "
+            + file.toUri()
+            + " (or what it links to) is not UTF-8, and cannot be copied. Rename it or leave it out.");
+  }
+
+  private static BelljarException interrupted(IOException failure) {
+    Thread.currentThread().interrupt();
+    return new BelljarException("Interrupted while copying files.", failure);
   }
 
   private static void link(SandboxFs fs, String target, String path) {
@@ -188,46 +224,61 @@ final class FileTrees {
 
   static void download(SandboxFs fs, String path, Path local) throws IOException {
     FileInfo info = fs.stat(path);
-    if (!info.isDirectory()) {
-      downloadFile(fs, path, info.mode(), local);
-      return;
+    try {
+      if (info.isDirectory()) {
+        downloadDirectory(fs, children(fs, path), local, 0);
+      } else {
+        downloadFile(fs, path, info.mode(), local);
+      }
+    } catch (InterruptedIOException | ClosedByInterruptException e) {
+      throw interrupted(e);
     }
-    downloadDirectory(fs, path, local, 0);
   }
 
-  private static void downloadDirectory(SandboxFs fs, String path, Path local, int depth)
-      throws IOException {
+  private static void downloadDirectory(
+      SandboxFs fs, List<WalkEntry> entries, Path local, int depth) throws IOException {
     if (depth > MAX_DEPTH) {
-      throw new IOException("The sandbox's directory " + path + " is nested too deep to copy.");
+      throw new IOException("A directory of the sandbox is nested too deep to copy: " + local);
     }
     Files.createDirectories(local);
-    for (WalkEntry child : children(fs, path)) {
-      String name = child.entry().name();
-      if (name.isEmpty()
-          || name.equals(".")
-          || name.equals("..")
-          || name.indexOf('/') >= 0
-          || name.indexOf('\0') >= 0) {
-        throw new IOException(
-            "The sandbox's directory " + path + " has an entry that no file can be called.");
-      }
-      Path target = local.resolve(name);
-      if (child.entry().isDirectory()) {
-        if (Files.isSymbolicLink(target)) {
-          throw new IOException(
-              target + " is a symbolic link; copying through it could lead elsewhere.");
-        }
-        downloadDirectory(fs, child.path(), target, depth + 1);
-      } else if (child.entry().isFile()) {
+    for (WalkEntry child : entries) {
+      Optional<Path> target = below(local, child.entry().name());
+      if (target.isPresent()) {
         try {
-          downloadFile(fs, child.path(), fs.lstat(child.path()).mode(), target);
+          downloadEntry(fs, child, target.get(), depth);
         } catch (NotFoundException e) {
-          throw new IOException(
-              "The sandbox's file %s went away, or its name is not UTF-8 and cannot be copied."
-                  .formatted(child.path()),
-              e);
+          // It went away, or its name is not UTF-8: it is there under another one only.
         }
       }
+    }
+  }
+
+  private static void downloadEntry(SandboxFs fs, WalkEntry entry, Path target, int depth)
+      throws IOException {
+    if (entry.entry().isDirectory()) {
+      if (Files.isSymbolicLink(target)) {
+        throw new IOException(
+            target + " is a symbolic link; copying through it could lead elsewhere.");
+      }
+      downloadDirectory(fs, children(fs, entry.path()), target, depth + 1);
+    } else if (entry.entry().isFile()) {
+      downloadFile(fs, entry.path(), fs.lstat(entry.path()).mode(), target);
+    }
+  }
+
+  /** The file of that name in a directory of this host; none where no file can be called that. */
+  private static Optional<Path> below(Path directory, String name) {
+    if (name.isEmpty()
+        || name.equals(".")
+        || name.equals("..")
+        || name.indexOf('/') >= 0
+        || name.indexOf('\0') >= 0) {
+      return Optional.empty();
+    }
+    try {
+      return Optional.of(directory.resolve(name));
+    } catch (InvalidPathException e) {
+      return Optional.empty();
     }
   }
 

@@ -11,7 +11,8 @@ import java.util.OptionalInt;
  * @param truncate whether it is emptied
  * @param create whether it is made where it is not there; needs write or append
  * @param createNew whether it must not be there yet; needs write or append
- * @param mode permission bits of a file that is made, before the umask; default {@code 0666}
+ * @param mode permission bits of a file that is made, 0 to {@code 07777}, before the umask; default
+ *     {@code 0666}
  */
 public record OpenOptions(
     boolean read,
@@ -34,8 +35,9 @@ public record OpenOptions(
   public static final OpenOptions CREATE =
       new OpenOptions(true, true, false, true, true, false, OptionalInt.empty());
 
-  /** Checks the combination, as Deno does. */
+  /** Checks the combination, as Deno does, and the permission bits. */
   public OpenOptions {
+    mode.ifPresent(PermissionBits::check);
     if (!read && !write && !append) {
       throw new InvalidOptionException(
           "A file is opened to read, write or append; none was asked for.");

@@ -80,28 +80,36 @@ public final class SandboxCommand {
   }
 
   /**
-   * Runs it to its end.
+   * Runs it to its end; what it started in the background and does not print goes on.
    *
    * @throws SandboxCommandException where it ended unsuccessfully and {@link #noThrow()} was not
    *     asked for
    */
   public ChildProcessOutput output() {
-    try (ChildProcess child = spawn()) {
+    ChildProcessOutput output = toItsEnd(spawn());
+    if (!output.status().success() && !noThrow) {
+      String complaint = output.stderrText().strip();
+      throw new SandboxCommandException(
+          "'"
+              + abbreviated(script, 200)
+              + "' ended with exit code "
+              + output.status().code()
+              + (complaint.isEmpty() ? "" : ": " + abbreviated(complaint, 1000)),
+          output);
+    }
+    return output;
+  }
+
+  /** Closed only where the wait fails: that kills what the command left in the background. */
+  private ChildProcessOutput toItsEnd(ChildProcess child) {
+    try {
       if (input.length == 0) {
         feed(child);
       }
-      ChildProcessOutput output = child.output();
-      if (!output.status().success() && !noThrow) {
-        String complaint = output.stderrText().strip();
-        throw new SandboxCommandException(
-            "'"
-                + abbreviated(script, 200)
-                + "' ended with exit code "
-                + output.status().code()
-                + (complaint.isEmpty() ? "" : ": " + abbreviated(complaint, 1000)),
-            output);
-      }
-      return output;
+      return child.output();
+    } catch (RuntimeException | Error e) {
+      child.close();
+      throw e;
     }
   }
 

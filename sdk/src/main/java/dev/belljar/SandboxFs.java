@@ -84,7 +84,10 @@ public interface SandboxFs {
     mkdir(path, true, OptionalInt.empty());
   }
 
-  /** Makes a directory with those permission bits (default {@code 0777}) less the umask. */
+  /**
+   * Makes a directory with those permission bits, 0 to {@code 07777} (default {@code 0777}), less
+   * the umask.
+   */
   void mkdir(String path, boolean recursive, OptionalInt mode);
 
   /** Renames or moves within the file system; replaces a file of the new name. */
@@ -106,7 +109,7 @@ public interface SandboxFs {
     }
   }
 
-  /** Sets the permission bits. */
+  /** Sets the permission bits, 0 to {@code 07777}. */
   void chmod(String path, int mode);
 
   /**
@@ -139,7 +142,10 @@ public interface SandboxFs {
   /** The umask of this sandbox: 022 unless changed. */
   int umask();
 
-  /** Sets the umask for files made and processes started from now on; gives the old one. */
+  /**
+   * Sets the umask, 0 to {@code 0777}, for files made and processes started from now on; gives the
+   * old one.
+   */
   int umask(int mask);
 
   /** Makes an empty directory of a new name in {@code /tmp}. */
@@ -181,7 +187,8 @@ public interface SandboxFs {
 
   /**
    * What a glob matches, in order of path: {@code *} and {@code ?} within a name, {@code [abc]},
-   * {@code {a,b}}, and {@code **} for any number of directories. Close the stream.
+   * {@code {a,b}}, and {@code **} for any number of directories; a {@code [} that is not closed
+   * stands for itself. Close the stream.
    */
   default Stream<WalkEntry> expandGlob(String glob) {
     return expandGlob(glob, GlobOptions.DEFAULT);
@@ -190,7 +197,7 @@ public interface SandboxFs {
   /**
    * As above, with options.
    *
-   * @throws InvalidOptionException where the glob cannot be read
+   * @throws InvalidOptionException where the glob cannot be read, as <code>{a</code>
    */
   default Stream<WalkEntry> expandGlob(String glob, GlobOptions options) {
     return FileTrees.expandGlob(this, glob, options);
@@ -200,7 +207,7 @@ public interface SandboxFs {
    * Copies a file or a directory tree of this host into the sandbox, with permission bits; symbolic
    * links are copied as links. An existing directory is filled, files in it are replaced.
    *
-   * @throws IOException where reading on this host fails
+   * @throws IOException where reading on this host fails, or a name is not UTF-8
    */
   default void upload(Path local, String path) throws IOException {
     FileTrees.upload(this, local, path);
@@ -209,10 +216,10 @@ public interface SandboxFs {
   /**
    * Copies a file or a directory tree of the sandbox to this host. Only regular files and
    * directories are copied, symbolic links and all else are left out: what the sandbox says can
-   * never lead outside {@code local}.
+   * never lead outside {@code local}. Left out, too, is what has a name that is not UTF-8 or that
+   * this host cannot have, and what goes away meanwhile.
    *
-   * @throws IOException where writing on this host fails, or an entry has a name that this host
-   *     cannot have
+   * @throws IOException where writing on this host fails
    */
   default void download(String path, Path local) throws IOException {
     FileTrees.download(this, path, local);

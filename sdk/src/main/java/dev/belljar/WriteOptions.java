@@ -8,9 +8,15 @@ import java.util.OptionalInt;
  * @param append whether bytes go to the end of what is there; otherwise the file is emptied first
  * @param create whether a file that is not there is made; default true
  * @param createNew whether it must not be there yet
- * @param mode permission bits of a file that is made, before the umask; default {@code 0666}
+ * @param mode permission bits of a file that is made, 0 to {@code 07777}, before the umask; default
+ *     {@code 0666}
  */
 public record WriteOptions(boolean append, boolean create, boolean createNew, OptionalInt mode) {
+
+  /** Checks the permission bits. */
+  public WriteOptions {
+    mode.ifPresent(PermissionBits::check);
+  }
 
   /** Makes or replaces the file. */
   public static final WriteOptions DEFAULT =

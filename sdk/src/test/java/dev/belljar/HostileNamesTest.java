@@ -23,13 +23,13 @@ class HostileNamesTest {
   @ParameterizedTest
   @ValueSource(
       strings = {"../x", "..", ".", "", "a/b", "/etc/passwd", "a\0b", "../../x", "x/../../y", "/"})
-  void aNameThatLeadsElsewhereEndsTheDownload(String name) throws IOException {
-    for (FileType type : List.of(FileType.FILE, FileType.DIRECTORY)) {
-      Path target = Files.createDirectories(host.resolve("outer/target"));
-      assertThatExceptionOfType(IOException.class)
-          .isThrownBy(() -> new LyingFs(new DirEntry(name, type)).download("/", target));
-      assertThat(everythingIn(host)).containsExactlyInAnyOrder("outer", "outer/target");
-    }
+  void whatHasANameThatLeadsElsewhereIsLeftOut(String name) throws IOException {
+    Path target = Files.createDirectories(host.resolve("outer/target"));
+    new LyingFs(new DirEntry(name, FileType.FILE), new DirEntry("good", FileType.FILE))
+        .download("/", target);
+    new LyingFs(new DirEntry(name, FileType.DIRECTORY)).download("/", target);
+    assertThat(everythingIn(host))
+        .containsExactlyInAnyOrder("outer", "outer/target", "outer/target/good");
   }
 
   @ParameterizedTest
@@ -39,6 +39,37 @@ class HostileNamesTest {
     new LyingFs(new DirEntry(name, FileType.FILE)).download("/", target);
     assertThat(target.resolve(name)).hasContent("evil");
     assertThat(everythingIn(host)).containsExactlyInAnyOrder("target", "target/" + name);
+  }
+
+  @Test
+  void aNameThatIsNotUtf8EndsTheUpload() throws Exception {
+    Path from = Files.createDirectories(host.resolve("from"));
+    // Java cannot make such a file.
+    Process shell =
+        new ProcessBuilder("sh", "-c", "touch \"$(printf 'a\\377')\"")
+            .directory(from.toFile())
+            .start();
+    assertThat(shell.waitFor()).isZero();
+    DirectoryFs sandbox = new DirectoryFs(Files.createDirectories(host.resolve("sandbox")));
+    assertThatExceptionOfType(IOException.class)
+        .isThrownBy(() -> sandbox.upload(from, "/copy"))
+        .withMessageContaining("/from/a%FF (or what it links to) is not UTF-8");
+    assertThat(everythingIn(host.resolve("sandbox"))).containsExactly("copy");
+  }
+
+  @Test
+  void whatIsThereUnderAnotherNameOnlyIsLeftOut() throws IOException {
+    Path target = host.resolve("target");
+    new LyingFs(new DirEntry("\uFFFD", FileType.FILE), new DirEntry("good", FileType.FILE)) {
+      @Override
+      public FileInfo lstat(String path) {
+        if (path.endsWith("\uFFFD")) {
+          throw new NotFoundException("lstat", "ENOENT", 2);
+        }
+        return super.lstat(path);
+      }
+    }.download("/", target);
+    assertThat(everythingIn(target)).containsExactly("good");
   }
 
   @Test
@@ -94,7 +125,7 @@ class HostileNamesTest {
   }
 
   /** Every directory has the same entries and every file says the same. */
-  private static final class LyingFs extends DirectoryFs {
+  private static class LyingFs extends DirectoryFs {
     private final List<DirEntry> entries;
 
     LyingFs(DirEntry... entries) {

@@ -22,6 +22,9 @@ final class CertificateFile {
    */
   static String read(String name) throws IOException {
     Path file = LocalPath.of(name);
+    if (Files.isDirectory(file)) {
+      throw new InvalidOptionException("--ca-cert " + name + " is a directory. Name a file in it.");
+    }
     if (!Files.isRegularFile(file) || !Files.isReadable(file)) {
       throw new InvalidOptionException(
           "--ca-cert " + name + ": there is no such file, or this user cannot read it.");

@@ -67,6 +67,10 @@ final class DemoCommand implements Callable<Integer> {
 
   private static Map<String, String> readEnvFile(String name) throws IOException {
     Path file = LocalPath.of(name);
+    if (Files.isDirectory(file)) {
+      throw new InvalidOptionException(
+          "--env-file " + name + " is a directory. Name a file in it.");
+    }
     if (!Files.isRegularFile(file) || !Files.isReadable(file)) {
       throw new InvalidOptionException(
           "--env-file " + name + ": there is no such file, or this user cannot read it.");

@@ -92,6 +92,8 @@ final class Failures implements IParameterExceptionHandler, IExecutionExceptionH
           message
               + ". In the sandbox everything is done as the user app, who may write below /home/app"
               + " and /tmp.";
+      case SandboxClosedException e ->
+          message + " What was in it is gone; run the command again for a new one.";
       case BelljarException e -> String.valueOf(message);
       case DemoException e -> String.valueOf(message);
       case OutputClosedException e -> String.valueOf(message);

@@ -1,5 +1,8 @@
 package dev.belljar.cli;
 
+import dev.belljar.AlreadyExistsException;
+import dev.belljar.InvalidOptionException;
+import dev.belljar.NotADirectoryException;
 import dev.belljar.Sandbox;
 import dev.belljar.SandboxOptions;
 import dev.belljar.SpawnOptions;
@@ -37,7 +40,17 @@ record RunRequest(
         sandbox.fs().writeFile(script.guestPath(), content, WriteOptions.DEFAULT);
       }
     }
-    workingDirectory.ifPresent(sandbox.fs()::mkdirs);
+    workingDirectory.ifPresent(directory -> makeDirectory(sandbox, directory));
+  }
+
+  private static void makeDirectory(Sandbox sandbox, String directory) {
+    try {
+      sandbox.fs().mkdirs(directory);
+    } catch (AlreadyExistsException | NotADirectoryException e) {
+      throw new InvalidOptionException(
+          "--cwd " + directory + ": that is a file in the sandbox, or below one. Name a directory.",
+          e);
+    }
   }
 
   /** How the program is started. */

@@ -35,6 +35,7 @@ public final class Host {
     findings.add(qemu());
     findings.add(accelerator(directories));
     findings.add(userNamespaces());
+    findings.add(subordinateIds());
     findings.add(cgroups());
     findings.add(image(directories));
     findings.add(disk(directories));
@@ -84,6 +85,9 @@ public final class Host {
         HostPackages.install(missing, progress);
       }
     }
+    if (!imageBuilt && !isRoot()) {
+      SubordinateIds.ofUser().provide(installPackages, progress);
+    }
     LocalEngine.instance(progress::step)
         .prepare(SandboxOptions.builder().local().build(), progress::step);
   }
@@ -97,14 +101,14 @@ public final class Host {
             HostTools.find().isPresent() && isSetUp() ? State.WARNING : State.MISSING,
             String.join(", ", missing) + " missing",
             "They run machines, or build the image.",
-            HostPackages.remedy());
+            HostPackages.fix());
   }
 
   private static Finding qemu() {
     Optional<Path> qemu = HostTools.locate("qemu-system-x86_64");
     if (qemu.isEmpty()) {
       return new Finding(
-          "qemu", State.MISSING, "not there", "It runs the machines.", HostPackages.remedy());
+          "qemu", State.MISSING, "not there", "It runs the machines.", HostPackages.fix());
     }
     String version = HostTools.versionOf(qemu.get());
     return HostTools.isAtLeast(version, HostTools.OLDEST_QEMU)
@@ -135,7 +139,7 @@ public final class Host {
         hardware ? State.OK : State.WARNING,
         hardware ? "kvm (hardware virtualization)" : "tcg (software emulation)",
         choice.get().reason(),
-        "");
+        choice.get().fix());
   }
 
   private static Finding userNamespaces() {
@@ -153,6 +157,20 @@ public final class Host {
         allowed || root
             ? ""
             : "sudo sysctl kernel.unprivileged_userns_clone=1 user.max_user_namespaces=10000");
+  }
+
+  private static Finding subordinateIds() {
+    if (isRoot()) {
+      return new Finding(
+          "subordinate ids", State.OK, "not needed", "Belljar runs as root here.", "");
+    }
+    SubordinateIds ids = SubordinateIds.ofUser();
+    return new Finding(
+        "subordinate ids",
+        ids.missing().isEmpty() ? State.OK : isSetUp() ? State.WARNING : State.MISSING,
+        ids.missing().isEmpty() ? "there" : "none in " + String.join(", ", ids.missing()),
+        "The files of the image belong to them while it is built.",
+        ids.fix());
   }
 
   private static Finding cgroups() {
@@ -239,7 +257,7 @@ public final class Host {
     }
   }
 
-  private static boolean isRoot() {
+  static boolean isRoot() {
     try {
       return (Integer) Files.getAttribute(Path.of("/proc/self"), "unix:uid") == 0;
     } catch (IOException e) {

@@ -33,6 +33,10 @@ final class HostPackages {
     PROGRAMS.put("npm", "npm");
     PROGRAMS.put("openssl", "openssl");
     PROGRAMS.put("setpriv", "util-linux");
+    if (!Host.isRoot()) {
+      PROGRAMS.put("newuidmap", "uidmap");
+      PROGRAMS.put("newgidmap", "uidmap");
+    }
   }
 
   private HostPackages() {}
@@ -52,14 +56,20 @@ final class HostPackages {
         .toList();
   }
 
-  /** The command that installs what is missing, or what to install where it is not known how. */
+  /** A sentence that says how to install what is missing. */
   static String remedy() {
+    String fix = fix();
+    return fix.startsWith("sudo ") ? "Run: " + fix : fix;
+  }
+
+  /** The command that installs what is missing, or what to install where it is not known how. */
+  static String fix() {
     List<String> programs = missingPrograms();
     if (programs.isEmpty()) {
       return "";
     }
     return HostTools.locate("apt-get").isPresent()
-        ? "Run: sudo apt-get install -y --no-install-recommends "
+        ? "sudo apt-get install -y --no-install-recommends "
             + String.join(" ", packagesOf(programs))
         : "Install the programs "
             + String.join(", ", programs)
@@ -71,7 +81,7 @@ final class HostPackages {
   /** Installs what brings these programs, with apt where this user may. */
   static void install(List<String> programs, Progress progress) {
     Optional<Path> apt = HostTools.locate("apt-get");
-    boolean root = System.getProperty("user.name", "").equals("root");
+    boolean root = Host.isRoot();
     Optional<Path> sudo = HostTools.locate("sudo");
     if (apt.isEmpty() || (!root && sudo.isEmpty())) {
       throw new SandboxUnavailableException(
@@ -80,15 +90,20 @@ final class HostPackages {
     List<String> prefix = root ? List.of() : List.of(sudo.get().toString(), "-n");
     List<String> packages = packagesOf(programs);
     progress.step("Installing " + String.join(", ", packages));
-    run(prefix, List.of(apt.get().toString(), "-q", "update"));
+    run(prefix, List.of(apt.get().toString(), "-q", "update"), remedy());
     List<String> command =
         new ArrayList<>(
             List.of(apt.get().toString(), "-q", "install", "-y", "--no-install-recommends"));
     command.addAll(packages);
-    run(prefix, command);
+    run(prefix, command, remedy());
   }
 
-  private static void run(List<String> prefix, List<String> command) {
+  /** Runs a command as root, with sudo where this user is another. */
+  static void runAsRoot(List<String> command, String remedy) {
+    run(Host.isRoot() ? List.of() : List.of("sudo", "-n"), command, remedy);
+  }
+
+  private static void run(List<String> prefix, List<String> command, String remedy) {
     List<String> whole = new ArrayList<>(prefix);
     whole.addAll(command);
     try {
@@ -101,11 +116,11 @@ final class HostPackages {
       String said = new String(process.getInputStream().readAllBytes(), StandardCharsets.UTF_8);
       if (process.waitFor() != 0) {
         throw new SandboxUnavailableException(
-            "'" + String.join(" ", whole) + "' failed:\n" + said.strip() + "\n" + remedy());
+            "'" + String.join(" ", whole) + "' failed:\n" + said.strip() + "\n" + remedy);
       }
     } catch (IOException e) {
       throw new SandboxUnavailableException(
-          "Cannot run " + whole.getFirst() + ": " + e.getMessage() + " " + remedy(), e);
+          "Cannot run " + whole.getFirst() + ": " + e.getMessage() + " " + remedy, e);
     } catch (InterruptedException e) {
       Thread.currentThread().interrupt();
       throw new SandboxUnavailableException("Interrupted while installing packages.", e);

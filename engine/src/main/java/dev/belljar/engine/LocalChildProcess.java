@@ -22,6 +22,7 @@ import java.util.Optional;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.ExecutionException;
 import java.util.concurrent.Future;
+import java.util.concurrent.atomic.AtomicBoolean;
 import org.jspecify.annotations.Nullable;
 
 /** A process in a machine of this host. */
@@ -32,6 +33,7 @@ final class LocalChildProcess implements ChildProcess {
   private final AgentProcess process;
   private final SpawnOptions options;
   private final CompletableFuture<ChildProcessStatus> status;
+  private final AtomicBoolean closed = new AtomicBoolean();
   private @Nullable CollectedOutput output;
 
   LocalChildProcess(LocalSandbox sandbox, AgentProcess process, SpawnOptions options) {
@@ -59,11 +61,12 @@ final class LocalChildProcess implements ChildProcess {
 
   @Override
   public OutputStream stdin() {
-    return process
-        .stdin()
-        .orElseThrow(
-            () -> new IllegalStateException("stdin is not piped; ask for it in SpawnOptions."))
-        .output();
+    return new ProcessInput(
+        process
+            .stdin()
+            .orElseThrow(
+                () -> new IllegalStateException("stdin is not piped; ask for it in SpawnOptions."))
+            .output());
   }
 
   @Override
@@ -122,24 +125,20 @@ final class LocalChildProcess implements ChildProcess {
 
   @Override
   public void close() {
-    if (Thread.currentThread().isInterrupted()) {
-      // No call can be waited for here.
-      Thread.ofVirtual().name("end of " + pid()).start(this::end);
-    } else {
-      end();
+    if (closed.compareAndSet(false, true)) {
+      Interruption.postpone(this::killTree);
     }
     process.stdin().ifPresent(AgentStream::close);
     process.stdout().ifPresent(AgentStream::close);
     process.stderr().ifPresent(AgentStream::close);
   }
 
-  private void end() {
-    if (!status.isDone()) {
-      try {
-        signal(Signal.SIGKILL, true);
-      } catch (BelljarException e) {
-        // It ended, or the sandbox did, which is what was wanted.
-      }
+  /** Whether it has ended or not: what it started may be there still. */
+  private void killTree() {
+    try {
+      signal(Signal.SIGKILL, true);
+    } catch (BelljarException e) {
+      // It ended, or the sandbox did, which is what was wanted.
     }
   }
 
@@ -171,7 +170,7 @@ final class LocalChildProcess implements ChildProcess {
       if (e.getCause() instanceof BelljarException known) {
         throw known;
       }
-      throw sandbox.closed(e);
+      throw sandbox.failure(e);
     }
   }
 

@@ -1,5 +1,6 @@
 package dev.belljar.engine;
 
+import dev.belljar.BelljarException;
 import dev.belljar.Isolation;
 import dev.belljar.SandboxOptions;
 import dev.belljar.SandboxUnavailableException;
@@ -45,6 +46,7 @@ import org.slf4j.LoggerFactory;
  */
 final class LocalEngine {
   private static final Logger LOG = LoggerFactory.getLogger("dev.belljar.engine");
+  private static final Logger FOUND_OUT = LoggerFactory.getLogger("dev.belljar.engine.accelerator");
   private static final Duration QEMU_LIMIT = Duration.ofSeconds(20);
   private static final Duration ACTIVATION_LIMIT = Duration.ofSeconds(30);
   private static final int ENTROPY_BYTES = 256;
@@ -83,14 +85,17 @@ final class LocalEngine {
     }
     jail = Jail.of(tools, directories, qemuVersion);
     ColdBoot boot = new ColdBoot(tools, jail, image);
+    boolean known = AcceleratorChoice.remembered(directories, qemuVersion).isPresent();
     accelerator = AcceleratorChoice.make(directories, runs, boot, qemuVersion, progress);
     templates = new TemplateStore(directories, runs, boot, jail, image, qemuVersion);
     timer.setRemoveOnCancelPolicy(true);
     Runtime.getRuntime().addShutdownHook(new Thread(this::end, "belljar-end"));
     if (accelerator.accelerator() == Accelerator.TCG) {
-      LOG.warn(
-          "No hardware virtualization here: machines run in software emulation, safe but several times slower. {}",
-          accelerator.reason());
+      // What is news has a name of its own, so that it can be shown where the rest is not.
+      (known ? LOG : FOUND_OUT)
+          .warn(
+              "No hardware virtualization here: machines run in software emulation, safe but several times slower. {}",
+              accelerator.reason());
     }
   }
 
@@ -106,6 +111,7 @@ final class LocalEngine {
         try {
           instance = new LocalEngine(Directories.ofUser(), progress);
         } catch (IOException e) {
+          throwIfInterrupted(e);
           throw new SandboxUnavailableException(
               "This host could not be made ready for sandboxes: "
                   + e.getMessage()
@@ -134,6 +140,7 @@ final class LocalEngine {
     try {
       template(options, progress);
     } catch (IOException e) {
+      throwIfInterrupted(e);
       throw new SandboxUnavailableException("No template could be made: " + e.getMessage(), e);
     }
   }
@@ -160,7 +167,16 @@ final class LocalEngine {
       }
     } catch (IOException e) {
       gateway.close();
+      throwIfInterrupted(e);
       throw new SandboxUnavailableException("No machine could be started: " + e.getMessage(), e);
+    }
+  }
+
+  /** A host that could not be asked for long enough is not one that has no machines. */
+  private static void throwIfInterrupted(IOException failure) {
+    if (Interruption.causes(failure)) {
+      Thread.currentThread().interrupt();
+      throw new BelljarException("Interrupted while a sandbox was being made.", failure);
     }
   }
 

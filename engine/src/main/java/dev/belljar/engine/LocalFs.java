@@ -172,6 +172,7 @@ final class LocalFs implements SandboxFs {
   @Override
   public void mkdir(String path, boolean recursive, OptionalInt mode) {
     String absolute = absolute(path);
+    mode.ifPresent(LocalFs::checkMode);
     does(
         () ->
             files.makeDirectory(
@@ -200,7 +201,8 @@ final class LocalFs implements SandboxFs {
   @Override
   public void chmod(String path, int mode) {
     String absolute = absolute(path);
-    does(() -> files.changeMode(APP, absolute, mode & 07777));
+    checkMode(mode);
+    does(() -> files.changeMode(APP, absolute, mode));
   }
 
   @Override
@@ -344,6 +346,13 @@ final class LocalFs implements SandboxFs {
     }
   }
 
+  private static void checkMode(int mode) {
+    if (mode < 0 || mode > 07777) {
+      throw new InvalidOptionException(
+          "Permission bits are 0 to 07777 (octal), not " + Integer.toOctalString(mode) + ".");
+    }
+  }
+
   private AgentFiles.Writing startWriting(String path, WriteOptions options) throws IOException {
     return files.write(
         APP,
@@ -376,14 +385,16 @@ final class LocalFs implements SandboxFs {
   private BelljarException failed(IOException failure, String operation) {
     return failure instanceof StreamResetException reset && reset.errno() != 0
         ? FileSystemOperationException.of(reset.errno(), operation)
-        : sandbox.closed(failure);
+        : sandbox.failure(failure);
   }
 
   private static int readFrom(InputStream data, byte[] buffer) {
     try {
       return data.read(buffer, 0, buffer.length);
     } catch (IOException e) {
-      throw new BelljarException("The data to write could not be read: " + e.getMessage(), e);
+      throw Interruption.causes(e)
+          ? new BelljarException("Interrupted while reading the data to write.", e)
+          : new BelljarException("The data to write could not be read: " + e.getMessage(), e);
     }
   }
 

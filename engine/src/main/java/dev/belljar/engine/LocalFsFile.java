@@ -156,15 +156,19 @@ final class LocalFsFile implements FsFile {
   @Override
   public void close() {
     if (closed.compareAndSet(false, true)) {
-      try {
-        sandbox.asked(
-            () -> {
-              files.close(uid, handle);
-              return handle;
-            });
-      } catch (SandboxClosedException e) {
-        // It was closed with the sandbox.
-      }
+      Interruption.postpone(this::release);
+    }
+  }
+
+  private void release() {
+    try {
+      sandbox.asked(
+          () -> {
+            files.close(uid, handle);
+            return handle;
+          });
+    } catch (SandboxClosedException e) {
+      // It was closed with the sandbox.
     }
   }
 

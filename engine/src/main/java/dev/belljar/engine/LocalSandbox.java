@@ -28,7 +28,6 @@ import dev.belljar.engine.egress.EgressLog;
 import dev.belljar.engine.fetch.GuestFetch;
 import dev.belljar.engine.vmm.Machine;
 import java.io.IOException;
-import java.io.InterruptedIOException;
 import java.time.Duration;
 import java.time.Instant;
 import java.util.ArrayList;
@@ -285,11 +284,16 @@ final class LocalSandbox implements Sandbox {
       throw FileSystemOperationException.of(e.errno(), e.operation());
     } catch (CallTooLargeException e) {
       throw FileSystemOperationException.of(ENAMETOOLONG, "a path or text of megabytes");
-    } catch (InterruptedIOException e) {
-      throw new BelljarException("Interrupted while waiting for sandbox " + id + ".", e);
     } catch (IOException e) {
-      throw closed(e);
+      throw failure(e);
     }
+  }
+
+  /** What to throw when a wait was interrupted or the connection is gone. */
+  BelljarException failure(Throwable cause) {
+    return Interruption.causes(cause)
+        ? new BelljarException("Interrupted while waiting for sandbox " + id + ".", cause)
+        : closed(cause);
   }
 
   /** What to throw when the connection is gone. */
@@ -298,9 +302,7 @@ final class LocalSandbox implements Sandbox {
     if (reason.isEmpty()) {
       reason = rootOf(cause);
     }
-    return new SandboxClosedException(
-        "Sandbox " + id + " has ended: " + reason + ". Make a new one with Sandbox.create().",
-        cause);
+    return new SandboxClosedException("Sandbox " + id + " has ended: " + reason + ".", cause);
   }
 
   private static String rootOf(Throwable failure) {

@@ -3,8 +3,10 @@ package dev.belljar.engine;
 import static java.nio.charset.StandardCharsets.UTF_8;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatExceptionOfType;
+import static org.awaitility.Awaitility.await;
 
 import dev.belljar.AlreadyExistsException;
+import dev.belljar.BelljarException;
 import dev.belljar.DirEntry;
 import dev.belljar.DirectoryNotEmptyException;
 import dev.belljar.FileInfo;
@@ -17,6 +19,7 @@ import dev.belljar.NotADirectoryException;
 import dev.belljar.NotFoundException;
 import dev.belljar.PermissionDeniedException;
 import dev.belljar.Sandbox;
+import dev.belljar.SandboxClosedException;
 import dev.belljar.SandboxFs;
 import dev.belljar.WriteOptions;
 import java.io.IOException;
@@ -52,6 +55,40 @@ class FilesIT {
   @AfterAll
   static void close() {
     sandbox.close();
+  }
+
+  @Test
+  void aReaderThatIsInterruptedIsToldSo() {
+    sandbox.sh("mkfifo " + dir + "/fifo").text();
+    Thread me = Thread.currentThread();
+    Thread.ofVirtual()
+        .start(
+            () -> {
+              await().until(() -> me.getState() == Thread.State.WAITING);
+              me.interrupt();
+            });
+    assertThatExceptionOfType(BelljarException.class)
+        .isThrownBy(() -> fs.readFile(dir + "/fifo"))
+        .isNotInstanceOf(SandboxClosedException.class)
+        .withMessageStartingWith("Interrupted");
+    assertThat(Thread.interrupted()).isTrue();
+    assertThat(sandbox.sh("echo fine").text()).isEqualTo("fine\n");
+  }
+
+  @Test
+  void permissionBitsHaveBounds() {
+    for (int mode : new int[] {-1, 010000}) {
+      List<ThrowingCallable> all =
+          List.of(
+              () -> fs.chmod(dir, mode),
+              () -> fs.mkdir(dir + "/x", false, OptionalInt.of(mode)),
+              () -> WriteOptions.DEFAULT.withMode(mode));
+      for (ThrowingCallable each : all) {
+        assertThatExceptionOfType(InvalidOptionException.class)
+            .isThrownBy(each)
+            .withMessageContaining("07777");
+      }
+    }
   }
 
   @BeforeEach

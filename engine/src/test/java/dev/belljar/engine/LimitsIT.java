@@ -62,6 +62,20 @@ class LimitsIT {
   }
 
   @Test
+  void closingTheProcessThatBeganAForkBombEndsTheBomb() {
+    try (Sandbox bombed = Sandbox.create(SandboxOptions.builder().processes(200).build())) {
+      // The first process ends at once, its descendants do not.
+      try (ChildProcess bomb = bombed.spawn("bash", "-c", ":(){ :|:& };: & sleep 2")) {
+        bomb.status();
+      }
+      await()
+          .atMost(Duration.ofSeconds(30))
+          .ignoreExceptions()
+          .until(() -> Integer.parseInt(bombed.sh("pgrep -c bash").noThrow().text().strip()) <= 1);
+    }
+  }
+
+  @Test
   void theProcessLimitIsTheOneAskedFor() {
     try (Sandbox small = Sandbox.create(SandboxOptions.builder().processes(16).build())) {
       ChildProcessOutput output =

@@ -6,6 +6,7 @@ import static org.assertj.core.api.Assertions.assertThatExceptionOfType;
 import static org.assertj.core.api.Assertions.assertThatIllegalStateException;
 import static org.awaitility.Awaitility.await;
 
+import dev.belljar.BelljarException;
 import dev.belljar.ChildProcess;
 import dev.belljar.ChildProcessOutput;
 import dev.belljar.FileSystemOperationException;
@@ -15,6 +16,7 @@ import dev.belljar.OutputTooLargeException;
 import dev.belljar.PermissionDeniedException;
 import dev.belljar.ProcessEndedException;
 import dev.belljar.Sandbox;
+import dev.belljar.SandboxClosedException;
 import dev.belljar.Signal;
 import dev.belljar.SpawnOptions;
 import dev.belljar.SpawnOptions.Stdio;
@@ -230,6 +232,36 @@ class ProcessIT {
   }
 
   @Test
+  void closingEndsWhatAnEndedProcessLeft() {
+    try (ChildProcess child = sandbox.spawn("bash", "-c", "sleep 4331 & setsid sleep 4332 &")) {
+      assertThat(child.status().success()).isTrue();
+      assertThat(output("pgrep", "-fxc", "sleep 433[12]").stdoutText()).isEqualTo("2\n");
+    }
+    await()
+        .atMost(Duration.ofSeconds(10))
+        .until(() -> output("pgrep", "-fxc", "sleep 433[12]").stdoutText().strip(), "0"::equals);
+  }
+
+  @Test
+  void aThreadThatIsInterruptedStillEndsItsProcess() {
+    Thread me = Thread.currentThread();
+    Thread.ofVirtual()
+        .start(
+            () -> {
+              await().until(() -> output("pgrep", "-fxc", "sleep 4341"), o -> o.status().success());
+              me.interrupt();
+            });
+    assertThatExceptionOfType(BelljarException.class)
+        .isThrownBy(() -> sandbox.sh("exec sleep 4341").text())
+        .isNotInstanceOf(SandboxClosedException.class)
+        .withMessageStartingWith("Interrupted");
+    assertThat(Thread.interrupted()).isTrue();
+    await()
+        .atMost(Duration.ofSeconds(10))
+        .until(() -> output("pgrep", "-fxc", "sleep 4341").stdoutText().strip(), "0"::equals);
+  }
+
+  @Test
   void aHundredThousandArgumentsArrive() {
     List<String> args = new ArrayList<>(List.of("-c", "echo $# ${100000}", "sh"));
     IntStream.rangeClosed(1, 100_000).forEach(i -> args.add("arg" + i));
@@ -300,7 +332,8 @@ class ProcessIT {
                 for (int i = 0; i < 100; i++) {
                   child.stdin().write(new byte[64 << 10]);
                 }
-              });
+              })
+          .withMessage("broken pipe: the process has ended or closed its input");
     }
   }
 

@@ -4,6 +4,7 @@ import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatExceptionOfType;
 import static org.assertj.core.api.Assertions.within;
 
+import dev.belljar.BelljarException;
 import dev.belljar.ChildProcess;
 import dev.belljar.InvalidOptionException;
 import dev.belljar.Isolation;
@@ -155,6 +156,18 @@ class SandboxIT {
     own.kill();
     assertThat(own.awaitEnd()).isEqualTo("it was killed");
     assertClosed(own, "it was killed");
+  }
+
+  @Test
+  void anInterruptedThreadIsToldSo() {
+    Thread.currentThread().interrupt();
+    try {
+      assertThatExceptionOfType(BelljarException.class)
+          .isThrownBy(Sandbox::create)
+          .withMessageStartingWith("Interrupted");
+    } finally {
+      assertThat(Thread.interrupted()).isTrue();
+    }
   }
 
   @Test

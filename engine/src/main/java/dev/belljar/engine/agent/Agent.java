@@ -60,7 +60,8 @@ public final class Agent implements AutoCloseable {
       Thread.currentThread().interrupt();
       throw new java.io.InterruptedIOException("Interrupted while the machine started.");
     } catch (ExecutionException e) {
-      throw new IOException(e.getMessage(), e);
+      Throwable cause = e.getCause() == null ? e : e.getCause();
+      throw new IOException(cause.getMessage(), e);
     }
   }
 

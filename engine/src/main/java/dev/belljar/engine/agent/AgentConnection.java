@@ -2,6 +2,7 @@ package dev.belljar.engine.agent;
 
 import java.io.IOException;
 import java.io.InterruptedIOException;
+import java.net.SocketException;
 import java.nio.ByteBuffer;
 import java.nio.channels.ByteChannel;
 import java.util.Map;
@@ -32,6 +33,8 @@ public final class AgentConnection implements AutoCloseable {
   private static final int EAGAIN = 11;
   private static final int LARGEST_ERRNO = 4095;
   private static final int READ_BUFFER = 256 << 10;
+  private static final String MACHINE_ENDED =
+      "its machine ended (the guest was powered off, or crashed)";
 
   private final ByteChannel channel;
   private final IncomingStreams incoming;
@@ -295,7 +298,8 @@ public final class AgentConnection implements AutoCloseable {
         }
       }
     } catch (IOException e) {
-      end(e);
+      // "Broken pipe": the reader may say the same.
+      end(new IOException(MACHINE_ENDED));
     }
   }
 
@@ -332,11 +336,20 @@ public final class AgentConnection implements AutoCloseable {
     }
     buffer.compact();
     while (buffer.position() < bytes) {
-      if (channel.read(buffer) < 0) {
-        throw new IOException("its machine ended (the guest was powered off, or crashed)");
+      if (read(buffer) < 0) {
+        throw new IOException(MACHINE_ENDED);
       }
     }
     buffer.flip();
+  }
+
+  private int read(ByteBuffer buffer) throws IOException {
+    try {
+      return channel.read(buffer);
+    } catch (SocketException e) {
+      // "Connection reset": what it had not read when it ended.
+      throw new IOException(MACHINE_ENDED);
+    }
   }
 
   private void dispatch(FrameType type, int id, byte[] payload) throws IOException {

@@ -105,6 +105,13 @@ public final class EgressGateway implements IncomingStreams, AutoCloseable {
 
   /** Connects to the first address that policy lets be dialled and that answers. */
   private Socket dial(String host, boolean isName, int port) throws IOException {
+    if (!isName) {
+      // Judged before it is redirected: the policy sees what the guest asked for.
+      Optional<String> refusal = policy.refusalOfAddress(InetAddress.ofLiteral(host), port);
+      if (refusal.isPresent()) {
+        throw new DeniedException(refusal.get());
+      }
+    }
     Optional<ConnectTo> redirection = policy.redirection(host, port);
     if (redirection.isPresent()) {
       ConnectTo elsewhere = redirection.get();

@@ -35,15 +35,41 @@ public final class EgressPolicy {
     }
     return new EgressPolicy(
         options.noNet(),
-        options.allowNet().stream().map(HostPattern::parse).toList(),
+        options.allowNet().stream().map(EgressPolicy::allowed).toList(),
         options.connectTo().stream().map(EgressPolicy::canonical).toList());
+  }
+
+  private static HostPattern allowed(String text) {
+    HostPattern pattern = HostPattern.parse(text);
+    if (pattern.isTheGuests()) {
+      throw new InvalidOptionException(
+          "allow-net '%s': in a sandbox that is the sandbox itself, and never this host. Name a host, as in service.test:80, and send it here with connect-to service.test:80:127.0.0.1:8080."
+              .formatted(text));
+    }
+    return pattern;
   }
 
   /** With the host as a guest's request will have it: lower case, ASCII, addresses in one form. */
   private static ConnectTo canonical(ConnectTo given) {
-    HostPattern host =
-        HostPattern.parse(given.host().contains(":") ? "[" + given.host() + "]" : given.host());
+    HostPattern host = host(given, given.host());
+    if (host.isTheGuests()) {
+      throw new InvalidOptionException(
+          "connect-to '%s': in a sandbox that is the sandbox itself, and such connections do not leave it. Give another name in its place, as in service.test:80:127.0.0.1:8080."
+              .formatted(given.host()));
+    }
+    host(given, given.address());
     return new ConnectTo(host.host(), given.port(), given.address(), given.addressPort());
+  }
+
+  private static HostPattern host(ConnectTo given, String text) {
+    try {
+      return HostPattern.parse(text.contains(":") ? "[" + text + "]" : text);
+    } catch (InvalidOptionException e) {
+      throw new InvalidOptionException(
+          "connect-to %s:%d:%s:%d: '%s' is neither a host name nor an address."
+              .formatted(given.host(), given.port(), given.address(), given.addressPort(), text),
+          e);
+    }
   }
 
   /** Why a name may not be looked up; empty if it may. */

@@ -24,7 +24,11 @@ record HostPattern(String host, boolean isAddress, boolean wildcard, OptionalInt
   private static final Pattern NAME =
       Pattern.compile(
           "(?=.{1,253}$)[a-z0-9_]([a-z0-9_-]{0,61}[a-z0-9_])?(\\.[a-z0-9_]([a-z0-9_-]{0,61}[a-z0-9_])?)*");
-  private static final Pattern DIGITS_AND_DOTS = Pattern.compile("[0-9.]+");
+
+  /** Whose last label is a number: an address (RFC 1123, 2.1), or a mistake. */
+  private static final Pattern NUMBER_AT_END = Pattern.compile("(?:.*\\.)?[0-9]+");
+
+  private static final Pattern DOTTED_QUAD = Pattern.compile("\\d{1,3}(?:\\.\\d{1,3}){3}");
 
   static HostPattern parse(String text) {
     Matcher matcher = FORM.matcher(text.strip());
@@ -42,7 +46,7 @@ record HostPattern(String host, boolean isAddress, boolean wildcard, OptionalInt
       port = OptionalInt.of(number);
     }
     boolean bracketed = host.startsWith("[");
-    if (bracketed || DIGITS_AND_DOTS.matcher(host).matches()) {
+    if (bracketed || NUMBER_AT_END.matcher(host).matches()) {
       if (wildcard) {
         throw invalid(text);
       }
@@ -63,7 +67,20 @@ record HostPattern(String host, boolean isAddress, boolean wildcard, OptionalInt
     return port.isEmpty() || port.getAsInt() == wanted;
   }
 
+  /** Whether it is the guest's own loopback, whose connections never come here. */
+  boolean isTheGuests() {
+    if (!isAddress) {
+      return host.equals("localhost");
+    }
+    InetAddress address = InetAddress.ofLiteral(host);
+    return address.isLoopbackAddress() || address.isAnyLocalAddress();
+  }
+
   private static String address(String host, boolean bracketed, String text) {
+    if (!bracketed && !DOTTED_QUAD.matcher(host).matches()) {
+      // The JDK would read 1.2.3 as 1.2.0.3.
+      throw invalid(text);
+    }
     try {
       InetAddress address =
           bracketed
@@ -91,6 +108,6 @@ record HostPattern(String host, boolean isAddress, boolean wildcard, OptionalInt
     return new InvalidOptionException(
         "'"
             + text
-            + "' is not something an allow list can name. Write example.com, *.example.com, 192.0.2.1 or [2001:db8::1], each with an optional :port.");
+            + "' is not something an allow list (allow-net) can name. Write example.com, *.example.com, 192.0.2.1 or [2001:db8::1], each with an optional :port.");
   }
 }

@@ -4,43 +4,75 @@ import java.io.BufferedReader;
 import java.io.IOException;
 import java.io.InterruptedIOException;
 import java.nio.charset.StandardCharsets;
-import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayDeque;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.concurrent.TimeUnit;
 import java.util.function.Consumer;
 
 /**
- * One script of a recipe, run on this host: its {@code ==>} lines are progress, the end of what
- * else it says is the error.
+ * Runs the scripts of a recipe on this host: their {@code ==>} lines are progress, the end of what
+ * else they say is the error. Each has a session of its own and a pipe from this process, at whose
+ * end it ends ({@code lifeline.sh}): whatever ends this process ends it.
  */
 final class BuildStep {
   private static final String STEP = "==> ";
   private static final int LINES_KEPT = 20;
   private static final int LONGEST_LINE = 500;
-  private static final Path SETPRIV = Path.of("/usr/bin/setpriv");
 
-  private BuildStep() {}
+  /** A step gets five seconds to clear up; some more for a host that is busy. */
+  private static final int END_SECONDS = 8;
 
-  static void run(Path script, Consumer<String> progress, Path... arguments) throws IOException {
-    List<String> command = new ArrayList<>();
-    if (Files.isExecutable(SETPRIV)) {
-      // So that a build does not outlive a process that is killed.
-      command.addAll(List.of(SETPRIV.toString(), "--pdeathsig", "TERM"));
+  private final Path lifeline;
+  private final Path lock;
+  private final Consumer<String> progress;
+
+  /**
+   * For the steps of one build.
+   *
+   * @param lifeline the script of that name
+   * @param lock a file that every process of a step holds locked
+   */
+  BuildStep(Path lifeline, Path lock, Consumer<String> progress) {
+    this.lifeline = lifeline;
+    this.lock = lock;
+    this.progress = progress;
+  }
+
+  /** Blocks until no step of a build whose program was killed is left. */
+  static void awaitLeftOvers(Path lock, Consumer<String> progress) throws IOException {
+    if (run(List.of("flock", "--nonblock", lock.toString(), "true"), progress).exit != 0) {
+      progress.accept("Waiting for the end of a build that was interrupted");
+      Ended waited = run(List.of("flock", lock.toString(), "true"), progress);
+      if (waited.exit != 0) {
+        throw new BuildFailedException(lock + " cannot be locked: " + waited.said);
+      }
     }
-    command.addAll(List.of("bash", script.toString()));
+  }
+
+  void run(Path script, Path... arguments) throws IOException {
+    List<String> command =
+        new ArrayList<>(
+            List.of(
+                "setsid", "bash", lifeline.toString(), lock.toString(), "bash", script.toString()));
     for (Path argument : arguments) {
       command.add(argument.toString());
     }
-    Process process =
-        new ProcessBuilder(command)
-            .redirectErrorStream(true)
-            .redirectInput(Path.of("/dev/null").toFile())
-            .start();
-    Thread stop = new Thread(process::destroy, "belljar-build-stop");
-    Runtime.getRuntime().addShutdownHook(stop);
+    Ended ended = run(command, progress);
+    if (ended.exit != 0) {
+      throw new BuildFailedException(
+          script.getFileName() + " failed with exit code " + ended.exit + ":\n  " + ended.said);
+    }
+  }
+
+  private record Ended(int exit, String said) {}
+
+  private static Ended run(List<String> command, Consumer<String> progress) throws IOException {
+    Process process = new ProcessBuilder(command).redirectErrorStream(true).start();
+    Thread stop = new Thread(() -> end(process), "belljar-build-stop");
     try {
+      Runtime.getRuntime().addShutdownHook(stop);
       ArrayDeque<String> said = new ArrayDeque<>();
       try (BufferedReader lines = process.inputReader(StandardCharsets.UTF_8)) {
         String line;
@@ -55,21 +87,32 @@ final class BuildStep {
           }
         }
       }
-      int exit = process.waitFor();
-      if (exit != 0) {
-        throw new BuildFailedException(
-            script.getFileName()
-                + " failed with exit code "
-                + exit
-                + ":\n  "
-                + String.join("\n  ", said));
-      }
+      return new Ended(process.waitFor(), String.join("\n  ", said));
     } catch (InterruptedException e) {
       Thread.currentThread().interrupt();
       throw new InterruptedIOException("The build was interrupted.");
+    } catch (IllegalStateException e) {
+      throw new InterruptedIOException("The build was interrupted: this program is ending.");
     } finally {
-      process.destroy();
+      end(process);
       removeHook(stop);
+    }
+  }
+
+  /** Waits for it: what follows may remove the directory that it works in. */
+  private static void end(Process process) {
+    process.destroy();
+    boolean interrupted = Thread.interrupted();
+    try {
+      if (!process.waitFor(END_SECONDS, TimeUnit.SECONDS)) {
+        process.destroyForcibly();
+      }
+    } catch (InterruptedException e) {
+      interrupted = true;
+    } finally {
+      if (interrupted) {
+        Thread.currentThread().interrupt();
+      }
     }
   }
 

@@ -32,8 +32,8 @@ public final class ImageStore {
     this.directories = directories;
     imageRecipe = Recipe.load("image", "build-root.sh");
     agentRecipe = Recipe.load("agent", "build.sh");
-    rootHash = imageRecipe.hash("build-boot.sh");
-    hash = imageRecipe.hash() + "-" + agentRecipe.hash();
+    rootHash = imageRecipe.hash("build-boot.sh", "lifeline.sh", "clear.sh");
+    hash = imageRecipe.hash("lifeline.sh", "clear.sh") + "-" + agentRecipe.hash();
   }
 
   /** The image of the recipe, if it was built. */
@@ -62,33 +62,46 @@ public final class ImageStore {
       if (found.isPresent()) {
         return found.get();
       }
-      Path making = directories.images().resolve("making");
-      FileTree.delete(making);
-      Path scripts = making.resolve("scripts");
+      Path left = directories.images().resolve("building.lock");
+      BuildStep.awaitLeftOvers(left, progress);
+      Path scripts = directories.images().resolve("scripts");
+      FileTree.delete(scripts);
       imageRecipe.extract(Files.createDirectories(scripts.resolve("image")));
       agentRecipe.extract(Files.createDirectories(scripts.resolve("agent")));
+      BuildStep steps = new BuildStep(scripts.resolve("image/lifeline.sh"), left, progress);
+      Path making = directories.images().resolve("making");
+      clear(making, scripts, steps);
       try {
-        return build(making, scripts, progress);
+        return build(Files.createDirectory(making), scripts, steps, progress);
       } finally {
-        FileTree.delete(making);
+        clear(making, scripts, steps);
+        FileTree.delete(scripts);
       }
     }
   }
 
-  private Image build(Path making, Path scripts, Consumer<String> progress) throws IOException {
+  /** Also files of subordinate ids, and elsewhere, which {@link FileTree} would not remove. */
+  private static void clear(Path making, Path scripts, BuildStep steps) throws IOException {
+    if (Files.isSymbolicLink(making.resolve("work")) || Files.exists(making.resolve("work/tmp"))) {
+      steps.run(scripts.resolve("image/clear.sh"), making);
+    }
+    FileTree.delete(making);
+  }
+
+  private Image build(Path making, Path scripts, BuildStep steps, Consumer<String> progress)
+      throws IOException {
     Path root = directories.images().resolve("root-" + rootHash);
     if (!Files.isDirectory(root)) {
       checkSpace();
       Path made = Files.createDirectory(making.resolve("root"));
-      BuildStep.run(scripts.resolve("image/build-root.sh"), progress, made);
+      steps.run(scripts.resolve("image/build-root.sh"), made);
       FileTree.makeReadable(made);
       Files.move(made, root, StandardCopyOption.ATOMIC_MOVE);
     }
     Path made = Files.createDirectory(making.resolve("image"));
     progress.accept("Compiling the agent");
-    BuildStep.run(scripts.resolve("agent/build.sh"), progress, made.resolve("agent"));
-    BuildStep.run(
-        scripts.resolve("image/build-boot.sh"), progress, root, made.resolve("agent"), made);
+    steps.run(scripts.resolve("agent/build.sh"), made.resolve("agent"));
+    steps.run(scripts.resolve("image/build-boot.sh"), root, made.resolve("agent"), made);
     for (String file : OF_ROOT) {
       Files.createLink(made.resolve(file), root.resolve(file));
     }

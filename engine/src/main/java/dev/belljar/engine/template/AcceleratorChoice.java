@@ -74,12 +74,9 @@ public record AcceleratorChoice(Accelerator accelerator, String reason) {
 
   private static AcceleratorChoice probe(
       Directories directories, RunDirectories runs, ColdBoot boot) throws IOException {
-    if (!Files.exists(KVM)) {
-      return new AcceleratorChoice(Accelerator.TCG, "There is no /dev/kvm on this host.");
-    }
-    if (!Files.isReadable(KVM) || !Files.isWritable(KVM)) {
-      return new AcceleratorChoice(
-          Accelerator.TCG, "This user may not use /dev/kvm; add it to the group kvm.");
+    KvmAccess access = KvmAccess.now();
+    if (!access.granted()) {
+      return new AcceleratorChoice(Accelerator.TCG, access.reason());
     }
     Path scratch = directories.cache().resolve("probe");
     FileTree.delete(scratch);
@@ -91,7 +88,8 @@ public record AcceleratorChoice(Accelerator accelerator, String reason) {
     } catch (IOException e) {
       return new AcceleratorChoice(
           Accelerator.TCG,
-          "/dev/kvm is there, but a machine does not boot with it: " + firstLine(e.getMessage()));
+          "/dev/kvm may be used but does not work, and nothing here mends that: "
+              + firstLine(e.getMessage()));
     } finally {
       FileTree.delete(scratch);
     }
@@ -114,12 +112,22 @@ public record AcceleratorChoice(Accelerator accelerator, String reason) {
     Files.move(draft, file, StandardCopyOption.ATOMIC_MOVE);
   }
 
+  /** The command that would let machines have hardware virtualization; empty if there is none. */
+  public String fix() {
+    return accelerator == Accelerator.KVM ? "" : KvmAccess.now().fix();
+  }
+
   private static Path file(Directories directories) {
     return directories.cache().resolve("accelerator.properties");
   }
 
   private static String circumstances(String qemuVersion) {
-    return System.getProperty("os.version") + " qemu " + qemuVersion + " kvm " + permissionsOfKvm();
+    return "2: "
+        + System.getProperty("os.version")
+        + " qemu "
+        + qemuVersion
+        + " kvm "
+        + permissionsOfKvm();
   }
 
   private static String permissionsOfKvm() {

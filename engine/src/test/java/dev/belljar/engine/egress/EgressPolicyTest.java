@@ -8,6 +8,8 @@ import dev.belljar.SandboxOptions;
 import java.net.InetAddress;
 import java.util.Collections;
 import org.junit.jupiter.api.Test;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.ValueSource;
 
 class EgressPolicyTest {
   private static final InetAddress PUBLIC = InetAddress.ofLiteral("93.184.216.34");
@@ -102,6 +104,39 @@ class EgressPolicyTest {
                 .connectTo("api.example.com:443:127.0.0.1:8443"));
     assertThat(policy.refusalOfTarget("api.example.com", true, 443)).isPresent();
     assertThat(policy.refusalOfLookup("api.example.com")).isPresent();
+  }
+
+  @ParameterizedTest
+  @ValueSource(
+      strings = {"127.0.0.1", "127.9.9.9:80", "[::1]", "[::1]:443", "localhost:8080", "0.0.0.0"})
+  void whatIsTheGuestItselfCannotBeAllowed(String pattern) {
+    assertThatExceptionOfType(InvalidOptionException.class)
+        .isThrownBy(() -> policy(SandboxOptions.builder().allowNet(pattern)))
+        .withMessageContaining("allow-net '" + pattern + "'")
+        .withMessageContaining("connect-to");
+  }
+
+  @ParameterizedTest
+  @ValueSource(
+      strings = {
+        "bad..host:80:127.0.0.1:80",
+        "good.example:80:bad..host:80",
+        "1.2.3:80:127.0.0.1:80",
+        "good.example:80:1.2.3:80",
+        "host.123:80:127.0.0.1:80"
+      })
+  void connectToNeedsNamesOrAddresses(String redirection) {
+    assertThatExceptionOfType(InvalidOptionException.class)
+        .isThrownBy(() -> policy(SandboxOptions.builder().connectTo(redirection)))
+        .withMessageContaining("connect-to " + redirection)
+        .withMessageContaining("neither a host name nor an address");
+  }
+
+  @Test
+  void connectToOfTheGuestItselfIsRefused() {
+    assertThatExceptionOfType(InvalidOptionException.class)
+        .isThrownBy(() -> policy(SandboxOptions.builder().connectTo("localhost:80:10.0.0.1:80")))
+        .withMessageContaining("connect-to 'localhost'");
   }
 
   @Test

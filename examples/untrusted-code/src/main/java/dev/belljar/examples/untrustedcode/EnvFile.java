@@ -1,6 +1,7 @@
 package dev.belljar.examples.untrustedcode;
 
 import java.io.IOException;
+import java.nio.charset.CharacterCodingException;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.LinkedHashMap;
@@ -32,7 +33,11 @@ public final class EnvFile {
    *     the line's number and not its text, which may be secret
    */
   public static Map<String, String> read(Path file) throws IOException {
-    return parse(Files.readAllLines(file), file.toString());
+    try {
+      return parse(Files.readAllLines(file), file.toString());
+    } catch (CharacterCodingException e) {
+      throw new IOException(file + " is not a file of KEY=VALUE lines: it is not UTF-8 text", e);
+    }
   }
 
   static Map<String, String> parse(List<String> lines, String file) throws IOException {
