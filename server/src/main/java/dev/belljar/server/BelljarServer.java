@@ -2,8 +2,10 @@ package dev.belljar.server;
 
 import dev.belljar.InvalidOptionException;
 import dev.belljar.server.api.Handshakes;
+import dev.belljar.server.api.JsonErrors;
 import dev.belljar.server.api.Routes;
 import dev.belljar.server.observe.ServerEvents;
+import dev.belljar.server.rpc.SocketLimits;
 import dev.belljar.server.sandboxes.Closing;
 import dev.belljar.server.sandboxes.HostedSandbox;
 import dev.belljar.server.sandboxes.SandboxRegistry;
@@ -79,6 +81,10 @@ public final class BelljarServer implements AutoCloseable {
    * @throws dev.belljar.BelljarException where the database or the port cannot be had
    */
   public static BelljarServer start(ServerConfig config, SandboxProvider engine) {
+    return start(config, engine, SocketLimits.ofHeap());
+  }
+
+  static BelljarServer start(ServerConfig config, SandboxProvider engine, SocketLimits limits) {
     MetadataStore store = MetadataStore.open(config.store());
     try {
       Optional<String> firstToken = firstToken(config, store);
@@ -90,7 +96,7 @@ public final class BelljarServer implements AutoCloseable {
       ServerEvents events = new ServerEvents();
       SandboxRegistry registry =
           new SandboxRegistry(engine, store.sandboxes(), config::limitsOf, config::addTo, events);
-      Javalin http = listen(config, store, events, registry);
+      Javalin http = listen(config, store, events, registry, limits);
       Optional<TokenSocket> operators = TokenSocket.open(config.data(), store.tokens());
       return new BelljarServer(config, store, events, registry, http, operators, firstToken);
     } catch (RuntimeException e) {
@@ -131,9 +137,13 @@ public final class BelljarServer implements AutoCloseable {
   }
 
   private static Javalin listen(
-      ServerConfig config, MetadataStore store, ServerEvents events, SandboxRegistry registry) {
-    Routes routes = new Routes(store, registry, events, VERSION);
-    Handshakes handshakes = new Handshakes(store.tokens(), registry, events, VERSION);
+      ServerConfig config,
+      MetadataStore store,
+      ServerEvents events,
+      SandboxRegistry registry,
+      SocketLimits limits) {
+    Routes routes = new Routes(store, registry, events, isLoopback(config.host()), VERSION);
+    Handshakes handshakes = new Handshakes(store.tokens(), registry, events, limits, VERSION);
     Javalin http =
         Javalin.create(
             javalin -> {
@@ -142,12 +152,13 @@ public final class BelljarServer implements AutoCloseable {
               javalin.startup.startupWatcherEnabled = false;
               javalin.concurrency.useVirtualThreads = true;
               javalin.http.maxRequestSize = BODY_BYTES;
-              javalin.http.prefer405over404 = false;
+              javalin.http.prefer405over404 = true;
               javalin.jetty.threadPool = threads();
               javalin.jetty.addConnector((server, defaults) -> connector(server, config));
               javalin.jetty.modifyServer(
                   server -> {
                     server.setStopTimeout(2000);
+                    server.setErrorHandler(new JsonErrors());
                     server.setHandler(WebSocketUpgradeHandler.from(server, handshakes::configure));
                   });
               routes.configure(javalin.routes);

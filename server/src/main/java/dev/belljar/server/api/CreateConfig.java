@@ -5,7 +5,6 @@ import dev.belljar.InvalidOptionException;
 import dev.belljar.SandboxOptions;
 import dev.belljar.server.sandboxes.RefusedException;
 import dev.belljar.server.sandboxes.SandboxRequest;
-import java.math.BigDecimal;
 import java.nio.ByteBuffer;
 import java.nio.charset.CharacterCodingException;
 import java.nio.charset.StandardCharsets;
@@ -17,6 +16,7 @@ import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
+import java.util.Set;
 import java.util.regex.Matcher;
 import java.util.regex.Pattern;
 import org.jspecify.annotations.Nullable;
@@ -32,6 +32,27 @@ final class CreateConfig {
   static final String HEADER = "x-deno-sandbox-config";
 
   private static final JsonMapper MAPPER = new JsonMapper();
+
+  /** Of those, {@code region} and {@code debug} change nothing here. */
+  private static final Set<String> KNOWN =
+      Set.of(
+          "stop_at_ms",
+          "timeout",
+          "memory_mb",
+          "labels",
+          "env",
+          "allow_net",
+          "belljar",
+          "region",
+          "debug");
+
+  private static final Set<String> EXTENSIONS =
+      Set.of("vcpus", "processes", "no_net", "cwd", "connect_to", "ca_certificates");
+
+  /** The last that JavaScript's dates know. */
+  private static final double LATEST_MILLIS = 8.64e15;
+
+  private static final int LONGEST_NAME = 64;
   private static final Pattern TIMEOUT = Pattern.compile("([0-9]{1,9})([sm])");
   private static final int DEFAULT_MEMORY = 1280;
 
@@ -81,16 +102,17 @@ final class CreateConfig {
     }
   }
 
+  /** A member that is not known may be a restriction: without it the sandbox could do too much. */
   private void refuseWhatIsNotOffered() {
-    for (String name : List.of("root", "volumes", "secrets", "ssh", "port")) {
-      JsonNode node = get(name);
+    for (String name : root.propertyNames()) {
+      JsonNode node = KNOWN.contains(name) ? null : get(name);
       boolean asked =
           node != null
               && !(node.isContainer() && node.isEmpty())
               && !(node.isBoolean() && !node.booleanValue());
       if (asked) {
         throw new RefusedException(
-            501, "NOT_SUPPORTED", "This server does not support '" + name + "' yet.");
+            501, "NOT_SUPPORTED", "This server does not support '" + shortened(name) + "'.");
       }
     }
   }
@@ -121,17 +143,33 @@ final class CreateConfig {
     if (!own.isObject()) {
       throw invalid("'belljar' must be an object");
     }
+    for (String name : own.propertyNames()) {
+      if (!EXTENSIONS.contains(name)) {
+        throw new RefusedException(
+            501,
+            "NOT_SUPPORTED",
+            "This server does not support 'belljar." + shortened(name) + "'.");
+      }
+    }
     if (has(own, "vcpus")) {
       options.vcpus(integer(own, "vcpus", 0));
     }
     if (has(own, "processes")) {
       options.processes(integer(own, "processes", 0));
     }
-    if (has(own, "no_net") && own.get("no_net").asBoolean(false)) {
-      options.noNet();
+    if (has(own, "no_net")) {
+      if (!own.get("no_net").isBoolean()) {
+        throw invalid("'no_net' must be true or false");
+      }
+      if (own.get("no_net").booleanValue()) {
+        options.noNet();
+      }
     }
     if (has(own, "cwd")) {
-      options.workingDirectory(own.get("cwd").asString(""));
+      if (!own.get("cwd").isString()) {
+        throw invalid("'cwd' must be text");
+      }
+      options.workingDirectory(own.get("cwd").stringValue());
     }
     list(own, "connect_to").forEach(options::connectTo);
     list(own, "ca_certificates").forEach(options::caCertificate);
@@ -162,9 +200,9 @@ final class CreateConfig {
   /** A time in milliseconds of Unix. */
   static Instant millis(JsonNode node, String name) {
     if (node.isNumber()) {
-      BigDecimal value = node.decimalValue();
-      if (value.signum() >= 0 && value.compareTo(BigDecimal.valueOf(8_640_000_000_000_000L)) <= 0) {
-        return Instant.ofEpochMilli(value.longValue());
+      double value = node.doubleValue();
+      if (value >= 0 && value <= LATEST_MILLIS) {
+        return Instant.ofEpochMilli((long) value);
       }
     }
     throw invalid("'" + name + "' must be a time in milliseconds");
@@ -184,10 +222,10 @@ final class CreateConfig {
       return otherwise;
     }
     JsonNode value = node.get(name);
-    if (!value.isNumber() || value.doubleValue() != value.intValue()) {
+    if (!value.isNumber() || value.doubleValue() != (int) value.doubleValue()) {
       throw invalid("'" + name + "' must be a whole number");
     }
-    return value.intValue();
+    return (int) value.doubleValue();
   }
 
   private static Map<String, String> strings(JsonNode node, String name) {
@@ -202,7 +240,7 @@ final class CreateConfig {
     for (String key : value.propertyNames()) {
       JsonNode text = value.get(key);
       if (!text.isString()) {
-        throw invalid("'" + name + "." + key + "' must be text");
+        throw invalid("'" + name + "." + shortened(key) + "' must be text");
       }
       map.put(key, text.stringValue());
     }
@@ -225,6 +263,10 @@ final class CreateConfig {
       list.add(item.stringValue());
     }
     return list;
+  }
+
+  private static String shortened(String name) {
+    return name.length() <= LONGEST_NAME ? name : name.substring(0, LONGEST_NAME) + "…";
   }
 
   private static RefusedException invalid(String what) {

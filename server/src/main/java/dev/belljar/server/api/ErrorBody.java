@@ -2,6 +2,8 @@ package dev.belljar.server.api;
 
 import dev.belljar.InvalidOptionException;
 import dev.belljar.server.sandboxes.RefusedException;
+import io.javalin.http.HttpResponseException;
+import org.eclipse.jetty.http.HttpStatus;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 import tools.jackson.databind.node.JsonNodeFactory;
@@ -22,6 +24,7 @@ record ErrorBody(int status, String code, String message) {
           new ErrorBody(e.status(), e.code(), String.valueOf(e.getMessage()));
       case InvalidOptionException e ->
           new ErrorBody(400, "INVALID_REQUEST", String.valueOf(e.getMessage()));
+      case HttpResponseException e -> of(e.getStatus());
       default -> {
         LOG.error("A request failed", failure);
         yield new ErrorBody(
@@ -30,6 +33,22 @@ record ErrorBody(int status, String code, String message) {
             "The server failed; its log has more under trace " + trace + ".");
       }
     };
+  }
+
+  /** What a status of HTTP says by itself. */
+  static ErrorBody of(int status) {
+    String code =
+        switch (status) {
+          case 404 -> "NOT_FOUND";
+          case 405 -> "METHOD_NOT_ALLOWED";
+          case 413 -> "BODY_TOO_LARGE";
+          case 414 -> "PATH_TOO_LONG";
+          case 431 -> "HEADERS_TOO_LARGE";
+          default -> status < 500 ? "INVALID_REQUEST" : "INTERNAL_ERROR";
+        };
+    HttpStatus.Code known = HttpStatus.getCode(status);
+    return new ErrorBody(
+        status, code, (known == null ? "Status " + status : known.getMessage()) + ".");
   }
 
   String toJson() {

@@ -1,14 +1,16 @@
 package dev.belljar.server.api;
 
 import dev.belljar.server.observe.ServerEvents;
-import dev.belljar.server.rpc.HeapBudget;
 import dev.belljar.server.rpc.RpcSocket;
+import dev.belljar.server.rpc.SocketLimits;
 import dev.belljar.server.sandboxes.HostedSandbox;
 import dev.belljar.server.sandboxes.HostedSandbox.Owner;
 import dev.belljar.server.sandboxes.RefusedException;
 import dev.belljar.server.sandboxes.SandboxRegistry;
 import java.time.Duration;
 import java.util.List;
+import java.util.Map;
+import java.util.concurrent.ConcurrentHashMap;
 import java.util.regex.Matcher;
 import java.util.regex.Pattern;
 import org.eclipse.jetty.http.HttpHeader;
@@ -42,19 +44,25 @@ public final class Handshakes {
   private final SandboxRegistry registry;
   private final ServerEvents events;
   private final String version;
-  private final HeapBudget budget = HeapBudget.ofHeap();
+  private final SocketLimits limits;
+  private final Map<String, SocketLimits> shares = new ConcurrentHashMap<>();
 
   /** Handshakes for the sandboxes of a registry. */
   public Handshakes(
       dev.belljar.server.store.Tokens tokens,
       SandboxRegistry registry,
       ServerEvents events,
+      SocketLimits limits,
       String version) {
     access = new Access(tokens);
     this.registry = registry;
     this.events = events;
+    this.limits = limits;
     this.version = version;
-    events.gauge("belljar.heap.streams", "Bytes of heap taken for large messages", budget::held);
+    events.gauge(
+        "belljar.heap.streams",
+        "Bytes of heap taken for messages, answers, files and streams",
+        limits.heap()::held);
   }
 
   /** Serves them. */
@@ -98,11 +106,27 @@ public final class Handshakes {
     try {
       HostedSandbox hosted =
           registry.create(owner, CreateConfig.read(request.getHeaders().get(CreateConfig.HEADER)));
-      return new RpcSocket(hosted, true, trace, budget, events);
+      RpcSocket socket = new RpcSocket(hosted, true, trace, limitsOf(owner), events);
+      Thread.ofVirtual()
+          .name("handshake of " + hosted.id())
+          .start(
+              () -> {
+                try {
+                  Thread.sleep(limits.opening());
+                } catch (InterruptedException e) {
+                  Thread.currentThread().interrupt();
+                }
+                socket.abandon();
+              });
+      return socket;
     } catch (RefusedException e) {
       events.refused(owner.organization(), e.code());
       throw e;
     }
+  }
+
+  private SocketLimits limitsOf(Owner owner) {
+    return shares.computeIfAbsent(owner.organization(), organization -> limits.share());
   }
 
   private RpcSocket join(String path, Owner owner, String trace) {
@@ -115,7 +139,7 @@ public final class Handshakes {
       throw new RefusedException(
           429, "SOCKET_LIMIT_EXCEEDED", "A sandbox has " + MOST_SOCKETS + " sockets at most.");
     }
-    events.connected(hosted, owner.token());
-    return new RpcSocket(hosted, false, trace, budget, events);
+    events.connected(hosted.subject(), owner.token());
+    return new RpcSocket(hosted, false, trace, limitsOf(owner), events);
   }
 }

@@ -48,15 +48,25 @@ public final class Routes {
   private final SandboxRegistry registry;
   private final MetadataStore store;
   private final ServerEvents events;
+  private final boolean openMetrics;
   private final String version;
 
-  /** Routes for the sandboxes of a registry. */
+  /**
+   * Routes for the sandboxes of a registry.
+   *
+   * @param openMetrics whether metrics need no token
+   */
   public Routes(
-      MetadataStore store, SandboxRegistry registry, ServerEvents events, String version) {
+      MetadataStore store,
+      SandboxRegistry registry,
+      ServerEvents events,
+      boolean openMetrics,
+      String version) {
     access = new Access(store.tokens());
     this.registry = registry;
     this.store = store;
     this.events = events;
+    this.openMetrics = openMetrics;
     this.version = version;
   }
 
@@ -105,11 +115,6 @@ public final class Routes {
     routes.exception(Exception.class, Routes::failed);
     routes.error(404, this::unknown);
     routes.error(405, this::unknown);
-    routes.error(
-        413,
-        context ->
-            error(
-                context, new ErrorBody(413, "BODY_TOO_LARGE", "The request's body is too large.")));
   }
 
   private static String trace(Context context) {
@@ -138,7 +143,7 @@ public final class Routes {
         context,
         known
             ? new ErrorBody(501, "NOT_SUPPORTED", "This server does not support " + path + ".")
-            : new ErrorBody(404, "NOT_FOUND", "There is nothing at " + path + "."));
+            : ErrorBody.of(context.statusCode()));
   }
 
   private static void json(Context context, JsonNode node) {
@@ -162,6 +167,9 @@ public final class Routes {
   }
 
   private void metrics(Context context) {
+    if (!openMetrics) {
+      owner(context);
+    }
     context.contentType("text/plain; version=0.0.4; charset=utf-8").result(events.scrape());
   }
 
@@ -176,7 +184,7 @@ public final class Routes {
   private void kill(Context context) {
     Owner owner = owner(context);
     HostedSandbox hosted = registry.find(owner.organization(), context.pathParam("id"));
-    events.killed(hosted, owner.token());
+    events.killed(hosted.subject(), owner.token());
     hosted.sandbox().kill();
     json(context, NODES.objectNode());
   }

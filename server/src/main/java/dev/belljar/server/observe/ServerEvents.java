@@ -1,7 +1,6 @@
 package dev.belljar.server.observe;
 
 import dev.belljar.EgressRecord;
-import dev.belljar.server.sandboxes.HostedSandbox;
 import io.micrometer.core.instrument.Counter;
 import io.micrometer.core.instrument.Gauge;
 import io.micrometer.core.instrument.Timer;
@@ -11,6 +10,7 @@ import io.micrometer.core.instrument.binder.system.ProcessorMetrics;
 import io.micrometer.prometheusmetrics.PrometheusConfig;
 import io.micrometer.prometheusmetrics.PrometheusMeterRegistry;
 import java.time.Duration;
+import java.util.List;
 import java.util.concurrent.atomic.AtomicInteger;
 import java.util.concurrent.atomic.AtomicLong;
 import java.util.function.Supplier;
@@ -30,6 +30,14 @@ public final class ServerEvents implements AutoCloseable {
   private final AtomicLong bytesToClients = new AtomicLong();
   private final Timer creates;
   private final Counter processes;
+
+  /**
+   * The sandbox that something happened to.
+   *
+   * @param organization whose it is
+   * @param token by which it was made
+   */
+  public record Subject(String id, String organization, String token) {}
 
   /** Events of a server that has just started. */
   public ServerEvents() {
@@ -83,13 +91,13 @@ public final class ServerEvents implements AutoCloseable {
   }
 
   /** A sandbox was made. */
-  public void created(HostedSandbox hosted, Duration took) {
+  public void created(Subject sandbox, Duration took) {
     creates.record(took);
     AUDIT.info(
         "created sandbox={} organization={} token={} ms={}",
-        hosted.id(),
-        hosted.owner().organization(),
-        hosted.owner().token(),
+        sandbox.id(),
+        sandbox.organization(),
+        sandbox.token(),
         took.toMillis());
   }
 
@@ -100,28 +108,28 @@ public final class ServerEvents implements AutoCloseable {
   }
 
   /** A client opened another socket on a sandbox. */
-  public void connected(HostedSandbox hosted, String token) {
-    AUDIT.info("connected sandbox={} token={}", hosted.id(), token);
+  public void connected(Subject sandbox, String token) {
+    AUDIT.info("connected sandbox={} token={}", sandbox.id(), token);
   }
 
   /** A program was started. Its arguments may be secrets and are not logged. */
-  public void ran(HostedSandbox hosted, String command) {
+  public void ran(Subject sandbox, String command) {
     processes.increment();
     AUDIT.info(
         "ran sandbox={} organization={} command={}",
-        hosted.id(),
-        hosted.owner().organization(),
+        sandbox.id(),
+        sandbox.organization(),
         printable(command));
   }
 
   /** A client asked for a sandbox's end. */
-  public void killed(HostedSandbox hosted, String token) {
-    AUDIT.info("killed sandbox={} token={}", hosted.id(), token);
+  public void killed(Subject sandbox, String token) {
+    AUDIT.info("killed sandbox={} token={}", sandbox.id(), token);
   }
 
   /** A sandbox has ended. */
-  public void ended(HostedSandbox hosted, String reason) {
-    for (EgressRecord record : hosted.sandbox().egress()) {
+  public void ended(Subject sandbox, String reason, List<EgressRecord> egress) {
+    for (EgressRecord record : egress) {
       registry
           .counter(
               "belljar.egress.connections",
@@ -131,9 +139,9 @@ public final class ServerEvents implements AutoCloseable {
     }
     AUDIT.info(
         "ended sandbox={} organization={} reason={}",
-        hosted.id(),
-        hosted.owner().organization(),
-        reason);
+        sandbox.id(),
+        sandbox.organization(),
+        printable(reason));
   }
 
   private static String printable(String text) {

@@ -54,13 +54,14 @@ final class DenoMethods {
   }
 
   private Answer run(Params params) throws Exception {
+    session.checkStreams();
     Source source = source(params);
     SpawnOptions options = ProcessMethods.options(params, "scriptArgs");
     Optional<InputStream> input = processes.stdin(params);
     DenoProcess program =
         processes.started(
             input, () -> session.sandbox().deno().run(new DenoRunOptions(source, options)));
-    session.events().ran(session.hosted(), "deno");
+    session.events().ran(session.hosted().subject(), "deno");
     ObjectNode node = processes.describe(program, options);
     if (source instanceof Entrypoint entrypoint && entrypoint.watch()) {
       String watcher = UUID.randomUUID().toString();
@@ -97,10 +98,11 @@ final class DenoMethods {
   }
 
   private Answer repl(Params params) throws Exception {
+    session.checkStreams();
     SpawnOptions options = ProcessMethods.options(params, "scriptArgs");
     Optional<InputStream> input = processes.stdin(params);
     DenoRepl repl = processes.started(input, () -> session.sandbox().deno().repl(options));
-    session.events().ran(session.hosted(), "deno repl");
+    session.events().ran(session.hosted().subject(), "deno repl");
     return new Answer.Value(processes.describe(repl, options));
   }
 
@@ -142,6 +144,7 @@ final class DenoMethods {
   }
 
   private Answer fetch(Params params) throws Exception {
+    session.checkStreams();
     String url = params.string("url");
     String method = params.string("method");
     boolean follow = params.oneOf("redirect", Map.of("follow", true, "manual", false));
@@ -158,13 +161,14 @@ final class DenoMethods {
     params.check();
     Optional<DenoProcess> program =
         params.has("pid") ? Optional.of(program(params)) : Optional.empty();
+    URI target = uri(url);
     Optional<InputStream> body = Optional.empty();
     if (bodyStream.isPresent()) {
       body = Optional.of(session.claim(bodyStream.get(), params, "bodyStreamId"));
       params.check();
     }
     try {
-      FetchRequest request = new FetchRequest(uri(url), method, headers, body, follow);
+      FetchRequest request = new FetchRequest(target, method, headers, body, follow);
       FetchResponse response =
           program.isPresent() ? program.get().fetch(request) : session.sandbox().fetch(request);
       return answer(method, response);

@@ -15,15 +15,14 @@ import dev.belljar.WriteOptions;
 import dev.belljar.server.rpc.Method.Answer;
 import dev.belljar.server.rpc.Method.Failure;
 import java.io.ByteArrayInputStream;
-import java.io.IOException;
 import java.io.InputStream;
 import java.nio.charset.StandardCharsets;
-import java.time.Duration;
 import java.time.Instant;
 import java.util.ArrayList;
 import java.util.Iterator;
 import java.util.List;
 import java.util.Map;
+import java.util.Optional;
 import java.util.OptionalInt;
 import java.util.function.Function;
 import java.util.regex.Pattern;
@@ -38,11 +37,10 @@ final class FileMethods {
   static final int LARGEST_FILE = 128 << 20;
 
   /** Entries of a directory that one message carries. */
-  private static final int MOST_ENTRIES = 1_000_000;
+  private static final int MOST_ENTRIES = 200_000;
 
   private static final int LARGEST_READ = 1 << 20;
   private static final int PERMISSIONS = 07777;
-  private static final Duration PATIENCE = Duration.ofSeconds(30);
 
   private final RpcSession session;
   private final SandboxFs fs;
@@ -53,8 +51,8 @@ final class FileMethods {
   }
 
   void register(Map<String, Method> methods) {
-    methods.put("readFile", this::readFile);
-    methods.put("readTextFile", this::readTextFile);
+    methods.put("readFile", params -> read(params, false));
+    methods.put("readTextFile", params -> read(params, true));
     methods.put("writeFile", params -> write(params, false));
     methods.put("writeTextFile", params -> write(params, true));
     methods.put("readDir", this::readDir);
@@ -98,58 +96,25 @@ final class FileMethods {
     return path;
   }
 
-  private Answer readFile(Params params) throws Exception {
+  private Answer read(Params params, boolean text) throws Exception {
     String path = path(params);
-    long taken = reserve(path, 1);
-    try {
-      byte[] bytes = read(path);
-      return new Answer.Bytes(bytes, () -> session.budget().give(taken));
-    } catch (IOException | RuntimeException | Failure e) {
-      session.budget().give(taken);
-      throw e;
-    }
-  }
-
-  private Answer readTextFile(Params params) throws Exception {
-    String path = path(params);
-    // As bytes, as text and as JSON.
-    long taken = reserve(path, 3);
-    try {
-      return Answer.of(new String(read(path), StandardCharsets.UTF_8));
-    } finally {
-      session.budget().give(taken);
-    }
-  }
-
-  /** Takes what the file will need of the heap; a file may lie about its size, or grow. */
-  private long reserve(String path, int times) throws InterruptedException, Failure {
-    long size;
-    try {
-      size = fs.stat(path).size();
-    } catch (FileSystemOperationException e) {
-      // Reading it will say the same in the words for reading.
-      size = 0;
-    }
-    if (size > LARGEST_FILE) {
-      throw tooLarge(path);
-    }
-    long wanted = size * times;
-    if (!session.budget().take(wanted, PATIENCE)) {
-      throw new Failure(
-          WireError.of(
-              "Error", "The server has no memory left for '" + path + "'; try again.", "ENOMEM"));
-    }
-    return wanted;
-  }
-
-  private byte[] read(String path) throws IOException, Failure {
     try (InputStream in = fs.newInputStream(path)) {
-      byte[] bytes = in.readNBytes(LARGEST_FILE + 1);
-      if (bytes.length > LARGEST_FILE) {
-        throw tooLarge(path);
-      }
-      return bytes;
+      HeldBytes.Result read = HeldBytes.read(in, LARGEST_FILE, session.budget());
+      return new Answer.Content(
+          read.bytes()
+              .orElseThrow(
+                  () ->
+                      read.refusal().equals(Optional.of(HeldBytes.Refusal.TOO_MANY))
+                          ? tooLarge(path)
+                          : noMemory(path)),
+          text);
     }
+  }
+
+  private static Failure noMemory(String path) {
+    return new Failure(
+        WireError.of(
+            "Error", "The server has no memory left for '" + path + "'; try again.", "ENOMEM"));
   }
 
   private static Failure tooLarge(String path) {
@@ -294,7 +259,7 @@ final class FileMethods {
 
   private Answer truncate(Params params) throws Exception {
     String name = params.string("name");
-    long length = params.optionalInteger("length").orElse(0L);
+    long length = params.size("length");
     params.check();
     fs.truncate(name, length);
     return Answer.DONE;
@@ -390,7 +355,7 @@ final class FileMethods {
     String root = params.optionalString("root").orElse(session.hosted().workingDirectory());
     GlobOptions options =
         new GlobOptions(
-            java.util.Optional.of(root),
+            Optional.of(root),
             params.strings("exclude"),
             params.bool("includeDirs", true),
             params.bool("followSymlinks", false),
@@ -429,7 +394,8 @@ final class FileMethods {
   }
 
   /** Each entry is a chunk of its own: that is how clients tell them apart. */
-  private Answer entries(Stream<WalkEntry> entries) {
+  private Answer entries(Stream<WalkEntry> entries) throws Failure {
+    session.checkStreams();
     Iterator<WalkEntry> each = entries.iterator();
     long id =
         session
@@ -551,7 +517,7 @@ final class FileMethods {
   }
 
   private Answer fileTruncate(Params params) throws Exception {
-    long length = params.optionalInteger("len").orElse(0L);
+    long length = params.size("len");
     return on(params, file -> file.truncate(length));
   }
 

@@ -27,27 +27,41 @@ final class IncomingStreams {
   /** Bytes held for all of them before the socket is no longer read. */
   static final int SOCKET_LIMIT = 64 << 20;
 
+  /** Bytes held for a socket before it is no longer read while memory is scarce. */
+  static final int SCARCE_LIMIT = 1 << 20;
+
+  /** What a part costs beside its bytes, so that many small ones are not free. */
+  private static final int PART_COST = 64;
+
   private final Map<Long, Stream> streams = new HashMap<>();
+  private final HeapBudget budget;
   private final BiConsumer<Long, String> cancel;
   private final Runnable drained;
   private long held;
+  private int fullStreams;
   private long consumed;
   private boolean closed;
 
   /**
    * Streams of a socket.
    *
+   * @param budget what is held is taken from it
    * @param cancel tells the client that nobody wants a stream any more, and why
    * @param drained called when {@link #full} may have become false
    */
-  IncomingStreams(BiConsumer<Long, String> cancel, Runnable drained) {
+  IncomingStreams(HeapBudget budget, BiConsumer<Long, String> cancel, Runnable drained) {
+    this.budget = budget;
     this.cancel = cancel;
     this.drained = drained;
   }
 
   synchronized boolean full() {
-    return held >= SOCKET_LIMIT
-        || streams.values().stream().anyMatch(stream -> stream.held >= STREAM_LIMIT);
+    return held >= SOCKET_LIMIT || fullStreams > 0 || (held >= SCARCE_LIMIT && budget.scarce());
+  }
+
+  /** Streams that are started or asked for, and not yet over. */
+  synchronized int open() {
+    return streams.size();
   }
 
   /** Bytes that are held. */
@@ -75,14 +89,39 @@ final class IncomingStreams {
   }
 
   /** Bytes of a stream; dropped where it was never started or is no longer wanted. */
-  synchronized void enqueue(long id, byte[] bytes) {
-    Stream stream = streams.get(id);
-    if (stream != null && !stream.over && bytes.length > 0) {
-      stream.chunks.add(bytes);
-      stream.held += bytes.length;
-      held += bytes.length;
+  void enqueue(long id, byte[] bytes) {
+    String reason = "The server has no memory left for this stream.";
+    synchronized (this) {
+      Stream stream = streams.get(id);
+      if (stream == null || stream.over || bytes.length == 0) {
+        return;
+      }
+      long cost = (long) bytes.length + PART_COST;
+      if (budget.tryTake(cost)) {
+        stream.chunks.add(bytes);
+        hold(stream, cost);
+        notifyAll();
+        return;
+      }
+      stream.failure = reason;
+      stream.over = true;
+      drop(stream);
       notifyAll();
     }
+    cancel.accept(id, reason);
+  }
+
+  private void hold(Stream stream, long bytes) {
+    boolean before = stream.held >= STREAM_LIMIT;
+    stream.held += bytes;
+    held += bytes;
+    boolean after = stream.held >= STREAM_LIMIT;
+    fullStreams += (after ? 1 : 0) - (before ? 1 : 0);
+  }
+
+  private void release(Stream stream, long bytes) {
+    hold(stream, -bytes);
+    budget.give(bytes);
   }
 
   synchronized void end(long id) {
@@ -135,6 +174,11 @@ final class IncomingStreams {
         stream.over = true;
         stream.failure = "The client is gone.";
       }
+      if (!stream.claimed) {
+        stream.chunks.clear();
+      }
+      // What is still read is no longer counted: it ends with its reader.
+      release(stream, stream.held);
     }
     streams.clear();
     notifyAll();
@@ -154,8 +198,7 @@ final class IncomingStreams {
 
   private void drop(Stream stream) {
     streams.remove(stream.id, stream);
-    held -= stream.held;
-    stream.held = 0;
+    release(stream, stream.held);
     stream.chunks.clear();
   }
 
@@ -181,7 +224,11 @@ final class IncomingStreams {
 
     @Override
     public int read(byte[] target, int start, int length) throws IOException {
+      if (length == 0) {
+        return 0;
+      }
       int copied = 0;
+      long released = 0;
       synchronized (IncomingStreams.this) {
         while (chunks.isEmpty()) {
           if (failure != null) {
@@ -206,10 +253,10 @@ final class IncomingStreams {
           if (offset == head.length) {
             chunks.remove();
             offset = 0;
+            released += head.length + PART_COST;
           }
         }
-        held -= copied;
-        IncomingStreams.this.held -= copied;
+        release(this, Math.min(released, held));
         consumed += copied;
         if (over && chunks.isEmpty()) {
           streams.remove(id, this);

@@ -28,13 +28,12 @@ interface Method {
     record Value(JsonNode node) implements Answer {}
 
     /**
-     * Bytes, which travel as base64.
+     * The content of a file.
      *
-     * @param bytes not changed any more
-     * @param sent called when they are no longer held
+     * @param bytes closed when they were sent
+     * @param text whether they travel as text; base64 otherwise
      */
-    @SuppressWarnings("ArrayRecordComponent") // made for this and used once
-    record Bytes(byte[] bytes, Runnable sent) implements Answer {}
+    record Content(HeldBytes bytes, boolean text) implements Answer {}
   }
 
   /** An operation failed in a way that has a name of its own on the wire. */

@@ -1,9 +1,11 @@
 package dev.belljar.server.rpc;
 
 import java.io.IOException;
-import java.util.Base64;
+import java.util.Iterator;
 import java.util.concurrent.CompletionException;
+import java.util.concurrent.atomic.AtomicBoolean;
 import java.util.concurrent.locks.ReentrantLock;
+import java.util.function.Consumer;
 import org.eclipse.jetty.websocket.api.Callback;
 import org.eclipse.jetty.websocket.api.Session;
 
@@ -13,11 +15,9 @@ import org.eclipse.jetty.websocket.api.Session;
  * and nothing piles up. Not interruptible: half a message would be the end of the socket.
  */
 final class Outbox {
-  /** A multiple of 3, so that pieces of base64 join without padding. */
-  private static final int PIECE = 192 << 10;
-
   private final Session session;
   private final ReentrantLock turn = new ReentrantLock(true);
+  private final AtomicBoolean pong = new AtomicBoolean();
 
   Outbox(Session session) {
     this.session = session;
@@ -26,22 +26,22 @@ final class Outbox {
   void send(String message) throws IOException {
     turn.lock();
     try {
+      pongFirst();
       await(callback -> session.sendText(message, callback));
     } finally {
       turn.unlock();
     }
   }
 
-  /** Sends {@code before}, the bytes in base64 and {@code after} as one message, piece by piece. */
-  void send(String before, byte[] bytes, String after) throws IOException {
+  /** Sends all as one message; a piece is made when the one before is out. */
+  void send(String before, Iterator<String> pieces, String after) throws IOException {
     turn.lock();
     try {
+      pongFirst();
       await(callback -> session.sendPartialText(before, false, callback));
-      for (int at = 0; at < bytes.length; at += PIECE) {
-        int length = Math.min(PIECE, bytes.length - at);
-        byte[] piece = java.util.Arrays.copyOfRange(bytes, at, at + length);
-        String text = Base64.getEncoder().encodeToString(piece);
-        await(callback -> session.sendPartialText(text, false, callback));
+      while (pieces.hasNext()) {
+        String piece = pieces.next();
+        await(callback -> session.sendPartialText(piece, false, callback));
       }
       await(callback -> session.sendPartialText(after, true, callback));
     } finally {
@@ -49,7 +49,28 @@ final class Outbox {
     }
   }
 
-  private void await(java.util.function.Consumer<Callback> send) throws IOException {
+  /** Notes a ping; false where one waits for its answer already. */
+  boolean pongDue() {
+    return !pong.getAndSet(true);
+  }
+
+  /** Answers however many pings there were, before anything else that waits. */
+  void pong() throws IOException {
+    turn.lock();
+    try {
+      pongFirst();
+    } finally {
+      turn.unlock();
+    }
+  }
+
+  private void pongFirst() throws IOException {
+    if (pong.getAndSet(false)) {
+      await(callback -> session.sendText("pong", callback));
+    }
+  }
+
+  private static void await(Consumer<Callback> send) throws IOException {
     Callback.Completable sent = new Callback.Completable();
     send.accept(sent);
     try {

@@ -22,7 +22,11 @@ final class OutgoingStreams {
    */
   private static final AtomicLong NEXT_ID = new AtomicLong();
 
-  private static final int CHUNK = 64 << 10;
+  /** Streams of one socket that are not over; a sandbox has 1024 processes of two streams each. */
+  static final int MOST_STREAMS = 4096;
+
+  private static final int SMALLEST_CHUNK = 4 << 10;
+  private static final int LARGEST_CHUNK = 64 << 10;
 
   private final Outbox outbox;
   private final AtomicLong bytes;
@@ -50,13 +54,22 @@ final class OutgoingStreams {
    * @return the number of the stream
    */
   long send(InputStream bytes, boolean outlives) {
-    byte[] buffer = new byte[CHUNK];
     return send(
         new Chunks() {
+          // Most streams are idle: they hold little until there is much to read.
+          private byte[] buffer = new byte[SMALLEST_CHUNK];
+
           @Override
           public byte @org.jspecify.annotations.Nullable [] next() throws IOException {
             int length = bytes.read(buffer);
-            return length < 0 ? null : java.util.Arrays.copyOf(buffer, length);
+            if (length < 0) {
+              return null;
+            }
+            byte[] chunk = java.util.Arrays.copyOf(buffer, length);
+            if (length == buffer.length && length < LARGEST_CHUNK) {
+              buffer = new byte[buffer.length * 2];
+            }
+            return chunk;
           }
 
           @Override
@@ -80,6 +93,16 @@ final class OutgoingStreams {
       source.clientGone();
     }
     return id;
+  }
+
+  /** Whether another stream may begin. */
+  boolean full() {
+    return sources.size() >= MOST_STREAMS;
+  }
+
+  /** Streams that are not over. */
+  int open() {
+    return sources.size();
   }
 
   /** The client wants no more of it. */

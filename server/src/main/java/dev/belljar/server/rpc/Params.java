@@ -22,6 +22,7 @@ import tools.jackson.databind.JsonNode;
  */
 final class Params {
   private static final long LARGEST_SAFE = (1L << 53) - 1;
+  private static final int LONGEST_NAME = 100;
   private static final byte[] NOTHING = {};
 
   private final JsonNode root;
@@ -104,6 +105,19 @@ final class Params {
 
   Optional<Long> optionalInteger(String name) {
     return has(name) ? Optional.of(integer(name)) : Optional.empty();
+  }
+
+  /** A size, 0 where it is left out. */
+  long size(String name) {
+    if (!has(name)) {
+      return 0;
+    }
+    long value = integer(name);
+    if (value < 0) {
+      issue("too_small", "", at(name), "Invalid input: expected number to be at least 0");
+      return 0;
+    }
+    return value;
   }
 
   /** A whole number, as such or as text (which is how 64 bits travel). */
@@ -251,7 +265,8 @@ final class Params {
 
   private List<Object> at(String name) {
     List<Object> place = new ArrayList<>(path);
-    place.add(name);
+    // Names may be the client's, and are told back.
+    place.add(name.length() <= LONGEST_NAME ? name : name.substring(0, LONGEST_NAME) + "…");
     return place;
   }
 

@@ -37,6 +37,7 @@ final class ProcessMethods {
 
   private Answer spawn(Params params) throws Exception {
     String command = params.string("command");
+    session.checkStreams();
     SpawnOptions options = options(params, "args");
     Optional<InputStream> input = stdin(params);
     ChildProcess child;
@@ -45,7 +46,7 @@ final class ProcessMethods {
     } catch (FileSystemOperationException e) {
       throw new Failure(notStarted(command, e));
     }
-    session.events().ran(session.hosted(), command);
+    session.events().ran(session.hosted().subject(), command);
     return new Answer.Value(describe(child, options));
   }
 
@@ -228,6 +229,7 @@ final class ProcessMethods {
 
   /** Ours: bytes to and from a port of the sandbox. */
   private Answer dial(Params params) throws Exception {
+    session.checkStreams();
     int port = params.integer("port", 1, 65_535);
     long from = params.integer("streamId");
     params.check();

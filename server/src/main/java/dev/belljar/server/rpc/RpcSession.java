@@ -66,6 +66,22 @@ final class RpcSession implements AutoCloseable {
     return events;
   }
 
+  /** Refuses to begin something whose output could not be sent. */
+  void checkStreams() throws Method.Failure {
+    if (outgoing.full()) {
+      throw new Method.Failure(
+          WireError.of(
+              "Error",
+              "At most " + OutgoingStreams.MOST_STREAMS + " streams may be open on a socket",
+              "EMFILE"));
+    }
+  }
+
+  /** Files that are open. */
+  int openFiles() {
+    return files.size();
+  }
+
   /** What the client sends on a stream that a call names. */
   InputStream claim(long id, Params params, String name) throws InvalidParamsException {
     return incoming
@@ -106,8 +122,9 @@ final class RpcSession implements AutoCloseable {
 
   void close(Params params) throws InvalidParamsException, Method.Failure {
     FsFile file = file(params);
-    files.values().remove(file);
-    file.close();
+    if (files.values().remove(file)) {
+      file.close();
+    }
   }
 
   /** Tells the client something that it did not ask for. */

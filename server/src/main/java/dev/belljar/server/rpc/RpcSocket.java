@@ -1,5 +1,6 @@
 package dev.belljar.server.rpc;
 
+import dev.belljar.BelljarException;
 import dev.belljar.SandboxClosedException;
 import dev.belljar.server.observe.ServerEvents;
 import dev.belljar.server.rpc.Method.Answer;
@@ -14,6 +15,7 @@ import java.util.concurrent.ConcurrentHashMap;
 import java.util.concurrent.Semaphore;
 import java.util.concurrent.atomic.AtomicBoolean;
 import java.util.concurrent.atomic.AtomicInteger;
+import java.util.concurrent.atomic.AtomicLong;
 import org.eclipse.jetty.websocket.api.Callback;
 import org.eclipse.jetty.websocket.api.Session;
 import org.jspecify.annotations.Nullable;
@@ -40,14 +42,25 @@ public final class RpcSocket implements Session.Listener, HostedSandbox.Connecti
   /** Requests that are worked on at the same time; the rest wait for their turn. */
   private static final int CONCURRENT = 256;
 
-  /** Refusals and the like that may wait to be sent. */
-  private static final int MOST_DEFERRED = 20_000;
+  /** Refusals and the like that may wait to be sent before the socket is no longer read. */
+  static final int MOST_DEFERRED = 1000;
 
-  /** Messages up to this size are not counted against the heap's budget. */
-  private static final int SMALL = 1 << 20;
+  /**
+   * What a message costs of the heap while it is put together and understood: text, JSON, bytes.
+   */
+  private static final int COST = 5;
 
-  /** How long bytes may wait for a reader before their stream is given up. */
-  private static final Duration PATIENCE = Duration.ofSeconds(30);
+  /** What a request costs beside its text: its thread and its tree. */
+  private static final int REQUEST_COST = 1024;
+
+  /** Answers from this size on are counted against the heap's budget. */
+  private static final int LARGE_ANSWER = 64 << 10;
+
+  /** The longest id that a request may have; it is repeated in the answer. */
+  private static final int LONGEST_ID = 256;
+
+  /** How long a large answer waits for memory. */
+  private static final Duration MEMORY_PATIENCE = Duration.ofSeconds(30);
 
   private static final int METHOD_NOT_FOUND = -32601;
   private static final int INVALID_REQUEST = -32600;
@@ -57,38 +70,43 @@ public final class RpcSocket implements Session.Listener, HostedSandbox.Connecti
   private final HostedSandbox hosted;
   private final boolean creating;
   private final String trace;
+  private final SocketLimits limits;
   private final HeapBudget budget;
   private final ServerEvents events;
+  private final AtomicBoolean begun = new AtomicBoolean();
   private final Map<String, Method> methods = new HashMap<>();
   private final Map<JsonNode, Exchange> exchanges = new ConcurrentHashMap<>();
   private final Semaphore turns = new Semaphore(CONCURRENT);
-  private final AtomicBoolean pongDue = new AtomicBoolean();
+  private final AtomicInteger unanswered = new AtomicInteger();
   private final AtomicInteger deferred = new AtomicInteger();
   private final AtomicBoolean closed = new AtomicBoolean();
   private final AtomicBoolean paused = new AtomicBoolean();
+  private final AtomicBoolean watched = new AtomicBoolean();
+  private final AtomicLong taken = new AtomicLong();
   private final StringBuilder message = new StringBuilder();
-  private long taken;
 
-  private @Nullable Session session;
-  private @Nullable Outbox outbox;
-  private @Nullable RpcSession rpc;
+  private volatile @Nullable Session session;
+  private volatile @Nullable Outbox outbox;
+  private volatile @Nullable RpcSession rpc;
 
   /**
    * A socket that is not open yet.
    *
    * @param creating whether the sandbox was made by this socket's handshake
    * @param trace what logs call this client's doings
+   * @param limits of the organization
    */
   public RpcSocket(
       HostedSandbox hosted,
       boolean creating,
       String trace,
-      HeapBudget budget,
+      SocketLimits limits,
       ServerEvents events) {
     this.hosted = hosted;
     this.creating = creating;
     this.trace = trace;
-    this.budget = budget;
+    this.limits = limits;
+    this.budget = limits.heap();
     this.events = events;
   }
 
@@ -97,13 +115,32 @@ public final class RpcSocket implements Session.Listener, HostedSandbox.Connecti
     return hosted.id();
   }
 
+  /**
+   * Ends a sandbox whose client went before its socket was open: nobody knows of it. Does nothing
+   * where the socket was opened.
+   */
+  public void abandon() {
+    if (creating && begun.compareAndSet(false, true)) {
+      LOG.info("The client that made {} never opened its socket", hosted.id());
+      hosted.sandbox().kill();
+    }
+  }
+
   @Override
   public void onWebSocketOpen(Session opened) {
     session = opened;
+    if (!begun.compareAndSet(false, true)) {
+      close(Closing.NORMAL, "The handshake took too long; the sandbox has ended.");
+      return;
+    }
     outbox = new Outbox(opened);
     rpc =
         new RpcSession(
-            hosted, outbox, new IncomingStreams(this::cancel, this::resume), budget, events);
+            hosted,
+            outbox,
+            new IncomingStreams(budget, this::cancel, this::resume),
+            budget,
+            events);
     new FileMethods(rpc).register(methods);
     ProcessMethods processes = new ProcessMethods(rpc);
     processes.register(methods);
@@ -127,13 +164,9 @@ public final class RpcSocket implements Session.Listener, HostedSandbox.Connecti
       close(Closing.TOO_BIG, "A message may have " + (LARGEST_MESSAGE >> 20) + " MiB at most.");
       return;
     }
-    // What was read is held about three times: as text, as JSON and as bytes.
-    if (length > SMALL && length * 3 > taken) {
-      if (!budget.tryTake(length * 6 - taken)) {
-        close(Closing.TRY_AGAIN_LATER, "The server has no memory left for this message.");
-        return;
-      }
-      taken = length * 6;
+    if (!grow(length * COST + REQUEST_COST)) {
+      close(Closing.TRY_AGAIN_LATER, "The server has no memory left for this message.");
+      return;
     }
     if (!last) {
       message.append(part);
@@ -142,15 +175,31 @@ public final class RpcSocket implements Session.Listener, HostedSandbox.Connecti
     }
     String text = message.isEmpty() ? part : message.append(part).toString();
     message.setLength(0);
-    if (message.capacity() > SMALL) {
+    if (message.capacity() > LARGE_ANSWER) {
       message.trimToSize();
     }
-    long held = taken;
-    taken = 0;
+    long held = taken.getAndSet(0);
     receive(text, held);
     if (!closed.get()) {
       pauseOrDemand();
     }
+  }
+
+  /**
+   * Takes what the message needs now; given back by whoever comes first, the socket's end or it.
+   */
+  private boolean grow(long needed) {
+    long more = needed - taken.get();
+    if (more > 0) {
+      if (!budget.tryTake(more)) {
+        return false;
+      }
+      taken.addAndGet(more);
+      if (closed.get()) {
+        budget.give(taken.getAndSet(0));
+      }
+    }
+    return true;
   }
 
   @Override
@@ -163,8 +212,8 @@ public final class RpcSocket implements Session.Listener, HostedSandbox.Connecti
   public void onWebSocketPing(ByteBuffer payload) {
     Session open = session;
     if (open != null) {
-      open.sendPong(payload, Callback.NOOP);
-      demand();
+      // The next frame is asked for when this one is answered: pongs must not pile up.
+      open.sendPong(payload, Callback.from(this::demand, failure -> ended()));
     }
   }
 
@@ -205,7 +254,7 @@ public final class RpcSocket implements Session.Listener, HostedSandbox.Connecti
       open.close();
       events.socketClosed();
     }
-    budget.give(taken);
+    budget.give(taken.getAndSet(0));
     hosted.closed(this, creating);
   }
 
@@ -226,6 +275,9 @@ public final class RpcSocket implements Session.Listener, HostedSandbox.Connecti
     JsonNode root;
     try {
       root = Json.MAPPER.readTree(text);
+      if (root.isMissingNode()) {
+        throw new tools.jackson.core.exc.StreamReadException("nothing but space");
+      }
     } catch (JacksonException e) {
       budget.give(held);
       close(Closing.INVALID_JSON, "Invalid JSON");
@@ -259,22 +311,32 @@ public final class RpcSocket implements Session.Listener, HostedSandbox.Connecti
     }
     JsonNode id = root.get("id");
     JsonNode method = root.get("method");
-    boolean goodId = id == null || id.isString() || id.isNumber();
+    boolean goodId = id == null || isId(id);
     return goodId
         && (method == null
             ? id != null && (root.has("result") || root.has("error"))
             : method.isString());
   }
 
+  private static boolean isId(JsonNode id) {
+    return id.isString()
+        ? id.stringValue().length() <= LONGEST_ID
+        : id.isNumber() && Double.isFinite(id.doubleValue());
+  }
+
   private void pong() {
+    Outbox out = outbox;
     // One is enough for however many pings came while it waited for its turn.
-    if (pongDue.compareAndSet(false, true)) {
+    if (out != null && out.pongDue()) {
       Thread.ofVirtual()
           .name("pong")
           .start(
               () -> {
-                pongDue.set(false);
-                send("pong");
+                try {
+                  out.pong();
+                } catch (IOException e) {
+                  ended();
+                }
               });
     }
   }
@@ -315,43 +377,63 @@ public final class RpcSocket implements Session.Listener, HostedSandbox.Connecti
       }
     } catch (InvalidParamsException e) {
       LOG.debug("{} with wrong parameters: {}", method, e.getMessage());
-      if (method.equals("$sandbox.stream.enqueue")) {
+      if (method.equals("$sandbox.stream.enqueue") && params.node().path("streamId").isNumber()) {
         open.incoming().fail(id, "A part of the client's stream was not base64.");
       }
     }
   }
 
-  private void pauseOrDemand() {
+  private boolean mayRead() {
     RpcSession open = rpc;
-    if (open == null || !open.incoming().full()) {
+    return deferred.get() < MOST_DEFERRED && (open == null || !open.incoming().full());
+  }
+
+  private void pauseOrDemand() {
+    if (mayRead()) {
       demand();
       return;
     }
     paused.set(true);
-    long consumed = open.incoming().consumed();
-    Thread.ofVirtual().name("patience").start(() -> awaitReader(open.incoming(), consumed));
+    if (watched.compareAndSet(false, true)) {
+      Thread.ofVirtual().name("patience").start(this::awaitReader);
+    }
     // A reader may have come between the two.
     resume();
   }
 
   private void resume() {
-    RpcSession open = rpc;
-    if (open != null && !open.incoming().full() && paused.compareAndSet(true, false)) {
+    if (paused.get() && mayRead() && paused.compareAndSet(true, false)) {
       demand();
     }
   }
 
   /** While nothing is read of what is held, the whole socket stands still: not for ever. */
-  private void awaitReader(IncomingStreams streams, long consumed) {
-    long before = consumed;
+  private void awaitReader() {
+    RpcSession open = rpc;
+    if (open == null) {
+      return;
+    }
+    IncomingStreams streams = open.incoming();
     try {
-      while (paused.get() && !closed.get()) {
-        Thread.sleep(PATIENCE);
-        if (paused.get() && streams.consumed() == before) {
-          streams.giveUpLargest(
-              "Nobody read this stream for " + PATIENCE.toSeconds() + " s; it was given up.");
+      while (true) {
+        long before = streams.consumed();
+        Thread.sleep(limits.patience());
+        if (closed.get()) {
+          return;
         }
-        before = streams.consumed();
+        if (paused.get() && streams.full() && streams.consumed() == before) {
+          streams.giveUpLargest(
+              "Nobody read this stream for "
+                  + limits.patience().toSeconds()
+                  + " s; it was given up.");
+        }
+        if (!paused.get()) {
+          watched.set(false);
+          // It may have been paused again before that was said.
+          if (!paused.get() || !watched.compareAndSet(false, true)) {
+            return;
+          }
+        }
       }
     } catch (InterruptedException e) {
       Thread.currentThread().interrupt();
@@ -364,21 +446,26 @@ public final class RpcSocket implements Session.Listener, HostedSandbox.Connecti
     Method method = methods.get(name);
     if (method == null) {
       budget.give(held);
-      refuse(id, METHOD_NOT_FOUND, "Method not found", null);
+      refuse(id, METHOD_NOT_FOUND, "Method not found");
       return;
     }
-    if (exchanges.size() >= MOST_REQUESTS) {
+    if (unanswered.get() >= MOST_REQUESTS) {
       budget.give(held);
-      refuse(id, SERVER_ERROR, "At most " + MOST_REQUESTS + " requests may wait at once", null);
+      refuse(id, SERVER_ERROR, "At most " + MOST_REQUESTS + " requests may wait at once");
       return;
     }
     Exchange exchange = new Exchange(id, name, method, Params.of(params), held);
     if (exchanges.putIfAbsent(id, exchange) != null) {
       budget.give(held);
-      refuse(id, INVALID_REQUEST, "Invalid Request: a request of this id is under way", null);
+      refuse(id, INVALID_REQUEST, "Invalid Request: a request of this id is under way");
       return;
     }
+    unanswered.incrementAndGet();
     Thread.ofVirtual().name(name + " of " + hosted.id()).start(exchange);
+    if (closed.get()) {
+      // The socket ended meanwhile and may have missed this one.
+      exchange.abort();
+    }
   }
 
   private final class Exchange implements Runnable {
@@ -401,7 +488,10 @@ public final class RpcSocket implements Session.Listener, HostedSandbox.Connecti
 
     boolean carries(long abortId) {
       JsonNode carried = params.node().get("abortId");
-      return carried != null && carried.isIntegralNumber() && carried.longValue() == abortId;
+      return carried != null
+          && !name.equals("abort")
+          && carried.isNumber()
+          && carried.doubleValue() == abortId;
     }
 
     synchronized void abort() {
@@ -414,38 +504,51 @@ public final class RpcSocket implements Session.Listener, HostedSandbox.Connecti
     @Override
     public void run() {
       MDC.put("trace", trace);
-      if (!begin()) {
-        answered(() -> failed(WireError.aborted()));
-        return;
-      }
-      Runnable answer;
+      // Kept until the answer is out: a client that does not read cannot make more of them.
       boolean turn = false;
       try {
+        if (!begin()) {
+          answered(() -> failed(WireError.aborted()));
+          return;
+        }
         // What waits for something else to happen must not keep those from running that would do
         // it.
         if (!WAITING.contains(name)) {
           turns.acquire();
           turn = true;
         }
-        Answer result = method.call(params);
-        answer = () -> succeed(result);
-      } catch (InvalidParamsException e) {
-        answer = () -> refuse(id, INVALID_PARAMS, "Invalid params", e.data());
-      } catch (Method.Failure e) {
-        answer = () -> failed(e.error());
+        answered(work());
       } catch (InterruptedException e) {
-        answer = () -> failed(WireError.aborted());
-      } catch (Exception e) {
-        answer = () -> failed(isAborted() ? WireError.aborted() : error(e));
-      } catch (StackOverflowError | OutOfMemoryError e) {
-        LOG.warn("{} of {} failed", name, hosted.id(), e);
-        answer = () -> failed(WireError.of("Error", "The server could not do this: " + e, null));
+        answered(() -> failed(WireError.aborted()));
+      } catch (RuntimeException | StackOverflowError | OutOfMemoryError e) {
+        LOG.warn("The answer to {} of {} could not be sent", name, hosted.id(), e);
+        close(Closing.INTERNAL_ERROR, "The server failed.");
       } finally {
+        exchanges.remove(id, this);
+        unanswered.decrementAndGet();
+        budget.give(held);
         if (turn) {
           turns.release();
         }
       }
-      answered(answer);
+    }
+
+    private Runnable work() {
+      try {
+        Answer result = method.call(params);
+        return () -> succeed(result);
+      } catch (InvalidParamsException e) {
+        return () -> fault(INVALID_PARAMS, "Invalid params", e.data());
+      } catch (Method.Failure e) {
+        return () -> failed(e.error());
+      } catch (InterruptedException e) {
+        return () -> failed(WireError.aborted());
+      } catch (Exception e) {
+        return () -> failed(isAborted() ? WireError.aborted() : error(e));
+      } catch (StackOverflowError | OutOfMemoryError e) {
+        LOG.warn("{} of {} failed", name, hosted.id(), e);
+        return () -> failed(WireError.of("Error", "The server could not do this: " + e, null));
+      }
     }
 
     private synchronized boolean begin() {
@@ -465,13 +568,13 @@ public final class RpcSocket implements Session.Listener, HostedSandbox.Connecti
           LOG.debug("{} was aborted when it was done", name);
         }
       }
+      // The id is free from the moment that the client can know so.
       exchanges.remove(id, this);
-      budget.give(held);
       answer.run();
     }
 
     private WireError error(Exception e) {
-      if (!(e instanceof dev.belljar.BelljarException)) {
+      if (!(e instanceof BelljarException || e instanceof IOException)) {
         LOG.warn("{} of {} failed", name, hosted.id(), e);
       }
       if (e instanceof SandboxClosedException) {
@@ -481,25 +584,41 @@ public final class RpcSocket implements Session.Listener, HostedSandbox.Connecti
     }
 
     private void succeed(Answer answer) {
+      String head = "{\"jsonrpc\":\"2.0\",\"id\":" + id + ",\"result\":{\"ok\":";
       switch (answer) {
-        case Answer.Value value ->
-            send(
-                "{\"jsonrpc\":\"2.0\",\"id\":" + id + ",\"result\":{\"ok\":" + value.node() + "}}");
-        case Answer.Bytes bytes -> {
-          try {
+        case Answer.Value value -> say(head + value.node() + "}}");
+        case Answer.Content content -> {
+          try (HeldBytes bytes = content.bytes()) {
             Outbox out = outbox;
-            if (out != null) {
-              out.send(
-                  "{\"jsonrpc\":\"2.0\",\"id\":" + id + ",\"result\":{\"ok\":\"",
-                  bytes.bytes(),
-                  "\"}}");
+            if (out != null && !closed.get()) {
+              out.send(head + "\"", content.text() ? bytes.text() : bytes.base64(), "\"}}");
             }
           } catch (IOException e) {
-            // The client is gone.
-          } finally {
-            bytes.sent().run();
+            ended();
           }
         }
+      }
+    }
+
+    private void fault(int code, String text, ObjectNode data) {
+      say(refusal(id, code, text, data));
+    }
+
+    /** Sends, counting what is large for as long as it waits to be sent. */
+    private void say(String text) {
+      long cost = text.length() < LARGE_ANSWER ? 0 : text.length() * 2L;
+      try {
+        if (!budget.take(cost, MEMORY_PATIENCE)) {
+          failed(WireError.of("Error", "The server has no memory left for this answer.", "ENOMEM"));
+          return;
+        }
+      } catch (InterruptedException e) {
+        return;
+      }
+      try {
+        send(text);
+      } finally {
+        budget.give(cost);
       }
     }
 
@@ -519,6 +638,9 @@ public final class RpcSocket implements Session.Listener, HostedSandbox.Connecti
           "fileLock",
           "abort",
           "processKill",
+          "denoReplEval",
+          "denoReplCall",
+          "dial",
           "writeFile",
           "writeTextFile",
           "fetch");
@@ -539,14 +661,18 @@ public final class RpcSocket implements Session.Listener, HostedSandbox.Connecti
 
   // Sending.
 
-  private void refuse(JsonNode id, int code, String text, @Nullable ObjectNode data) {
+  private void refuse(JsonNode id, int code, String text) {
+    sendLater(refusal(id, code, text, null));
+  }
+
+  private static String refusal(JsonNode id, int code, String text, @Nullable ObjectNode data) {
     ObjectNode answer = Json.NODES.objectNode().put("jsonrpc", "2.0");
     answer.set("id", id);
     ObjectNode error = answer.putObject("error").put("code", code).put("message", text);
     if (data != null) {
       error.set("data", data);
     }
-    sendLater(answer.toString());
+    return answer.toString();
   }
 
   private void cancel(long streamId, String reason) {
@@ -562,10 +688,7 @@ public final class RpcSocket implements Session.Listener, HostedSandbox.Connecti
 
   /** Sends without waiting: the thread that reads must not wait for a client that does not. */
   private void sendLater(String text) {
-    if (deferred.incrementAndGet() > MOST_DEFERRED) {
-      close(Closing.POLICY, "The client does not read what it is told.");
-      return;
-    }
+    deferred.incrementAndGet();
     Thread.ofVirtual()
         .name("told later")
         .start(
@@ -574,6 +697,7 @@ public final class RpcSocket implements Session.Listener, HostedSandbox.Connecti
                 send(text);
               } finally {
                 deferred.decrementAndGet();
+                resume();
               }
             });
   }

@@ -77,7 +77,12 @@ public final class SandboxRegistry implements AutoCloseable {
     try {
       HostedSandbox hosted = start(owner, request, bounds);
       made = true;
-      events.created(hosted, Duration.ofNanos(System.nanoTime() - began));
+      if (draining) {
+        // Who drains may have looked before it was there. Its end takes it off the count.
+        hosted.sandbox().kill();
+        throw refusedWhileDraining();
+      }
+      events.created(hosted.subject(), Duration.ofNanos(System.nanoTime() - began));
       return hosted;
     } catch (InvalidOptionException e) {
       throw new RefusedException(400, "INVALID_CONFIG", String.valueOf(e.getMessage()), e);
@@ -145,6 +150,11 @@ public final class SandboxRegistry implements AutoCloseable {
     return hosted;
   }
 
+  private static RefusedException refusedWhileDraining() {
+    return new RefusedException(
+        503, "SERVER_DRAINING", "This server is shutting down and takes no new sandboxes.");
+  }
+
   private static Duration lifetime(Instant now, Instant stopAt, Limits bounds) {
     Duration lifetime = Duration.between(now, stopAt);
     if (!lifetime.isPositive()) {
@@ -206,8 +216,7 @@ public final class SandboxRegistry implements AutoCloseable {
   private void reserve(String organization, Limits bounds) {
     synchronized (counts) {
       if (draining) {
-        throw new RefusedException(
-            503, "SERVER_DRAINING", "This server is shutting down and takes no new sandboxes.");
+        throw refusedWhileDraining();
       }
       int count = counts.getOrDefault(organization, 0);
       if (count >= bounds.sandboxes()) {
@@ -233,7 +242,7 @@ public final class SandboxRegistry implements AutoCloseable {
     running.remove(hosted.id());
     release(hosted.owner().organization());
     hosted.end("The sandbox has ended: " + reason);
-    events.ended(hosted, reason);
+    events.ended(hosted.subject(), reason, hosted.sandbox().egress());
     try {
       records.stopped(hosted.id(), Instant.now(), reason);
     } catch (StoreException e) {

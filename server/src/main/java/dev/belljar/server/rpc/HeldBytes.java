@@ -1,0 +1,136 @@
+package dev.belljar.server.rpc;
+
+import java.io.ByteArrayInputStream;
+import java.io.IOException;
+import java.io.InputStream;
+import java.io.InputStreamReader;
+import java.io.Reader;
+import java.io.SequenceInputStream;
+import java.io.UncheckedIOException;
+import java.nio.charset.StandardCharsets;
+import java.time.Duration;
+import java.util.ArrayList;
+import java.util.Base64;
+import java.util.Collections;
+import java.util.Iterator;
+import java.util.List;
+import java.util.Optional;
+import tools.jackson.core.io.JsonStringEncoder;
+
+/**
+ * Bytes on their way to a client, counted against the heap's budget while they are read, whatever
+ * size the file claimed: a device has none, and a file may grow.
+ */
+final class HeldBytes implements AutoCloseable {
+  /** A multiple of 3, so that pieces of base64 join without padding. */
+  private static final int CHUNK = 192 << 10;
+
+  private static final Duration PATIENCE = Duration.ofSeconds(30);
+
+  private final HeapBudget budget;
+  private final List<byte[]> chunks = new ArrayList<>();
+  private long taken;
+
+  private HeldBytes(HeapBudget budget) {
+    this.budget = budget;
+  }
+
+  /** Why bytes could not be held. */
+  enum Refusal {
+    TOO_MANY,
+    NO_MEMORY
+  }
+
+  /** Some bytes, or why not. */
+  record Result(Optional<HeldBytes> bytes, Optional<Refusal> refusal) {}
+
+  /** Reads to the end. Close what comes of it. */
+  static Result read(InputStream in, long most, HeapBudget budget)
+      throws IOException, InterruptedException {
+    HeldBytes held = new HeldBytes(budget);
+    boolean complete = false;
+    try {
+      long total = 0;
+      while (true) {
+        if (!budget.take(CHUNK, PATIENCE)) {
+          return new Result(Optional.empty(), Optional.of(Refusal.NO_MEMORY));
+        }
+        held.taken += CHUNK;
+        byte[] chunk = in.readNBytes(CHUNK);
+        total += chunk.length;
+        if (total > most) {
+          return new Result(Optional.empty(), Optional.of(Refusal.TOO_MANY));
+        }
+        held.chunks.add(chunk);
+        if (chunk.length < CHUNK) {
+          budget.give(CHUNK - chunk.length);
+          held.taken -= CHUNK - chunk.length;
+          complete = true;
+          return new Result(Optional.of(held), Optional.empty());
+        }
+      }
+    } finally {
+      if (!complete) {
+        held.close();
+      }
+    }
+  }
+
+  /** Pieces that make base64. */
+  Iterator<String> base64() {
+    return chunks.stream().map(Base64.getEncoder()::encodeToString).iterator();
+  }
+
+  /** Pieces of what stands between the quotes of a JSON string; what is not UTF-8 is replaced. */
+  Iterator<String> text() {
+    Reader reader =
+        new InputStreamReader(
+            new SequenceInputStream(
+                Collections.enumeration(chunks.stream().map(ByteArrayInputStream::new).toList())),
+            StandardCharsets.UTF_8);
+    return new Iterator<>() {
+      private final char[] buffer = new char[CHUNK];
+      private int kept;
+      private boolean over;
+
+      @Override
+      public boolean hasNext() {
+        return !over;
+      }
+
+      @Override
+      public String next() {
+        if (over) {
+          throw new java.util.NoSuchElementException();
+        }
+        int length = kept;
+        try {
+          while (length < buffer.length) {
+            int read = reader.read(buffer, length, buffer.length - length);
+            if (read < 0) {
+              over = true;
+              break;
+            }
+            length += read;
+          }
+        } catch (IOException e) {
+          throw new UncheckedIOException(e);
+        }
+        // A message is cut between characters only.
+        kept = !over && Character.isHighSurrogate(buffer[length - 1]) ? 1 : 0;
+        String text = new String(buffer, 0, length - kept);
+        if (kept == 1) {
+          buffer[0] = buffer[length - 1];
+        }
+        return new String(JsonStringEncoder.getInstance().quoteAsCharArray(text));
+      }
+    };
+  }
+
+  @Override
+  public void close() {
+    budget.give(taken);
+    taken = 0;
+    chunks.clear();
+  }
+}
