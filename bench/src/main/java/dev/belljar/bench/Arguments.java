@@ -14,9 +14,11 @@ import java.util.Set;
  * @param json where to write the report for machines
  * @param only the subjects to measure; empty for all
  * @param image whether the image's build is measured, too
+ * @param boots whether boots of templates are measured, too
  * @param help whether only the usage is wanted
  */
-record Arguments(int runs, Optional<Path> json, Set<String> only, boolean image, boolean help) {
+record Arguments(
+    int runs, Optional<Path> json, Set<String> only, boolean image, boolean boots, boolean help) {
   private static final int DEFAULT_RUNS = 30;
 
   Arguments {
@@ -33,6 +35,7 @@ record Arguments(int runs, Optional<Path> json, Set<String> only, boolean image,
     Optional<Path> json = Optional.empty();
     Set<String> only = Set.of();
     boolean image = false;
+    boolean boots = false;
     boolean help = false;
     Deque<String> left = new ArrayDeque<>(words);
     while (!left.isEmpty()) {
@@ -42,17 +45,22 @@ record Arguments(int runs, Optional<Path> json, Set<String> only, boolean image,
         case "--json" -> json = Optional.of(Path.of(value(option, left)));
         case "--only" -> only = Set.of(value(option, left).split(","));
         case "--image" -> image = true;
+        case "--boots" -> boots = true;
         case "--help", "-h" -> help = true;
         default -> throw new IllegalArgumentException("There is no option '" + option + "'.");
       }
     }
-    return new Arguments(runs, json, only, image, help);
+    return new Arguments(runs, json, only, image, boots, help);
   }
 
   /** Whether a subject is asked for. */
   boolean wants(String subject) {
-    boolean onRequest = subject.equals("image");
-    return only.contains(subject) || (onRequest ? image : only.isEmpty());
+    return only.contains(subject)
+        || switch (subject) {
+          case "image" -> image;
+          case "boots" -> boots;
+          default -> only.isEmpty();
+        };
   }
 
   private static String value(String option, Deque<String> left) {

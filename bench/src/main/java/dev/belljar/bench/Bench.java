@@ -30,7 +30,8 @@ public final class Bench {
           new WholeProgram(),
           new IdleMachines(),
           new ManyInARow(),
-          new ImageBuild());
+          new ImageBuild(),
+          new TemplateBoots());
 
   private static final String USAGE =
       """
@@ -40,6 +41,7 @@ public final class Bench {
         --runs N       measure each thing that often (default 30); slow things less often
         --only NAME,…  only these: NAMES
         --image        also build the image anew, in an empty cache directory: minutes, and a network
+        --boots        also boot machines for templates, as many as runs: seconds each
         --json FILE    write the report there as JSON, too, with every sample
         --help         this text
 
