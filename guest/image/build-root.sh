@@ -49,7 +49,7 @@ if [ "$mode" = unshare ]; then
   ln -s "$elsewhere" "$work"
   work=$elsewhere
 fi
-mkdir -m 0711 "$work"
+mkdir -m 0755 "$work"
 mkdir -m 1777 "$work/tmp"
 export TMPDIR=$work/tmp
 children=()
@@ -193,7 +193,7 @@ children+=($!)
 runtimes=$!
 
 say "Installing Debian $suite: $(list packages | wc -l) packages and what they need"
-HOME=/ mmdebstrap --mode=$mode --variant=minbase --components=main --format=tar --quiet \
+HOME=/ mmdebstrap --mode=$mode --variant=minbase --components=main --format=tar \
   --include="$(list packages | paste -sd,)" \
   --aptopt='APT::Install-Recommends "false"' "${options[@]}" \
   --dpkgopt='path-exclude=/usr/share/man/*' \
@@ -209,7 +209,7 @@ HOME=/ mmdebstrap --mode=$mode --variant=minbase --components=main --format=tar 
   "$suite" "$work/root.tar" ${sources:+-} <<<"$sources" >"$work/debian.log" 2>&1 &
 children+=($!)
 wait $! || {
-  grep -E '^[EW]: ' "$work/debian.log" | tail -n 10 >&2 || tail -n 10 "$work/debian.log" >&2
+  grep '^E: ' "$work/debian.log" | tail -n 10 >&2 || tail -n 10 "$work/debian.log" >&2
   if grep -qE 'Could not resolve|Temporary failure|[Cc]ould not connect|Cannot initiate|Network is unreachable|Failed to fetch' "$work/debian.log"; then
     fail "Debian could not be fetched. Check this host's network and proxy, or name another archive with BELLJAR_DEBIAN_MIRROR, and try again."
   fi
