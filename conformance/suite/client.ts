@@ -5,23 +5,31 @@ works("Client.sandboxes.create", "as Sandbox.create", async () => {
   await using sandbox = await new Client().sandboxes.create({ labels: { by: "client" } });
   assert.equal(await sandbox.sh`echo made`.text(), "made\n");
 });
-fails("Client.sandboxes.create", "what cannot be", () =>
-  failsWith(() => new Client().sandboxes.create({ allowNet: ["not a host!"] }), {
-    type: ConnectionEstablishmentError,
-    status: 400,
-    code: "INVALID_CONFIG",
-  }));
+fails(
+  "Client.sandboxes.create",
+  "what cannot be",
+  () =>
+    failsWith(() => new Client().sandboxes.create({ allowNet: ["not a host!"] }), {
+      type: ConnectionEstablishmentError,
+      status: 400,
+      code: "INVALID_CONFIG",
+    }),
+);
 
 works("Client.sandboxes.connect", "as Sandbox.connect", async (t) => {
   await using sandbox = await new Client().sandboxes.connect(t.sandbox.id, {});
   assert.equal(sandbox.id, t.sandbox.id);
 });
-fails("Client.sandboxes.connect", "an unknown id", () =>
-  failsWith(() => new Client().sandboxes.connect("sbx_loc_00000000000000000000", {}), {
-    type: ConnectionEstablishmentError,
-    status: 404,
-    code: "SANDBOX_NOT_FOUND",
-  }));
+fails(
+  "Client.sandboxes.connect",
+  "an unknown id",
+  () =>
+    failsWith(() => new Client().sandboxes.connect("sbx_loc_00000000000000000000", {}), {
+      type: ConnectionEstablishmentError,
+      status: 404,
+      code: "SANDBOX_NOT_FOUND",
+    }),
+);
 
 works("Client.sandboxes.list", "with all that is known", async (t) => {
   const found = (await new Client().sandboxes.list()).find(({ id }) => id === t.sandbox.id)!;
@@ -50,8 +58,11 @@ fails("Client.sandboxes.list", "a wrong token", async () => {
   }) as ApiError;
   assert.ok(e.traceId);
 });
-fails("Client.sandboxes.list", "no server", () =>
-  failsWith(() => new Client({ apiEndpoint: "http://127.0.0.1:1" }).sandboxes.list(), { type: NetworkError }));
+fails(
+  "Client.sandboxes.list",
+  "no server",
+  () => failsWith(() => new Client({ apiEndpoint: "http://127.0.0.1:1" }).sandboxes.list(), { type: NetworkError }),
+);
 
 const api = { type: ApiError, status: 501, code: "NOT_SUPPORTED" };
 fails("Client.volumes", "none is there, none is made", async () => {

@@ -13,18 +13,31 @@ works("Sandbox.sh", "text, with everything quoted", async (t) => {
 works("Sandbox.sh", "pipes, variables and loops", async (t) => {
   assert.equal(await t.sandbox.sh`for i in 3 1 2; do echo $i; done | sort | tr -d '\n'`.text(), "123");
 });
-fails("Sandbox.sh", "an exit code becomes an error", (t) =>
-  failsWith(() => t.sandbox.sh`exit 3`, { ...failed(3), message: "Command failed with exit code 3" }));
-fails("Sandbox.sh", "no such command", (t) => failsWith(() => t.sandbox.sh`no-such-command`.stderr("piped"), failed(127)));
-fails("Sandbox.sh", "an object as an argument", (t) =>
-  failsWith(() => t.sandbox.sh`echo ${{}}`, { type: Error, message: "Cannot use objects as shell arguments" }));
+fails(
+  "Sandbox.sh",
+  "an exit code becomes an error",
+  (t) => failsWith(() => t.sandbox.sh`exit 3`, { ...failed(3), message: "Command failed with exit code 3" }),
+);
+fails(
+  "Sandbox.sh",
+  "no such command",
+  (t) => failsWith(() => t.sandbox.sh`no-such-command`.stderr("piped"), failed(127)),
+);
+fails(
+  "Sandbox.sh",
+  "an object as an argument",
+  (t) => failsWith(() => t.sandbox.sh`echo ${{}}`, { type: Error, message: "Cannot use objects as shell arguments" }),
+);
 
 works("SandboxCommandBuilder.noThrow", "gives the result", async (t) => {
   const { status } = await t.sandbox.sh`exit 3`.noThrow();
   assert.deepEqual([status.success, status.code], [false, 3]);
 });
-fails("SandboxCommandBuilder.noThrow", "turned off", (t) =>
-  failsWith(() => t.sandbox.sh`exit 4`.noThrow(false), failed(4)));
+fails(
+  "SandboxCommandBuilder.noThrow",
+  "turned off",
+  (t) => failsWith(() => t.sandbox.sh`exit 4`.noThrow(false), failed(4)),
+);
 
 works("SandboxCommandBuilder.sudo", "is root", async (t) => {
   await t.sandbox.sh`id -u > ${t.dir}/uid`.sudo();
@@ -32,8 +45,11 @@ works("SandboxCommandBuilder.sudo", "is root", async (t) => {
   assert.equal(await t.sandbox.fs.readTextFile(`${t.dir}/uid`), "0\n");
   assert.equal((await t.sandbox.fs.stat("/etc/made-by-root")).uid, 0);
 });
-fails("SandboxCommandBuilder.sudo", "the command's own code", (t) =>
-  failsWith(() => t.sandbox.sh`ls ${t.missing}`.sudo(), failed(2)));
+fails(
+  "SandboxCommandBuilder.sudo",
+  "the command's own code",
+  (t) => failsWith(() => t.sandbox.sh`ls ${t.missing}`.sudo(), failed(2)),
+);
 
 works("SandboxCommandBuilder.cwd", "is where it runs", async (t) => {
   await t.sandbox.sh`pwd > here`.cwd(t.dir);
@@ -62,34 +78,57 @@ works("SandboxCommandBuilder.stdout", "piped", async (t) => {
 works("SandboxCommandBuilder.stdout", "null", async (t) => {
   assert.equal((await t.sandbox.sh`echo out`.stdout("null")).stdout, null);
 });
-fails("SandboxCommandBuilder.stdout", "with a failing command", (t) =>
-  failsWith(() => t.sandbox.sh`echo out; exit 5`.stdout("piped"), { ...failed(5), message: "Command failed with exit code 5" }));
+fails(
+  "SandboxCommandBuilder.stdout",
+  "with a failing command",
+  (t) =>
+    failsWith(() => t.sandbox.sh`echo out; exit 5`.stdout("piped"), {
+      ...failed(5),
+      message: "Command failed with exit code 5",
+    }),
+);
 
 works("SandboxCommandBuilder.stderr", "piped", async (t) => {
   assert.equal((await t.sandbox.sh`echo err >&2`.stderr("piped")).stderrText, "err\n");
 });
-fails("SandboxCommandBuilder.stderr", "is told by the error", (t) =>
-  failsWith(() => t.sandbox.sh`echo why >&2; exit 6`.stderr("piped"), {
-    ...failed(6),
-    message: "Command failed with exit code 6\nwhy\n",
-  }));
+fails(
+  "SandboxCommandBuilder.stderr",
+  "is told by the error",
+  (t) =>
+    failsWith(() => t.sandbox.sh`echo why >&2; exit 6`.stderr("piped"), {
+      ...failed(6),
+      message: "Command failed with exit code 6\nwhy\n",
+    }),
+);
 
 works("SandboxCommandBuilder.text", "what was printed", async (t) => {
   assert.equal(await t.sandbox.sh`echo ü`.text(), "ü\n");
 });
-fails("SandboxCommandBuilder.text", "of a failing command", (t) => failsWith(() => t.sandbox.sh`echo x; false`.text(), failed(1)));
+fails(
+  "SandboxCommandBuilder.text",
+  "of a failing command",
+  (t) => failsWith(() => t.sandbox.sh`echo x; false`.text(), failed(1)),
+);
 
 works("SandboxCommandBuilder.json", "is parsed", async (t) => {
   assert.deepEqual(await t.sandbox.sh`echo ${'{"a": [1, null]}'}`.json(), { a: [1, null] });
 });
-fails("SandboxCommandBuilder.json", "what is none", (t) =>
-  failsWith(() => t.sandbox.sh`echo none`.json(), { type: Error, message: /^Failed to parse JSON: .*\nnone\n$/s }));
+fails(
+  "SandboxCommandBuilder.json",
+  "what is none",
+  (t) =>
+    failsWith(() => t.sandbox.sh`echo none`.json(), { type: Error, message: /^Failed to parse JSON: .*\nnone\n$/s }),
+);
 
 works("SandboxCommandBuilder.result", "status and streams", async (t) => {
   const result = await t.sandbox.sh`echo out`.stdout("piped").result();
   assert.deepEqual([result.status.success, text(result.stdout)], [true, "out\n"]);
 });
-fails("SandboxCommandBuilder.result", "of a failing command", (t) => failsWith(() => t.sandbox.sh`false`.result(), failed(1)));
+fails(
+  "SandboxCommandBuilder.result",
+  "of a failing command",
+  (t) => failsWith(() => t.sandbox.sh`false`.result(), failed(1)),
+);
 
 works("SandboxCommandBuilder.spawn", "runs without being awaited", async (t) => {
   const child = await t.sandbox.sh`echo > ${t.dir}/started; sleep 0.2; exit 8`.spawn();
@@ -120,11 +159,15 @@ works("SandboxCommandBuilder.signal", "of a controller", async (t) => {
 works("SandboxCommandBuilder.signal", "aborted", async (t) => {
   await failsWith(() => t.sandbox.sh`sleep 100`.signal(AbortSignal.timeout(500)), failed(143));
 });
-fails("SandboxCommandBuilder.signal", "neither kind", (t) =>
-  failsWith(() => t.sandbox.sh`true`.signal("SIGTERM" as unknown as AbortSignal), {
-    type: Error,
-    message: "Invalid parameter. Expected a KillSignal or AbortSignal.",
-  }));
+fails(
+  "SandboxCommandBuilder.signal",
+  "neither kind",
+  (t) =>
+    failsWith(() => t.sandbox.sh`true`.signal("SIGTERM" as unknown as AbortSignal), {
+      type: Error,
+      message: "Invalid parameter. Expected a KillSignal or AbortSignal.",
+    }),
+);
 
 works("KillController.signal", "is not aborted yet", () => {
   const { signal } = new KillController();

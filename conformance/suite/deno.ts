@@ -1,5 +1,18 @@
 import { type ChildProcess } from "@deno/sandbox";
-import { afterClose, assert, bytes, fails, failsWith, failureOf, type Ground, pause, stop, text, until, works } from "./harness.ts";
+import {
+  afterClose,
+  assert,
+  bytes,
+  fails,
+  failsWith,
+  failureOf,
+  type Ground,
+  pause,
+  stop,
+  text,
+  until,
+  works,
+} from "./harness.ts";
 
 const PIPED = { stdout: "piped", stderr: "piped" } as const;
 
@@ -30,7 +43,8 @@ async function echo(t: Ground) {
 
 works("SandboxDeno.run", "code, with arguments and environment", async (t) => {
   const program = await t.sandbox.deno.run({
-    code: `const who: string = Deno.args[0]; console.log(who, Deno.env.get("WHERE"), Deno.cwd()); console.error("err"); Deno.exit(7);`,
+    code:
+      `const who: string = Deno.args[0]; console.log(who, Deno.env.get("WHERE"), Deno.cwd()); console.error("err"); Deno.exit(7);`,
     scriptArgs: ["an argument"],
     env: { WHERE: "here" },
     cwd: t.dir,
@@ -41,7 +55,11 @@ works("SandboxDeno.run", "code, with arguments and environment", async (t) => {
   assert.match(stderrText!, /err/);
 });
 works("SandboxDeno.run", "JavaScript and JSX", async (t) => {
-  const js = await t.sandbox.deno.run({ code: "console.log(typeof require, import.meta.main)", extension: "mjs", ...PIPED });
+  const js = await t.sandbox.deno.run({
+    code: "console.log(typeof require, import.meta.main)",
+    extension: "mjs",
+    ...PIPED,
+  });
   assert.equal((await js.output()).stdoutText, "undefined true\n");
 });
 works("SandboxDeno.run", "an entrypoint", async (t) => {
@@ -51,7 +69,10 @@ works("SandboxDeno.run", "an entrypoint", async (t) => {
   assert.equal((await program.output()).stdoutText, "42\n");
 });
 works("SandboxDeno.run", "a relative entrypoint, and input", async (t) => {
-  await t.sandbox.fs.writeTextFile(`${t.dir}/main.ts`, "for await (const c of Deno.stdin.readable) await Deno.stdout.write(c);");
+  await t.sandbox.fs.writeTextFile(
+    `${t.dir}/main.ts`,
+    "for await (const c of Deno.stdin.readable) await Deno.stdout.write(c);",
+  );
   const program = await t.sandbox.deno.run({ entrypoint: "main.ts", cwd: t.dir, stdin: "piped", ...PIPED });
   const writer = program.stdin!.getWriter();
   await writer.write(bytes("through"));
@@ -77,7 +98,11 @@ works("SandboxDeno.run", "watch starts it again when its file changes", async (t
 });
 works("SandboxDeno.run", "an aborted signal ends it", async (t) => {
   const controller = new AbortController();
-  const program = await t.sandbox.deno.run({ code: "setInterval(() => {}, 1000)", signal: controller.signal, ...PIPED });
+  const program = await t.sandbox.deno.run({
+    code: "setInterval(() => {}, 1000)",
+    signal: controller.signal,
+    ...PIPED,
+  });
   controller.abort();
   assert.equal((await program.status).signal, "SIGTERM");
 });
@@ -93,8 +118,15 @@ fails("SandboxDeno.run", "code that does not parse", async (t) => {
   assert.equal(status.success, false);
   assert.match(stderrText!, /error/);
 });
-fails("SandboxDeno.run", "no such directory", (t) =>
-  failsWith(() => t.sandbox.deno.run({ code: "1", cwd: t.missing, ...PIPED }), { type: Deno.errors.NotFound, code: "ENOENT" }));
+fails(
+  "SandboxDeno.run",
+  "no such directory",
+  (t) =>
+    failsWith(() => t.sandbox.deno.run({ code: "1", cwd: t.missing, ...PIPED }), {
+      type: Deno.errors.NotFound,
+      code: "ENOENT",
+    }),
+);
 
 /** What the process has printed so far. */
 function collect(child: ChildProcess): () => string {
@@ -110,16 +142,28 @@ works("SandboxDeno.eval", "the last value, TypeScript, await", async (t) => {
     b: { c: 1.5 },
   });
 });
-fails("SandboxDeno.eval", "what is thrown", (t) =>
-  failsWith(() => t.sandbox.deno.eval("throw new RangeError('too far')"), { type: RangeError, message: "too far" }));
-fails("SandboxDeno.eval", "what does not parse", (t) => failsWith(() => t.sandbox.deno.eval("const = 1"), { type: SyntaxError }));
+fails(
+  "SandboxDeno.eval",
+  "what is thrown",
+  (t) =>
+    failsWith(() => t.sandbox.deno.eval("throw new RangeError('too far')"), { type: RangeError, message: "too far" }),
+);
+fails(
+  "SandboxDeno.eval",
+  "what does not parse",
+  (t) => failsWith(() => t.sandbox.deno.eval("const = 1"), { type: SyntaxError }),
+);
 
 works("SandboxDeno.repl", "starts with arguments and environment", async (t) => {
   await using repl = await t.sandbox.deno.repl({ scriptArgs: ["x"], env: { IN_REPL: "yes" }, cwd: t.dir, ...PIPED });
   assert.deepEqual(await repl.eval("[Deno.args, Deno.env.get('IN_REPL'), Deno.cwd()]"), [["x"], "yes", t.dir]);
 });
-fails("SandboxDeno.repl", "no such directory", (t) =>
-  failsWith(() => t.sandbox.deno.repl({ cwd: t.missing, ...PIPED }), { type: Deno.errors.NotFound, code: "ENOENT" }));
+fails(
+  "SandboxDeno.repl",
+  "no such directory",
+  (t) =>
+    failsWith(() => t.sandbox.deno.repl({ cwd: t.missing, ...PIPED }), { type: Deno.errors.NotFound, code: "ENOENT" }),
+);
 
 fails("SandboxDeno.deploy", "is not offered", async (t) => {
   const e = await failsWith(() => t.sandbox.deno.deploy("my-app"), { name: "DeployError" });
@@ -205,8 +249,11 @@ works("Sandbox.fetch", "an answer that is an error", async (t) => {
   assert.equal(response.status, 404);
   await response.body?.cancel();
 });
-fails("Sandbox.fetch", "a host that does not exist", (t) =>
-  failsWith(() => t.sandbox.fetch("http://host.invalid/"), { type: TypeError }));
+fails(
+  "Sandbox.fetch",
+  "a host that does not exist",
+  (t) => failsWith(() => t.sandbox.fetch("http://host.invalid/"), { type: TypeError }),
+);
 fails("Sandbox.fetch", "aborted before", async (t) => {
   const program = await echo(t);
   await stop(program);

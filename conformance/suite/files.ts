@@ -4,8 +4,8 @@ import {
   assert,
   bytes,
   fails,
-  type Files,
   failsWith,
+  type Files,
   type Ground,
   pause,
   readText,
@@ -48,13 +48,20 @@ function onClosed(t: Ground, act: (file: FsFile) => Promise<unknown>) {
   });
 }
 
-works("FsFile.read", "parts, until the end is null", (t) =>
-  withFile(t, async (file) => [await readText(file, 4), await readText(file, 100), await readText(file, 1)]).then((parts) =>
-    assert.deepEqual(parts, ["0123", "456789", null])
-  ));
+works(
+  "FsFile.read",
+  "parts, until the end is null",
+  (t) =>
+    withFile(t, async (file) => [await readText(file, 4), await readText(file, 100), await readText(file, 1)]).then((
+      parts,
+    ) => assert.deepEqual(parts, ["0123", "456789", null])),
+);
 fails("FsFile.read", "a closed file", (t) => onClosed(t, (file) => file.read(new Uint8Array(1))));
-fails("FsFile.read", "what was opened to write", (t) =>
-  withFileFails(t, (file) => file.read(new Uint8Array(1)), { write: true }));
+fails(
+  "FsFile.read",
+  "what was opened to write",
+  (t) => withFileFails(t, (file) => file.read(new Uint8Array(1)), { write: true }),
+);
 works("FsFile.write", "at the position, and says how much", async (t) => {
   const result = await withFile(t, async (file) => {
     const n = await file.write(bytes("AB"));
@@ -64,7 +71,11 @@ works("FsFile.write", "at the position, and says how much", async (t) => {
   assert.deepEqual(result, [2, "AB23456789"]);
 });
 fails("FsFile.write", "a closed file", (t) => onClosed(t, (file) => file.write(bytes("x"))));
-fails("FsFile.write", "what was opened to read", (t) => withFileFails(t, (file) => file.write(bytes("x")), { read: true }));
+fails(
+  "FsFile.write",
+  "what was opened to read",
+  (t) => withFileFails(t, (file) => file.write(bytes("x")), { read: true }),
+);
 
 works("FsFile.truncate", "to a length, and to nothing", async (t) => {
   const sizes = await withFile(t, async (file) => {
@@ -76,7 +87,11 @@ works("FsFile.truncate", "to a length, and to nothing", async (t) => {
   assert.deepEqual(sizes, [3, 0]);
 });
 fails("FsFile.truncate", "a closed file", (t) => onClosed(t, (file) => file.truncate(1)));
-fails("FsFile.truncate", "what was opened to read", (t) => withFileFails(t, (file) => file.truncate(1), { read: true }));
+fails(
+  "FsFile.truncate",
+  "what was opened to read",
+  (t) => withFileFails(t, (file) => file.truncate(1), { read: true }),
+);
 
 works("FsFile.seek", "from the start, from here and from the end", async (t) => {
   const places = await withFile(t, async (file) => [

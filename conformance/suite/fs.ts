@@ -1,4 +1,4 @@
-import { all, assert, bytes, failsWith, fails, failureOf, invalid, pause, text, works } from "./harness.ts";
+import { all, assert, bytes, fails, failsWith, failureOf, invalid, pause, text, works } from "./harness.ts";
 
 const MEBIBYTES_50 = 50 << 20;
 
@@ -98,7 +98,11 @@ works("SandboxFs.writeFile", "50 MiB from a stream", async (t) => {
   await t.sandbox.fs.writeFile(`${t.dir}/streamed`, stream);
   assert.equal((await t.sandbox.fs.stat(`${t.dir}/streamed`)).size, MEBIBYTES_50);
 });
-fails("SandboxFs.writeFile", "in no directory", (t) => t.alikeFails((files) => files.writeFile(`${t.missing}/x`, bytes("x"))));
+fails(
+  "SandboxFs.writeFile",
+  "in no directory",
+  (t) => t.alikeFails((files) => files.writeFile(`${t.missing}/x`, bytes("x"))),
+);
 fails("SandboxFs.writeFile", "onto a directory", (t) => t.alikeFails((files) => files.writeFile(t.dir, bytes("x"))));
 fails("SandboxFs.writeFile", "below a file", async (t) => {
   const path = await t.file();
@@ -108,8 +112,11 @@ fails("SandboxFs.writeFile", "createNew where there is one", async (t) => {
   const path = await t.file();
   await t.alikeFails((files) => files.writeFile(path, bytes("x"), { createNew: true }));
 });
-fails("SandboxFs.writeFile", "create: false where there is none", (t) =>
-  t.alikeFails((files) => files.writeFile(t.missing, bytes("x"), { create: false })));
+fails(
+  "SandboxFs.writeFile",
+  "create: false where there is none",
+  (t) => t.alikeFails((files) => files.writeFile(t.missing, bytes("x"), { create: false })),
+);
 fails("SandboxFs.writeFile", "a stream that breaks off", async (t) => {
   const stream = new ReadableStream<Uint8Array>({
     start(controller) {
@@ -150,15 +157,26 @@ works("SandboxFs.writeTextFile", "from a stream of text", async (t) => {
   await t.sandbox.fs.writeTextFile(`${t.dir}/text`, stream);
   assert.equal(await t.sandbox.fs.readTextFile(`${t.dir}/text`), "über");
 });
-fails("SandboxFs.writeTextFile", "in no directory", (t) => t.alikeFails((files) => files.writeTextFile(`${t.missing}/x`, "x")));
-fails("SandboxFs.writeTextFile", "a name that is too long", (t) =>
-  t.alikeFails((files) => files.writeTextFile(`${t.dir}/${"n".repeat(300)}`, "x")));
-fails("SandboxFs.writeTextFile", "where only root may write", (t) =>
-  failsWith(() => t.sandbox.fs.writeTextFile("/etc/passwd", "x"), {
-    type: Deno.errors.PermissionDenied,
-    code: "EACCES",
-    message: "Permission denied (os error 13): writefile '/etc/passwd'",
-  }));
+fails(
+  "SandboxFs.writeTextFile",
+  "in no directory",
+  (t) => t.alikeFails((files) => files.writeTextFile(`${t.missing}/x`, "x")),
+);
+fails(
+  "SandboxFs.writeTextFile",
+  "a name that is too long",
+  (t) => t.alikeFails((files) => files.writeTextFile(`${t.dir}/${"n".repeat(300)}`, "x")),
+);
+fails(
+  "SandboxFs.writeTextFile",
+  "where only root may write",
+  (t) =>
+    failsWith(() => t.sandbox.fs.writeTextFile("/etc/passwd", "x"), {
+      type: Deno.errors.PermissionDenied,
+      code: "EACCES",
+      message: "Permission denied (os error 13): writefile '/etc/passwd'",
+    }),
+);
 
 works("SandboxFs.readDir", "files, directories and links", async (t) => {
   await t.file();
@@ -211,8 +229,7 @@ works("SandboxFs.rename", "moves a file over another", async (t) => {
   assert.equal(await t.alike((files) => files.readTextFile(to)), "new");
   await t.alikeFails((files) => files.stat(from));
 });
-fails("SandboxFs.rename", "what is not there", (t) =>
-  t.alikeFails((files) => files.rename(t.missing, `${t.dir}/to`)));
+fails("SandboxFs.rename", "what is not there", (t) => t.alikeFails((files) => files.rename(t.missing, `${t.dir}/to`)));
 fails("SandboxFs.rename", "a file onto a directory", async (t) => {
   const path = await t.file();
   await t.both((files) => files.mkdir(`${t.dir}/sub`));
@@ -269,8 +286,11 @@ works("SandboxFs.copyFile", "the content and the mode", async (t) => {
   await t.both((files) => files.copyFile(from, `${t.dir}/copy`));
   await t.alike(async (files) => [await files.readTextFile(`${t.dir}/copy`), (await files.stat(`${t.dir}/copy`)).mode]);
 });
-fails("SandboxFs.copyFile", "what is not there", (t) =>
-  t.alikeFails((files) => files.copyFile(t.missing, `${t.dir}/copy`)));
+fails(
+  "SandboxFs.copyFile",
+  "what is not there",
+  (t) => t.alikeFails((files) => files.copyFile(t.missing, `${t.dir}/copy`)),
+);
 fails("SandboxFs.copyFile", "a directory", (t) => t.alikeFails((files) => files.copyFile(t.dir, `${t.dir}/copy`)));
 
 async function tree(t: { dir: string; both(act: (files: import("./harness.ts").Files) => unknown): Promise<void> }) {
@@ -326,7 +346,9 @@ works("SandboxFs.expandGlob", "below a root", async (t) => {
 });
 works("SandboxFs.expandGlob", "an absolute pattern, with exclusions", async (t) => {
   await tree(t);
-  const found = await all(t.sandbox.fs.expandGlob(`${t.dir}/src/**/*.{ts,md}`, { exclude: [`${t.dir}/src/deep/*.ts`] }));
+  const found = await all(
+    t.sandbox.fs.expandGlob(`${t.dir}/src/**/*.{ts,md}`, { exclude: [`${t.dir}/src/deep/*.ts`] }),
+  );
   assert.deepEqual(paths(found), [`${t.dir}/src/a.ts`, `${t.dir}/src/deep/c.md`, `${t.dir}/src/link.ts`]);
 });
 works("SandboxFs.expandGlob", "finds nothing", async (t) => {
@@ -382,8 +404,11 @@ for (const kind of ["Dir", "File"] as const) {
     assert.notEqual(one, two);
   });
   fails(`SandboxFs.${make}`, "in no directory", (t) => t.alikeFails((files) => files[make]({ dir: t.missing })));
-  fails(`SandboxFs.${make}`, "with a slash in its name", (t) =>
-    t.alikeFails((files) => files[make]({ dir: t.dir, suffix: "a/b" })));
+  fails(
+    `SandboxFs.${make}`,
+    "with a slash in its name",
+    (t) => t.alikeFails((files) => files[make]({ dir: t.dir, suffix: "a/b" })),
+  );
 }
 
 works("SandboxFs.open", "reads by default", async (t) => {
@@ -429,7 +454,10 @@ fails("SandboxFs.readLink", "what is not there", (t) => t.alikeFails((files) => 
 works("SandboxFs.realPath", "through links and dots", async (t) => {
   const path = await t.file();
   await t.both((files) => files.symlink(t.dir, `${t.dir}/self`));
-  assert.equal(await t.alike((files) => files.realPath(`${t.dir}/self/../self/./file.txt`.replace("self/../", ""))), path);
+  assert.equal(
+    await t.alike((files) => files.realPath(`${t.dir}/self/../self/./file.txt`.replace("self/../", ""))),
+    path,
+  );
 });
 fails("SandboxFs.realPath", "what is not there", (t) => t.alikeFails((files) => files.realPath(t.missing)));
 
@@ -516,9 +544,13 @@ works("SandboxFs.download", "a tree with links", async (t) => {
   assert.equal(await Deno.readLink(`${t.dir}/down/project/link`), "readme");
   assert.deepEqual(await Deno.readFile(`${t.dir}/down/project/src/data`), pattern(300_000));
 });
-fails("SandboxFs.download", "what is not there", (t) =>
-  failsWith(() => t.sandbox.fs.download(t.missing, `${t.dir}/local`), {
-    type: Deno.errors.NotFound,
-    code: "ENOENT",
-    message: `No such file or directory (os error 2): realpath '${t.missing}'`,
-  }));
+fails(
+  "SandboxFs.download",
+  "what is not there",
+  (t) =>
+    failsWith(() => t.sandbox.fs.download(t.missing, `${t.dir}/local`), {
+      type: Deno.errors.NotFound,
+      code: "ENOENT",
+      message: `No such file or directory (os error 2): realpath '${t.missing}'`,
+    }),
+);

@@ -1,5 +1,12 @@
 import "./deno_classes.ts";
-import { type ChildProcess, ConnectionClosedError, type FsFile, RpcError, Sandbox, type SandboxFs } from "@deno/sandbox";
+import {
+  type ChildProcess,
+  ConnectionClosedError,
+  type FsFile,
+  RpcError,
+  Sandbox,
+  type SandboxFs,
+} from "@deno/sandbox";
 import assert from "node:assert/strict";
 
 export { assert };

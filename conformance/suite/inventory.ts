@@ -12,7 +12,13 @@ import {
 import type { Case } from "./harness.ts";
 
 /** What this server refuses, clearly: nothing of it works yet. */
-const REFUSED = ["Sandbox.exposeHttp", "Sandbox.exposeSsh", "Sandbox.exposeVscode", "Sandbox.deploy", "SandboxDeno.deploy"];
+const REFUSED = [
+  "Sandbox.exposeHttp",
+  "Sandbox.exposeSsh",
+  "Sandbox.exposeVscode",
+  "Sandbox.deploy",
+  "SandboxDeno.deploy",
+];
 
 interface Member {
   fn: string;

@@ -37,12 +37,16 @@ fails("Sandbox.spawn", "no such program", (t) =>
     code: "ENOENT",
     message: "Failed to spawn 'no-such-program': entity not found",
   }));
-fails("Sandbox.spawn", "no such directory", (t) =>
-  failsWith(() => t.sandbox.spawn("/usr/bin/true", { cwd: t.missing }), {
-    type: Deno.errors.NotFound,
-    code: "ENOENT",
-    message: `Failed to spawn '/usr/bin/true': No such cwd '${t.missing}'`,
-  }));
+fails(
+  "Sandbox.spawn",
+  "no such directory",
+  (t) =>
+    failsWith(() => t.sandbox.spawn("/usr/bin/true", { cwd: t.missing }), {
+      type: Deno.errors.NotFound,
+      code: "ENOENT",
+      message: `Failed to spawn '/usr/bin/true': No such cwd '${t.missing}'`,
+    }),
+);
 fails("Sandbox.spawn", "a file that is no program", async (t) => {
   const path = await t.file();
   await failsWith(() => t.sandbox.spawn(path), {

@@ -75,8 +75,11 @@ works("Sandbox.create", "three in one process, with streams at once", async () =
     await Promise.all(sandboxes.map((sandbox) => sandbox.kill()));
   }
 });
-fails("Sandbox.create", "a wrong token", () =>
-  failsWith(() => Sandbox.create({ token: "ddo_wrong" }), { type: InvalidTokenError, name: "InvalidTokenError" }));
+fails(
+  "Sandbox.create",
+  "a wrong token",
+  () => failsWith(() => Sandbox.create({ token: "ddo_wrong" }), { type: InvalidTokenError, name: "InvalidTokenError" }),
+);
 fails("Sandbox.create", "no token", async () => {
   const token = Deno.env.get("DENO_DEPLOY_TOKEN")!;
   Deno.env.delete("DENO_DEPLOY_TOKEN");
@@ -86,28 +89,42 @@ fails("Sandbox.create", "no token", async () => {
     Deno.env.set("DENO_DEPLOY_TOKEN", token);
   }
 });
-fails("Sandbox.create", "memory that no sandbox has", () =>
-  failsWith(() => Sandbox.create({ memory: "100MiB" }), { type: InvalidMemoryError }));
-fails("Sandbox.create", "a label that is too long", () =>
-  failsWith(() => Sandbox.create({ labels: { long: "l".repeat(10_000) } }), {
-    type: ConnectionEstablishmentError,
-    status: 400,
-    code: "INVALID_CONFIG",
-  }));
-fails("Sandbox.create", "a time that is none", () =>
-  failsWith(() => Sandbox.create({ timeout: "1h" as "1m" }), { type: InvalidTimeoutError }));
+fails(
+  "Sandbox.create",
+  "memory that no sandbox has",
+  () => failsWith(() => Sandbox.create({ memory: "100MiB" }), { type: InvalidMemoryError }),
+);
+fails(
+  "Sandbox.create",
+  "a label that is too long",
+  () =>
+    failsWith(() => Sandbox.create({ labels: { long: "l".repeat(10_000) } }), {
+      type: ConnectionEstablishmentError,
+      status: 400,
+      code: "INVALID_CONFIG",
+    }),
+);
+fails(
+  "Sandbox.create",
+  "a time that is none",
+  () => failsWith(() => Sandbox.create({ timeout: "1h" as "1m" }), { type: InvalidTimeoutError }),
+);
 fails("Sandbox.create", "a longer life than is given", () =>
   failsWith(() => Sandbox.create({ timeout: "1000m" }), {
     type: ConnectionEstablishmentError,
     status: 400,
     code: "LIFETIME_LIMIT_EXCEEDED",
   }));
-fails("Sandbox.create", "too many labels", () =>
-  failsWith(() => Sandbox.create({ labels: { a: "1", b: "2", c: "3", d: "4", e: "5", f: "6" } }), {
-    type: ConnectionEstablishmentError,
-    status: 400,
-    code: "INVALID_CONFIG",
-  }));
+fails(
+  "Sandbox.create",
+  "too many labels",
+  () =>
+    failsWith(() => Sandbox.create({ labels: { a: "1", b: "2", c: "3", d: "4", e: "5", f: "6" } }), {
+      type: ConnectionEstablishmentError,
+      status: 400,
+      code: "INVALID_CONFIG",
+    }),
+);
 fails("Sandbox.create", "more than the organization may have", async () => {
   const made: Sandbox[] = [];
   try {
@@ -120,12 +137,16 @@ fails("Sandbox.create", "more than the organization may have", async () => {
     await Promise.all(made.map((sandbox) => sandbox.kill()));
   }
 });
-fails("Sandbox.create", "what is not offered", () =>
-  failsWith(() => Sandbox.create({ volumes: { "/data": "my-volume" } }), {
-    type: ConnectionEstablishmentError,
-    status: 501,
-    code: "NOT_SUPPORTED",
-  }));
+fails(
+  "Sandbox.create",
+  "what is not offered",
+  () =>
+    failsWith(() => Sandbox.create({ volumes: { "/data": "my-volume" } }), {
+      type: ConnectionEstablishmentError,
+      status: 501,
+      code: "NOT_SUPPORTED",
+    }),
+);
 
 works("Sandbox.connect", "by id, and by options", async (t) => {
   await t.sandbox.fs.writeTextFile(`${t.dir}/shared`, "both");
@@ -143,8 +164,11 @@ fails("Sandbox.connect", "an unknown id", () =>
     status: 404,
     code: "SANDBOX_NOT_FOUND",
   }));
-fails("Sandbox.connect", "an id that cannot be", () =>
-  failsWith(() => Sandbox.connect("sbx_1"), { type: TypeError, message: "Invalid sandbox ID: sbx_1" }));
+fails(
+  "Sandbox.connect",
+  "an id that cannot be",
+  () => failsWith(() => Sandbox.connect("sbx_1"), { type: TypeError, message: "Invalid sandbox ID: sbx_1" }),
+);
 fails("Sandbox.connect", "one that has ended", async () => {
   const sandbox = await Sandbox.create();
   await sandbox.kill();
@@ -154,8 +178,11 @@ fails("Sandbox.connect", "one that has ended", async () => {
     code: "SANDBOX_ENDED",
   });
 });
-fails("Sandbox.connect", "a wrong token", (t) =>
-  failsWith(() => Sandbox.connect({ id: t.sandbox.id, token: "ddo_wrong" }), { type: InvalidTokenError }));
+fails(
+  "Sandbox.connect",
+  "a wrong token",
+  (t) => failsWith(() => Sandbox.connect({ id: t.sandbox.id, token: "ddo_wrong" }), { type: InvalidTokenError }),
+);
 
 works("Sandbox.id", "has the form that clients check", (t) => assert.match(t.sandbox.id, ID));
 works("Sandbox.closed", "settles when the connection ends", async (t) => {
@@ -169,7 +196,11 @@ works("Sandbox.deno", "is there", (t) => assert.equal(typeof t.sandbox.deno.run,
 works("Sandbox.env", "is there", (t) => assert.equal(typeof t.sandbox.env.get, "function"));
 works("Sandbox.ssh", "is undefined", (t) => assert.equal(t.sandbox.ssh, undefined));
 works("Sandbox.url", "is undefined", (t) => assert.equal(t.sandbox.url, undefined));
-works("Sandbox.id", "is what is shown", (t) => assert.match(inspect(t.sandbox), new RegExp(`^Sandbox .*${t.sandbox.id}`, "s")));
+works(
+  "Sandbox.id",
+  "is what is shown",
+  (t) => assert.match(inspect(t.sandbox), new RegExp(`^Sandbox .*${t.sandbox.id}`, "s")),
+);
 
 works("Sandbox.close", "once, and again", async (t) => {
   const other = await Sandbox.connect(t.sandbox.id);
@@ -216,10 +247,16 @@ works("Sandbox.extendTimeout", "keeps it running past its first end", async () =
 fails("Sandbox.extendTimeout", "of one that has ended", async () => {
   const sandbox = await Sandbox.create();
   await sandbox.kill();
-  await failsWith(() => sandbox.extendTimeout("5m"), { type: Error, message: /^Failed to extend timeout: 410 .*SANDBOX_ENDED/ });
+  await failsWith(() => sandbox.extendTimeout("5m"), {
+    type: Error,
+    message: /^Failed to extend timeout: 410 .*SANDBOX_ENDED/,
+  });
 });
-fails("Sandbox.extendTimeout", "a time that is none", (t) =>
-  failsWith(() => t.sandbox.extendTimeout("soon" as "1m"), { type: InvalidTimeoutError }));
+fails(
+  "Sandbox.extendTimeout",
+  "a time that is none",
+  (t) => failsWith(() => t.sandbox.extendTimeout("soon" as "1m"), { type: InvalidTimeoutError }),
+);
 
 works("Sandbox.[Symbol.asyncDispose]", "closes", async () => {
   let kept: Sandbox;
@@ -242,12 +279,21 @@ fails("Sandbox.exposeHttp", "is not offered", (t) =>
     type: Error,
     message: /^Failed to expose HTTP: 501 .*NOT_SUPPORTED/,
   }));
-fails("Sandbox.exposeSsh", "is not offered", (t) =>
-  failsWith(() => t.sandbox.exposeSsh(), { type: Error, message: /^Failed to expose SSH: 501 .*NOT_SUPPORTED/ }));
-fails("Sandbox.exposeVscode", "is not offered", (t) =>
-  failsWith(() => t.sandbox.exposeVscode(), { type: Deno.errors.NotSupported }));
-fails("Sandbox.exposeVscode", "of the root", (t) =>
-  failsWith(() => t.sandbox.exposeVscode("/"), { type: TypeError, message: "Path cannot be root" }));
+fails(
+  "Sandbox.exposeSsh",
+  "is not offered",
+  (t) => failsWith(() => t.sandbox.exposeSsh(), { type: Error, message: /^Failed to expose SSH: 501 .*NOT_SUPPORTED/ }),
+);
+fails(
+  "Sandbox.exposeVscode",
+  "is not offered",
+  (t) => failsWith(() => t.sandbox.exposeVscode(), { type: Deno.errors.NotSupported }),
+);
+fails(
+  "Sandbox.exposeVscode",
+  "of the root",
+  (t) => failsWith(() => t.sandbox.exposeVscode("/"), { type: TypeError, message: "Path cannot be root" }),
+);
 fails("Sandbox.deploy", "is not offered", async (t) => {
   const e = await failsWith(() => t.sandbox.deploy("my-app"), { name: "DeployError" });
   assert.match(e.message, /501 .*NOT_SUPPORTED/);
