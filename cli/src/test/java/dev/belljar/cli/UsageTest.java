@@ -96,6 +96,25 @@ class UsageTest {
     assertThat(error.get("message").asString()).contains(message);
   }
 
+  static Stream<Arguments> mistakesWithServers() {
+    return Stream.of(
+        mistake("no server named", "--endpoint", "list"),
+        mistake("server without a token", "BELLJAR_TOKEN", "list", "--endpoint", "http://h:1"),
+        mistake("copy within this host", "ID:PATH", "copy", "a", "b"),
+        mistake("nothing to do with tokens", "create, list or revoke", "tokens"),
+        mistake("address to listen on", "HOST:PORT", "serve", "--listen", "everywhere"),
+        mistake("configuration", "cannot be read", "serve", "--config", "missing.toml"));
+  }
+
+  @ParameterizedTest(name = "{1}")
+  @MethodSource("mistakesWithServers")
+  void mistakesInCommandsForServersEndWith2AndAMessage(String message, String[] args) {
+    var result = belljar(args);
+
+    assertThat(result.err()).contains(message).doesNotContain("\tat ");
+    assertThat(result.exitStatus()).isEqualTo(2);
+  }
+
   @Test
   void otherCommandsEndWith2() {
     assertThat(belljar("doctor", "--frobnicate").exitStatus()).isEqualTo(2);

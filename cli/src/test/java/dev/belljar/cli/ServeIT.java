@@ -1,0 +1,188 @@
+package dev.belljar.cli;
+
+import static dev.belljar.cli.CommandLineUnderTest.belljar;
+import static dev.belljar.cli.CommandLineUnderTest.belljarReading;
+import static org.assertj.core.api.Assertions.assertThat;
+
+import dev.belljar.cli.CommandLineUnderTest.Result;
+import java.io.BufferedReader;
+import java.io.IOException;
+import java.nio.charset.StandardCharsets;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.HashMap;
+import java.util.List;
+import java.util.Map;
+import java.util.concurrent.TimeUnit;
+import org.junit.jupiter.api.AfterAll;
+import org.junit.jupiter.api.BeforeAll;
+import org.junit.jupiter.api.MethodOrderer;
+import org.junit.jupiter.api.Order;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.TestMethodOrder;
+import org.junit.jupiter.api.Timeout;
+import org.junit.jupiter.api.io.TempDir;
+
+/** A server as operators start it, and the commands that work on it. */
+@Timeout(120)
+@TestMethodOrder(MethodOrderer.OrderAnnotation.class)
+class ServeIT {
+  @TempDir static Path directory;
+
+  @SuppressWarnings("NullAway.Init") // set before all tests
+  private static Process server;
+
+  private static String endpoint = "";
+
+  @SuppressWarnings("NullAway.Init") // set before all tests
+  private static Path tokenFile;
+
+  @BeforeAll
+  @Timeout(300)
+  static void starts() throws Exception {
+    server = serve("--data", directory.resolve("data").toString(), "--listen", "127.0.0.1:0");
+    Map<String, String> exports = exports(server);
+    endpoint = exports.getOrDefault("DENO_SANDBOX_ENDPOINT", "");
+    String token = exports.getOrDefault("DENO_DEPLOY_TOKEN", "");
+    tokenFile = Files.writeString(directory.resolve("token"), token);
+
+    assertThat(exports.get("DENO_DEPLOY_ENDPOINT")).isEqualTo(endpoint);
+    assertThat(token).startsWith("ddo_");
+  }
+
+  @AfterAll
+  static void ends() {
+    server.destroyForcibly();
+  }
+
+  @Test
+  @Order(1)
+  void aSandboxIsMadeListedUsedExtendedAndKilled() throws IOException {
+    Result created = remote("create", "--timeout", "5m", "--label", "job=7", "--env", "A=b");
+    String id = created.out().strip();
+
+    assertThat(created.exitStatus()).as(created.err()).isZero();
+    assertThat(id).matches("sbx_[a-z]{3}_[0-9a-hjkmnp-z]{20}");
+    assertThat(remote("list", "--label", "job=7").out()).contains(id, "running", "job=7");
+    assertThat(remote("list", "--label", "job=8").out()).isEmpty();
+
+    Path local = Files.writeString(directory.resolve("in.txt"), "seven");
+    assertThat(remote("copy", local.toString(), id + ":/tmp/in.txt").exitStatus()).isZero();
+    Result executed =
+        belljarReading(
+            "more",
+            "exec",
+            "--endpoint",
+            endpoint,
+            "--token-file",
+            tokenFile.toString(),
+            id,
+            "sh",
+            "-c",
+            "cat /tmp/in.txt -; echo $A >&2; echo out > /tmp/out; exit 3");
+    assertThat(executed).isEqualTo(new Result(3, "sevenmore", "b\n"));
+    assertThat(remote("copy", id + ":/tmp/out", directory.toString()).exitStatus()).isZero();
+    assertThat(directory.resolve("out")).hasContent("out\n");
+
+    assertThat(remote("exec", id, "no-such-command").exitStatus()).isEqualTo(127);
+    assertThat(remote("extend", id, "20m").out()).matches("\\d{4}-.*Z\n");
+    assertThat(remote("kill", id).exitStatus()).isZero();
+    assertThat(remote("list").out()).doesNotContain(id);
+    assertThat(remote("list", "--all").out()).contains(id, "stopped");
+    assertThat(remote("exec", id, "true").exitStatus()).isEqualTo(125);
+  }
+
+  @Test
+  @Order(2)
+  void runGoesToTheServerThatItIsTold() {
+    Result result = remote("run", "--timeout", "30s", "-c", "echo there; exit 4");
+
+    assertThat(result.out()).isEqualTo("there\n");
+    assertThat(result.exitStatus()).isEqualTo(4);
+  }
+
+  @Test
+  @Order(3)
+  void tokensAreMadeAndRevokedWhileTheServerRuns() throws IOException {
+    String data = directory.resolve("data").toString();
+    Result made = belljar("tokens", "create", "--json", "--data", data, "acme", "a test");
+    assertThat(made.exitStatus()).as(made.err()).isZero();
+    String secret = made.out().replaceAll("(?s).*\"token\" : \"([^\"]+)\".*", "$1");
+    String id = made.out().replaceAll("(?s).*\"id\" : \"([^\"]+)\".*", "$1");
+    Path file = Files.writeString(directory.resolve("acme"), secret);
+    String[] list = {"list", "--endpoint", endpoint, "--token-file", file.toString()};
+
+    assertThat(belljar(list).exitStatus()).isZero();
+    assertThat(belljar("tokens", "list", "--data", data).out())
+        .contains(id, "acme", "a test")
+        .doesNotContain(secret);
+    assertThat(belljar("tokens", "revoke", "--data", data, id).exitStatus()).isZero();
+
+    Result refused = belljar(list);
+    assertThat(refused.exitStatus()).isEqualTo(1);
+    assertThat(refused.err()).contains("token").doesNotContain(secret);
+  }
+
+  @Test
+  @Order(4)
+  void aSecondServerOnTheSameDataIsRefused() throws Exception {
+    Process second =
+        serve("--data", directory.resolve("data").toString(), "--listen", "127.0.0.1:0");
+
+    assertThat(second.waitFor(60, TimeUnit.SECONDS)).isTrue();
+    assertThat(second.exitValue()).isEqualTo(1);
+  }
+
+  @Test
+  @Order(5)
+  void listeningForEverybodyNeedsATokenFirst() throws Exception {
+    Process open = serve("--data", directory.resolve("other").toString(), "--listen", "0.0.0.0:0");
+
+    assertThat(open.waitFor(60, TimeUnit.SECONDS)).isTrue();
+    assertThat(open.exitValue()).isEqualTo(2);
+  }
+
+  @Test
+  @Order(6)
+  void sigtermEndsItInOrderAndWithZero() throws Exception {
+    server.destroy();
+
+    assertThat(server.waitFor(60, TimeUnit.SECONDS)).isTrue();
+    assertThat(server.exitValue()).isZero();
+  }
+
+  private static Result remote(String... words) {
+    List<String> all = new ArrayList<>(List.of(words));
+    all.addAll(1, List.of("--endpoint", endpoint, "--token-file", tokenFile.toString()));
+    return belljar(all.toArray(String[]::new));
+  }
+
+  private static Process serve(String... options) throws IOException {
+    List<String> command =
+        new ArrayList<>(
+            List.of(
+                Path.of(System.getProperty("java.home"), "bin", "java").toString(),
+                "--enable-native-access=ALL-UNNAMED",
+                "-cp",
+                System.getProperty("java.class.path"),
+                "dev.belljar.cli.Main",
+                "serve"));
+    command.addAll(List.of(options));
+    return new ProcessBuilder(command)
+        .redirectError(directory.resolve("serve.log").toFile())
+        .start();
+  }
+
+  private static Map<String, String> exports(Process process) throws IOException {
+    Map<String, String> exports = new HashMap<>();
+    BufferedReader lines = process.inputReader(StandardCharsets.UTF_8);
+    while (exports.size() < 3) {
+      String line = lines.readLine();
+      assertThat(line).as("the server's lines, after " + exports.keySet()).isNotNull();
+      String[] parts = line.replaceFirst("^export ", "").split("=", 2);
+      exports.put(parts[0], parts[1]);
+    }
+    return exports;
+  }
+}
