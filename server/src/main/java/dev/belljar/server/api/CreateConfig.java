@@ -46,6 +46,10 @@ final class CreateConfig {
           "region",
           "debug");
 
+  /** Asking for none of them is no asking. */
+  private static final Set<String> NOT_OFFERED =
+      Set.of("root", "volumes", "secrets", "ssh", "port");
+
   private static final Set<String> EXTENSIONS =
       Set.of("vcpus", "processes", "no_net", "cwd", "connect_to", "ca_certificates");
 
@@ -108,8 +112,9 @@ final class CreateConfig {
       JsonNode node = KNOWN.contains(name) ? null : get(name);
       boolean asked =
           node != null
-              && !(node.isContainer() && node.isEmpty())
-              && !(node.isBoolean() && !node.booleanValue());
+              && !(NOT_OFFERED.contains(name)
+                  && ((node.isContainer() && node.isEmpty())
+                      || (node.isBoolean() && !node.booleanValue())));
       if (asked) {
         throw new RefusedException(
             501, "NOT_SUPPORTED", "This server does not support '" + shortened(name) + "'.");

@@ -12,6 +12,7 @@ import dev.belljar.server.store.SandboxPage;
 import dev.belljar.server.store.SandboxRecord;
 import io.javalin.config.RoutesConfig;
 import io.javalin.http.Context;
+import io.javalin.http.HttpResponseException;
 import java.net.URLEncoder;
 import java.nio.charset.StandardCharsets;
 import java.time.Instant;
@@ -112,6 +113,17 @@ public final class Routes {
             throw new RefusedException(404, "NOT_FOUND", "This server has no " + resource + ".");
           });
     }
+    routes.exception(
+        HttpResponseException.class,
+        (failure, context) -> {
+          // Javalin's own answers; for those two there is more to say.
+          context.status(failure.getStatus());
+          if (failure.getStatus() == 404 || failure.getStatus() == 405) {
+            unknown(context);
+          } else {
+            failed(failure, context);
+          }
+        });
     routes.exception(Exception.class, Routes::failed);
     routes.error(404, this::unknown);
     routes.error(405, this::unknown);

@@ -201,13 +201,14 @@ final class ProcessMethods {
   }
 
   private Answer kill(Params params) throws Exception {
-    Signal signal = signal(params);
-    process(params).kill(signal);
+    ChildProcess process = process(params);
+    process.kill(signal(params));
     return Answer.DONE;
   }
 
-  private static Signal signal(Params params) throws Failure {
+  private static Signal signal(Params params) throws InvalidParamsException, Failure {
     String name = params.optionalString("signal").orElse("SIGTERM");
+    params.check();
     for (Signal signal : Signal.values()) {
       if (signal.name().equals(name)) {
         return signal;

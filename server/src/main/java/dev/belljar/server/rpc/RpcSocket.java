@@ -269,6 +269,7 @@ public final class RpcSocket implements Session.Listener, HostedSandbox.Connecti
 
   private void receive(String text, long held) {
     if (text.equals("ping")) {
+      budget.give(held);
       pong();
       return;
     }

@@ -1,0 +1,226 @@
+package dev.belljar.server;
+
+import dev.belljar.ChildProcess;
+import dev.belljar.EgressRecord;
+import dev.belljar.FetchException;
+import dev.belljar.FetchRequest;
+import dev.belljar.FetchResponse;
+import dev.belljar.FileSystemOperationException;
+import dev.belljar.GuestConnection;
+import dev.belljar.InvalidOptionException;
+import dev.belljar.Isolation;
+import dev.belljar.Sandbox;
+import dev.belljar.SandboxDeno;
+import dev.belljar.SandboxEnv;
+import dev.belljar.SandboxOptions;
+import dev.belljar.SpawnOptions;
+import java.io.InputStream;
+import java.io.OutputStream;
+import java.time.Duration;
+import java.time.Instant;
+import java.util.List;
+import java.util.Map;
+import java.util.Optional;
+import java.util.concurrent.ConcurrentHashMap;
+import java.util.concurrent.CountDownLatch;
+import java.util.concurrent.atomic.AtomicInteger;
+
+/** A sandbox of which files, variables and scripted processes are kept in memory. */
+final class FakeSandbox implements Sandbox {
+  private final String id;
+  private final SandboxOptions options;
+  private final FakeFs fs = new FakeFs();
+  private final Map<String, String> env = new ConcurrentHashMap<>();
+  private final Map<Integer, FakeProcess> processes = new ConcurrentHashMap<>();
+  private final AtomicInteger nextPid = new AtomicInteger(100);
+  private final CountDownLatch end = new CountDownLatch(1);
+  private volatile String reason = "";
+  private volatile Instant stopAt;
+
+  FakeSandbox(String id, SandboxOptions options) {
+    this.id = id;
+    this.options = options;
+    env.putAll(options.env());
+    stopAt = options.timeout().map(Instant.now()::plus).orElse(Instant.MAX);
+  }
+
+  boolean ended() {
+    return end.getCount() == 0;
+  }
+
+  SandboxOptions options() {
+    return options;
+  }
+
+  FakeFs files() {
+    return fs;
+  }
+
+  FakeProcess process(int pid) {
+    return processes.get(pid);
+  }
+
+  void end(String why) {
+    reason = why;
+    end.countDown();
+    processes.values().forEach(FakeProcess::close);
+  }
+
+  @Override
+  public String id() {
+    return id;
+  }
+
+  @Override
+  public Map<String, String> labels() {
+    return options.labels();
+  }
+
+  @Override
+  public FakeFs fs() {
+    return fs;
+  }
+
+  @Override
+  public SandboxEnv env() {
+    return new SandboxEnv() {
+      @Override
+      public Optional<String> get(String key) {
+        return Optional.ofNullable(env.get(key));
+      }
+
+      @Override
+      public void set(String key, String value) {
+        if (key.isEmpty() || key.contains("=") || value.indexOf('\0') >= 0) {
+          throw new InvalidOptionException("That variable cannot be.");
+        }
+        env.put(key, value);
+      }
+
+      @Override
+      public Map<String, String> toMap() {
+        return Map.copyOf(env);
+      }
+
+      @Override
+      public void delete(String key) {
+        env.remove(key);
+      }
+    };
+  }
+
+  @Override
+  public SandboxDeno deno() {
+    throw new FetchException("There is no Deno here.", null);
+  }
+
+  @Override
+  public FetchResponse fetch(FetchRequest request) {
+    return switch (request.url().getPath()) {
+      case "/hang" -> {
+        hang();
+        throw new AssertionError();
+      }
+      case "/devour" -> {
+        try {
+          long length = request.body().orElseThrow().transferTo(OutputStream.nullOutputStream());
+          yield new FetchResponse(
+              200, "OK", List.of(Map.entry("x-length", "" + length)), InputStream.nullInputStream());
+        } catch (java.io.IOException e) {
+          throw new FetchException("The body broke off.", e);
+        }
+      }
+      default ->
+          new FetchResponse(
+              200,
+              "OK",
+              List.of(Map.entry("content-type", "text/plain")),
+              new java.io.ByteArrayInputStream(new byte[] {'h', 'i'}));
+    };
+  }
+
+  static void hang() {
+    try {
+      new CountDownLatch(1).await();
+    } catch (InterruptedException e) {
+      Thread.currentThread().interrupt();
+      throw new dev.belljar.BelljarException("Interrupted.");
+    }
+  }
+
+  @Override
+  public GuestConnection dial(int port) {
+    if (port != 80) {
+      throw FileSystemOperationException.of(111, "connect");
+    }
+    FakeProcess echo = new FakeProcess(0, "cat", List.of());
+    return new GuestConnection() {
+      @Override
+      public InputStream input() {
+        return echo.stdout();
+      }
+
+      @Override
+      public OutputStream output() {
+        return echo.stdin();
+      }
+
+      @Override
+      public void close() {
+        echo.close();
+      }
+    };
+  }
+
+  @Override
+  public Isolation isolation() {
+    return new Isolation("fake", "none", false, "none", "none");
+  }
+
+  @Override
+  public Instant stopAt() {
+    return stopAt;
+  }
+
+  @Override
+  public ChildProcess spawn(String command, SpawnOptions spawn) {
+    if (command.equals("nothing")) {
+      throw FileSystemOperationException.of(2, "spawn 'nothing'");
+    }
+    FakeProcess process = new FakeProcess(nextPid.incrementAndGet(), command, spawn.args());
+    processes.put(process.pid(), process);
+    return process;
+  }
+
+  @Override
+  public List<EgressRecord> egress() {
+    return List.of();
+  }
+
+  @Override
+  public Instant extendTimeout(Duration timeout) {
+    Instant until = Instant.now().plus(timeout);
+    stopAt = until.isAfter(stopAt) ? until : stopAt;
+    return stopAt;
+  }
+
+  @Override
+  public String awaitEnd() {
+    try {
+      end.await();
+    } catch (InterruptedException e) {
+      throw new AssertionError(e);
+    }
+    return reason;
+  }
+
+  @Override
+  public void kill() {
+    end("killed");
+  }
+
+  @Override
+  public void close() {
+    end("closed");
+  }
+}
