@@ -125,7 +125,10 @@ final class FakeSandbox implements Sandbox {
         try {
           long length = request.body().orElseThrow().transferTo(OutputStream.nullOutputStream());
           yield new FetchResponse(
-              200, "OK", List.of(Map.entry("x-length", "" + length)), InputStream.nullInputStream());
+              200,
+              "OK",
+              List.of(Map.entry("x-length", "" + length)),
+              InputStream.nullInputStream());
         } catch (java.io.IOException e) {
           throw new FetchException("The body broke off.", e);
         }

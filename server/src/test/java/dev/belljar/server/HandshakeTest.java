@@ -61,7 +61,12 @@ class HandshakeTest {
     assertRefused(create(Map.of()), 401, "INVALID_TOKEN");
     for (String wrong :
         new String[] {
-          "Bearer", "Bearer ", "Bearer ddo_abc", "Basic ddo_abc", server.token(), "Bearer " + "x".repeat(5000)
+          "Bearer",
+          "Bearer ",
+          "Bearer ddo_abc",
+          "Basic ddo_abc",
+          server.token(),
+          "Bearer " + "x".repeat(5000)
         }) {
       assertRefused(create(Map.of("Authorization", wrong)), 401, "INVALID_TOKEN");
     }
@@ -93,7 +98,8 @@ class HandshakeTest {
   }
 
   @ParameterizedTest
-  @ValueSource(strings = {"x", "sbx_loc_", "..%2f..", "%00", "sbx_LOC_00000000000000000001", "%F0%9F%98%80"})
+  @ValueSource(
+      strings = {"x", "sbx_loc_", "..%2f..", "%00", "sbx_LOC_00000000000000000001", "%F0%9F%98%80"})
   void aMalformedIdIsUnknown(String id) throws IOException {
     try (RawClient client = server.connect(server.token(), id)) {
       assertThat(client.status()).isIn(400, 404);
@@ -117,8 +123,7 @@ class HandshakeTest {
   void aHeaderThatIsNotBase64OfAnObjectIsRefused(String header) throws IOException {
     assertRefused(
         create(
-            Map.of(
-                "Authorization", "Bearer " + server.token(), "x-deno-sandbox-config", header)),
+            Map.of("Authorization", "Bearer " + server.token(), "x-deno-sandbox-config", header)),
         400,
         "INVALID_CONFIG");
   }
@@ -184,9 +189,7 @@ class HandshakeTest {
   @Test
   void limitsOfAnOrganizationHaveCodesOfTheirOwn(@TempDir Path other) throws Exception {
     var config =
-        ServerConfig.of(other)
-            .at("127.0.0.1", 0)
-            .with(new Limits(2, 1024, Duration.ofMinutes(10)));
+        ServerConfig.of(other).at("127.0.0.1", 0).with(new Limits(2, 1024, Duration.ofMinutes(10)));
     try (TestServer small = new TestServer(config, Duration.ofSeconds(30))) {
       assertRefused(
           small.create(small.token(), "{\"memory_mb\":2048}"), 400, "MEMORY_LIMIT_EXCEEDED");

@@ -84,7 +84,8 @@ final class RawClient implements AutoCloseable {
         new StringBuilder("GET " + path + " HTTP/1.1\r\n")
             .append("Host: ")
             .append(uri.getAuthority())
-            .append("\r\nUpgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Version: 13\r\n")
+            .append(
+                "\r\nUpgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Version: 13\r\n")
             .append("Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n");
     headers.forEach((name, value) -> request.append(name + ": " + value + "\r\n"));
     OutputStream out = socket.getOutputStream();
@@ -97,7 +98,8 @@ final class RawClient implements AutoCloseable {
     String line;
     while (!(line = line(in)).isEmpty()) {
       int colon = line.indexOf(':');
-      answer.put(line.substring(0, colon).toLowerCase(Locale.ROOT), line.substring(colon + 1).strip());
+      answer.put(
+          line.substring(0, colon).toLowerCase(Locale.ROOT), line.substring(colon + 1).strip());
     }
     String body = "";
     if (status != 101) {
@@ -105,7 +107,9 @@ final class RawClient implements AutoCloseable {
       if (length < 0 && "chunked".equals(answer.get("transfer-encoding"))) {
         length = Integer.parseInt(line(in), 16);
       }
-      body = new String(length < 0 ? in.readAllBytes() : in.readNBytes(length), StandardCharsets.UTF_8);
+      body =
+          new String(
+              length < 0 ? in.readAllBytes() : in.readNBytes(length), StandardCharsets.UTF_8);
     }
     socket.setSoTimeout(0);
     return new RawClient(socket, in, out, status, answer, body);

@@ -131,12 +131,16 @@ class RestTest {
       clients.add(
           server.create(token, "{\"labels\":{\"odd\":\"" + i % 2 + "\",\"a b&c\":\"=ü\"}}"));
     }
-    JsonNode all = RawClient.JSON.readTree(server.http("GET", "/api/v2/sandboxes", token, "").body());
+    JsonNode all =
+        RawClient.JSON.readTree(server.http("GET", "/api/v2/sandboxes", token, "").body());
     assertThat(all.size()).isEqualTo(7);
     assertThat(all.get(0).propertyNames())
         .contains("id", "createdAt", "stoppedAt", "region", "status", "labels");
     List<String> seen = new ArrayList<>();
-    String path = "/api/v3/sandboxes?limit=2&labels%5Bodd%5D=0&labels[a%20b%26c]=%3D%C3%BC".replace("[", "%5B").replace("]", "%5D");
+    String path =
+        "/api/v3/sandboxes?limit=2&labels%5Bodd%5D=0&labels[a%20b%26c]=%3D%C3%BC"
+            .replace("[", "%5B")
+            .replace("]", "%5D");
     int pages = 0;
     while (!path.isEmpty()) {
       HttpResponse<String> page = server.http("GET", path, token, "");
@@ -163,7 +167,13 @@ class RestTest {
   @ParameterizedTest
   @ValueSource(
       strings = {
-        "limit=x", "limit=0", "limit=-1", "limit=99999999999", "limit=1001", "cursor=x", "cursor=",
+        "limit=x",
+        "limit=0",
+        "limit=-1",
+        "limit=99999999999",
+        "limit=1001",
+        "cursor=x",
+        "cursor=",
         "status=dead"
       })
   void aListCannotBeAskedForWrongly(String query) throws Exception {
@@ -231,7 +241,10 @@ class RestTest {
 
   @ParameterizedTest
   @CsvSource({
-    "GET, 400", "'GET /\0 HTTP/1.1', 400", "GET / HTTP/9.9, 505", "'G\0T / HTTP/1.1', 400"
+    "GET, 400",
+    "'GET /\0 HTTP/1.1', 400",
+    "GET / HTTP/9.9, 505",
+    "'G\0T / HTTP/1.1', 400"
   })
   void nonsenseIsAnsweredInJson(String line, int status) throws Exception {
     String answer = raw(line + "\r\nHost: x\r\nConnection: close\r\n\r\n");

@@ -150,7 +150,8 @@ class SocketTest {
     switch (type) {
       case "string" -> wrong.add("1");
       case "base64" -> wrong.addAll(List.of("1", "\"%\"", "\"a\""));
-      case "date" -> wrong.addAll(List.of("1", "\"\"", "\"yesterday\"", "\"2026-13-01T00:00:00Z\""));
+      case "date" ->
+          wrong.addAll(List.of("1", "\"\"", "\"yesterday\"", "\"2026-13-01T00:00:00Z\""));
       default -> {
         wrong.addAll(List.of("\"x\"", "1.5", "1e400", "9".repeat(80), "-1e300"));
         if (type.equals("size")) {
@@ -241,7 +242,19 @@ class SocketTest {
 
   @ParameterizedTest
   @ValueSource(
-      strings = {"", " ", "{", "nonsense", "{\"a\":}", "[1,", "{} {}", "'", "\u0000", "01", "{\"id\":1e}"})
+      strings = {
+        "",
+        " ",
+        "{",
+        "nonsense",
+        "{\"a\":}",
+        "[1,",
+        "{} {}",
+        "'",
+        "\u0000",
+        "01",
+        "{\"id\":1e}"
+      })
   void brokenJsonClosesTheSocket(String text) throws Exception {
     client.send(text);
     assertThat(client.closeCode()).isEqualTo(4000);
@@ -413,7 +426,8 @@ class SocketTest {
       })
   void aRequestIsAborted(String method, String params) throws Exception {
     CompletableFuture<JsonNode> other =
-        client.request("processWait", "{\"pid\":" + spawn("sleep") + ",\"abortId\":1180591620717411303424}");
+        client.request(
+            "processWait", "{\"pid\":" + spawn("sleep") + ",\"abortId\":1180591620717411303424}");
     CompletableFuture<JsonNode> hangs = client.request(method, params);
     Thread.sleep(50);
     assertThat(hangs).isNotDone();
@@ -429,7 +443,8 @@ class SocketTest {
     CompletableFuture<JsonNode> waits =
         client.request("processWait", "{\"pid\":" + spawn("sleep") + ",\"abortId\":6}");
     client.ok("abort", "{\"abortId\":6}");
-    assertThat(waits.get(10, TimeUnit.SECONDS).path("result").path("error").path("name").asString(""))
+    assertThat(
+            waits.get(10, TimeUnit.SECONDS).path("result").path("error").path("name").asString(""))
         .isEqualTo("AbortError");
   }
 

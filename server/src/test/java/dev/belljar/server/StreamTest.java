@@ -276,7 +276,8 @@ class StreamTest {
       assertThat(other.ping()).isLessThan(5000);
       for (int i = 0; i < 20_000; i++) {
         // Neither refusals nor pongs pile up: at some point the server reads no more.
-        if (!trySend(rude, i % 2 == 0 ? "ping" : "{\"jsonrpc\":\"2.0\",\"id\":1,\"method\":\"?\"}")) {
+        if (!trySend(
+            rude, i % 2 == 0 ? "ping" : "{\"jsonrpc\":\"2.0\",\"id\":1,\"method\":\"?\"}")) {
           break;
         }
       }
@@ -377,8 +378,7 @@ class StreamTest {
   void aPortIsDialedAndClosedWithItsSocket() throws Exception {
     try (RawClient client = server.create()) {
       client.tell("$sandbox.stream.start", "{\"streamId\":1}");
-      long stream =
-          client.ok("dial", "{\"port\":80,\"streamId\":1}").get("streamId").longValue();
+      long stream = client.ok("dial", "{\"port\":80,\"streamId\":1}").get("streamId").longValue();
       client.enqueue(1, new byte[1000]);
       await().until(() -> client.stream(stream).bytes().get() == 1000);
       client.tell("$sandbox.stream.end", "{\"streamId\":1}");

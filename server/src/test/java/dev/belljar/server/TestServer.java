@@ -31,7 +31,8 @@ final class TestServer implements AutoCloseable {
 
   TestServer(ServerConfig config, Duration patience) {
     server =
-        BelljarServer.start(config, sandboxes, new SocketLimits(heap, patience, Duration.ofSeconds(2)));
+        BelljarServer.start(
+            config, sandboxes, new SocketLimits(heap, patience, Duration.ofSeconds(2)));
     token = server.firstToken().orElseGet(() -> token("local"));
   }
 
