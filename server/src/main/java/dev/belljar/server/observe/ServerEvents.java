@@ -2,6 +2,7 @@ package dev.belljar.server.observe;
 
 import dev.belljar.EgressRecord;
 import io.micrometer.core.instrument.Counter;
+import io.micrometer.core.instrument.FunctionCounter;
 import io.micrometer.core.instrument.Gauge;
 import io.micrometer.core.instrument.Timer;
 import io.micrometer.core.instrument.binder.jvm.JvmMemoryMetrics;
@@ -28,6 +29,7 @@ public final class ServerEvents implements AutoCloseable {
       new PrometheusMeterRegistry(PrometheusConfig.DEFAULT);
   private final AtomicInteger sockets = new AtomicInteger();
   private final AtomicLong bytesToClients = new AtomicLong();
+  private final AtomicLong bytesFromClients = new AtomicLong();
   private final Timer creates;
   private final Counter processes;
 
@@ -55,9 +57,12 @@ public final class ServerEvents implements AutoCloseable {
     Gauge.builder("belljar.sockets", sockets, AtomicInteger::get)
         .description("Sockets that are open")
         .register(registry);
-    io.micrometer.core.instrument.FunctionCounter.builder(
-            "belljar.bytes.to.clients", bytesToClients, AtomicLong::get)
+    FunctionCounter.builder("belljar.bytes.to.clients", bytesToClients, AtomicLong::get)
         .description("Bytes sent to clients on streams, before base64")
+        .baseUnit("bytes")
+        .register(registry);
+    FunctionCounter.builder("belljar.bytes.from.clients", bytesFromClients, AtomicLong::get)
+        .description("Bytes that clients sent on streams, after base64")
         .baseUnit("bytes")
         .register(registry);
     new JvmMemoryMetrics().bindTo(registry);
@@ -70,6 +75,14 @@ public final class ServerEvents implements AutoCloseable {
     Gauge.builder(name, value).description(description).register(registry);
   }
 
+  /** Publishes how many sandboxes are in a state; asked for at each scrape. */
+  public void sandboxes(String state, Supplier<Number> count) {
+    Gauge.builder("belljar.sandboxes", count)
+        .description("Sandboxes by state")
+        .tag("state", state)
+        .register(registry);
+  }
+
   /** All metrics in Prometheus' text format. */
   public String scrape() {
     return registry.scrape();
@@ -78,6 +91,11 @@ public final class ServerEvents implements AutoCloseable {
   /** Bytes that streams brought to clients. */
   public AtomicLong bytesToClients() {
     return bytesToClients;
+  }
+
+  /** Bytes that streams brought from clients. */
+  public AtomicLong bytesFromClients() {
+    return bytesFromClients;
   }
 
   /** A socket was opened. */

@@ -359,6 +359,7 @@ public final class RpcSocket implements Session.Listener, HostedSandbox.Connecti
           byte[] data = params.bytes("data");
           params.check();
           open.incoming().enqueue(id, data);
+          events.bytesFromClients().addAndGet(data.length);
         }
         case "$sandbox.stream.end" -> {
           params.check();

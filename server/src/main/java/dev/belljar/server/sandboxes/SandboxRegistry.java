@@ -17,6 +17,7 @@ import java.util.List;
 import java.util.Map;
 import java.util.Optional;
 import java.util.concurrent.ConcurrentHashMap;
+import java.util.concurrent.atomic.AtomicLong;
 import java.util.function.Consumer;
 import java.util.function.Function;
 import org.slf4j.Logger;
@@ -40,6 +41,7 @@ public final class SandboxRegistry implements AutoCloseable {
   private final ServerEvents events;
   private final Map<String, HostedSandbox> running = new ConcurrentHashMap<>();
   private final Map<String, Integer> counts = new HashMap<>();
+  private final AtomicLong ended = new AtomicLong();
   private volatile boolean draining;
 
   /**
@@ -61,7 +63,9 @@ public final class SandboxRegistry implements AutoCloseable {
     this.limits = limits;
     this.everySandbox = everySandbox;
     this.events = events;
-    events.gauge("belljar.sandboxes.running", "Sandboxes that run", running::size);
+    events.sandboxes("running", running::size);
+    events.sandboxes("starting", this::starting);
+    events.sandboxes("ended", ended::get);
   }
 
   /**
@@ -231,6 +235,14 @@ public final class SandboxRegistry implements AutoCloseable {
     }
   }
 
+  /** Those whose handshake is not done. */
+  private int starting() {
+    synchronized (counts) {
+      int all = counts.values().stream().mapToInt(Integer::intValue).sum();
+      return Math.max(0, all - running.size());
+    }
+  }
+
   private void release(String organization) {
     synchronized (counts) {
       counts.computeIfPresent(organization, (name, count) -> count == 1 ? null : count - 1);
@@ -240,6 +252,7 @@ public final class SandboxRegistry implements AutoCloseable {
   private void awaitEnd(HostedSandbox hosted) {
     String reason = hosted.sandbox().awaitEnd();
     running.remove(hosted.id());
+    ended.incrementAndGet();
     release(hosted.owner().organization());
     hosted.end("The sandbox has ended: " + reason);
     events.ended(hosted.subject(), reason, hosted.sandbox().egress());
