@@ -117,6 +117,7 @@ final class FakeProcess implements ChildProcess {
     };
   }
 
+  @SuppressWarnings("WaitNotInLoop") // every caller loops on what it waits for
   private void await() throws IOException {
     try {
       wait();

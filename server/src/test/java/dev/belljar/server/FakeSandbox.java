@@ -20,6 +20,7 @@ import java.time.Duration;
 import java.time.Instant;
 import java.util.List;
 import java.util.Map;
+import java.util.Objects;
 import java.util.Optional;
 import java.util.concurrent.ConcurrentHashMap;
 import java.util.concurrent.CountDownLatch;
@@ -57,7 +58,7 @@ final class FakeSandbox implements Sandbox {
   }
 
   FakeProcess process(int pid) {
-    return processes.get(pid);
+    return Objects.requireNonNull(processes.get(pid));
   }
 
   void end(String why) {
@@ -111,7 +112,7 @@ final class FakeSandbox implements Sandbox {
 
   @Override
   public SandboxDeno deno() {
-    throw new FetchException("There is no Deno here.", null);
+    throw new FetchException("There is no Deno here.");
   }
 
   @Override

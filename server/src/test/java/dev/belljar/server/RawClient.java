@@ -95,8 +95,7 @@ final class RawClient implements AutoCloseable {
     socket.setSoTimeout(30_000);
     int status = Integer.parseInt(line(in).split(" ", 3)[1]);
     Map<String, String> answer = new TreeMap<>(String.CASE_INSENSITIVE_ORDER);
-    String line;
-    while (!(line = line(in)).isEmpty()) {
+    for (String line = line(in); !line.isEmpty(); line = line(in)) {
       int colon = line.indexOf(':');
       answer.put(
           line.substring(0, colon).toLowerCase(Locale.ROOT), line.substring(colon + 1).strip());
@@ -146,7 +145,7 @@ final class RawClient implements AutoCloseable {
   }
 
   String sandbox() {
-    return headers.get("x-deno-sandbox-id");
+    return headers.getOrDefault("x-deno-sandbox-id", "");
   }
 
   /** Reads all that comes, from now on. */
