@@ -247,7 +247,7 @@ works("Sandbox.fetch", "out of the sandbox's network", async (t) => {
 works("Sandbox.fetch", "an answer that is an error", async (t) => {
   const response = await t.sandbox.fetch(new URL("https://api.coingecko.com/nothing"), { headers: { accept: "*/*" } });
   assert.equal(response.status, 404);
-  await response.body?.cancel();
+  assert.match(await response.text(), /error/);
 });
 fails(
   "Sandbox.fetch",
