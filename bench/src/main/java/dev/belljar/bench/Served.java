@@ -10,6 +10,8 @@ import java.util.ArrayDeque;
 import java.util.ArrayList;
 import java.util.Deque;
 import java.util.List;
+import java.util.concurrent.atomic.AtomicBoolean;
+import java.util.function.Supplier;
 
 /** {@code belljar serve}, and what its protocol costs beside an embedded sandbox. */
 final class Served implements Subject {
@@ -123,7 +125,22 @@ final class Served implements Subject {
   }
 
   private static List<Measurement> create(Workbench bench, ServerProcess server) throws Exception {
-    Recording recording = bench.rounds().play(List.of(into -> createBoth(server, into)));
+    AtomicBoolean embeddedFirst = new AtomicBoolean();
+    Recording recording =
+        bench
+            .rounds()
+            .play(
+                List.of(
+                    into -> {
+                      // Neither always finds what the other has just left.
+                      boolean first = embeddedFirst.getAndSet(!embeddedFirst.get());
+                      double before = first ? createMillis(Served::createEmbedded) : 0;
+                      double served = createMillis(() -> create(server.endpoint()));
+                      double embedded = first ? before : createMillis(Served::createEmbedded);
+                      into.add("embedded", embedded);
+                      into.add("served", served);
+                      into.add("added", served - embedded);
+                    }));
     Samples embedded = recording.samples("embedded", Unit.MILLISECONDS);
     return List.of(
         new Measurement(
@@ -139,18 +156,12 @@ final class Served implements Subject {
             List.of()));
   }
 
-  private static void createBoth(ServerProcess server, Recording into) {
+  private static double createMillis(Supplier<Sandbox> how) {
     long began = System.nanoTime();
-    Sandbox local = createEmbedded();
-    double embedded = (System.nanoTime() - began) / 1e6;
-    local.close();
-    began = System.nanoTime();
-    Sandbox remote = create(server.endpoint());
-    double served = (System.nanoTime() - began) / 1e6;
-    remote.close();
-    into.add("embedded", embedded);
-    into.add("served", served);
-    into.add("added", served - embedded);
+    Sandbox sandbox = how.get();
+    double millis = (System.nanoTime() - began) / 1e6;
+    sandbox.close();
+    return millis;
   }
 
   private static Measurement sockets(Workbench bench, ServerProcess server, HttpClient client)
