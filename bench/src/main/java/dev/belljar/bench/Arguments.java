@@ -41,7 +41,7 @@ record Arguments(
     while (!left.isEmpty()) {
       String option = left.remove();
       switch (option) {
-        case "--runs" -> runs = positive(value(option, left));
+        case "--runs" -> runs = positive(option, value(option, left));
         case "--json" -> json = Optional.of(Path.of(value(option, left)));
         case "--only" -> only = Set.of(value(option, left).split(","));
         case "--image" -> image = true;
@@ -63,7 +63,8 @@ record Arguments(
         };
   }
 
-  private static String value(String option, Deque<String> left) {
+  /** The word after an option. */
+  static String value(String option, Deque<String> left) {
     String value = left.poll();
     if (value == null) {
       throw new IllegalArgumentException(option + " needs a value.");
@@ -71,7 +72,8 @@ record Arguments(
     return value;
   }
 
-  private static int positive(String text) {
+  /** A number above 0. */
+  static int positive(String option, String text) {
     try {
       int number = Integer.parseInt(text);
       if (number > 0) {
@@ -80,6 +82,6 @@ record Arguments(
     } catch (NumberFormatException e) {
       // Said below.
     }
-    throw new IllegalArgumentException("--runs needs a number above 0, not '" + text + "'.");
+    throw new IllegalArgumentException(option + " needs a number above 0, not '" + text + "'.");
   }
 }

@@ -30,12 +30,14 @@ public final class Bench {
           new WholeProgram(),
           new IdleMachines(),
           new ManyInARow(),
+          new Served(),
           new ImageBuild(),
           new TemplateBoots());
 
   private static final String USAGE =
       """
       Usage: bench/run [--runs N] [--only NAME,…] [--image] [--json FILE]
+             bench/run soak [--minutes N] [--clients N]
              bench/run jmh [ARGUMENT…]
 
         --runs N       measure each thing that often (default 30); slow things less often
@@ -45,6 +47,7 @@ public final class Bench {
         --json FILE    write the report there as JSON, too, with every sample
         --help         this text
 
+      With soak: many clients work a server for minutes; 'bench/run soak --help' says how.
       With jmh: the benchmarks of single classes, with JMH's own arguments.
       """;
 
@@ -137,7 +140,7 @@ public final class Bench {
   }
 
   /** Belljar's directory: what {@code bench/run} says, else where the program was started. */
-  private static Path root() {
+  static Path root() {
     return Path.of(System.getProperty("belljar.root", "")).toAbsolutePath();
   }
 

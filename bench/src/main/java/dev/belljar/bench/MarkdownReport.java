@@ -67,16 +67,17 @@ final class MarkdownReport {
         : (unit.lessIsBetter ? "≤ " : "≥ ") + number(target.getAsDouble()) + " " + unit.symbol;
   }
 
-  private static String figure(double value, Unit unit) {
+  static String figure(double value, Unit unit) {
     return number(value) + " " + unit.symbol;
   }
 
   /** Three digits: more would claim what a benchmark cannot know. */
   private static String number(double value) {
+    double size = Math.abs(value);
     String form =
-        value >= 100 || value == Math.rint(value)
+        size >= 100 || value == Math.rint(value)
             ? "%.0f"
-            : value >= 10 ? "%.1f" : value >= 0.1 ? "%.2f" : "%.3f";
+            : size >= 10 ? "%.1f" : size >= 0.1 ? "%.2f" : "%.3f";
     return String.format(Locale.ROOT, form, value);
   }
 }

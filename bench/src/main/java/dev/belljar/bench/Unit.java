@@ -6,6 +6,9 @@ enum Unit {
   SECONDS("s", true),
   MEGABYTES("MB", true),
   PERCENT("%", true),
+
+  /** Ours as a multiple of what it stands beside, where more is better. */
+  TIMES("×", false),
   MEGABYTES_PER_SECOND("MB/s", false);
 
   final String symbol;

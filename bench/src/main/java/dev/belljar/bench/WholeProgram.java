@@ -5,7 +5,6 @@ import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
-import java.util.stream.Stream;
 
 /** {@code ./belljar run hello.ts} from the shell's prompt back to it. */
 final class WholeProgram implements Subject {
@@ -18,10 +17,7 @@ final class WholeProgram implements Subject {
 
   @Override
   public List<Measurement> measure(Workbench bench) throws Exception {
-    Path launcher = bench.root().resolve("belljar");
-    if (!Files.isExecutable(launcher) || !isBuilt(bench.root().resolve("cli/target"))) {
-      throw new SkippedException("the command line is not built; run './belljar setup' first");
-    }
+    Path launcher = Launcher.in(bench.root());
     Path scratch = bench.scratch().directory();
     Path program = Files.writeString(scratch.resolve("whole.ts"), "console.log('hello')\n");
     HostCommand belljar = HostCommand.of(launcher.toString(), "run", program.toString());
@@ -56,15 +52,6 @@ final class WholeProgram implements Subject {
     into.addMillisSince(name, began);
     if (!output.strip().equals("hello")) {
       throw new IOException(name + " printed '" + output.strip() + "', not 'hello'");
-    }
-  }
-
-  private static boolean isBuilt(Path target) throws IOException {
-    if (!Files.isDirectory(target)) {
-      return false;
-    }
-    try (Stream<Path> entries = Files.list(target)) {
-      return entries.anyMatch(entry -> String.valueOf(entry.getFileName()).startsWith("app-"));
     }
   }
 }
