@@ -391,7 +391,7 @@ class StreamTest {
     List<RawClient> clients = new ArrayList<>();
     for (int i = 0; i < 200; i++) {
       RawClient client = server.create(server.token("many"), "").reading();
-      printing(client, "yes", "");
+      printing(client, "cat", "");
       clients.add(client);
     }
     for (RawClient client : clients) {
