@@ -25,6 +25,7 @@ import org.eclipse.jetty.server.SecureRequestCustomizer;
 import org.eclipse.jetty.server.Server;
 import org.eclipse.jetty.server.ServerConnector;
 import org.eclipse.jetty.server.SslConnectionFactory;
+import org.eclipse.jetty.util.ssl.SslContextFactory;
 import org.eclipse.jetty.util.thread.QueuedThreadPool;
 import org.eclipse.jetty.util.thread.VirtualThreadPool;
 import org.eclipse.jetty.websocket.server.WebSocketUpgradeHandler;
@@ -142,6 +143,8 @@ public final class BelljarServer implements AutoCloseable {
       ServerEvents events,
       SandboxRegistry registry,
       SocketLimits limits) {
+    // Before anything listens: what is wrong with the files is not wrong with the address.
+    Optional<SslContextFactory.Server> tls = config.tls().map(ServerCertificate::read);
     Routes routes = new Routes(store, registry, events, isLoopback(config.host()), VERSION);
     Handshakes handshakes = new Handshakes(store.tokens(), registry, events, limits, VERSION);
     Javalin http =
@@ -154,7 +157,7 @@ public final class BelljarServer implements AutoCloseable {
               javalin.http.maxRequestSize = BODY_BYTES;
               javalin.http.prefer405over404 = true;
               javalin.jetty.threadPool = threads();
-              javalin.jetty.addConnector((server, defaults) -> connector(server, config));
+              javalin.jetty.addConnector((server, defaults) -> connector(server, config, tls));
               javalin.jetty.modifyServer(
                   server -> {
                     server.setStopTimeout(2000);
@@ -197,12 +200,13 @@ public final class BelljarServer implements AutoCloseable {
     return threads;
   }
 
-  private static ServerConnector connector(Server server, ServerConfig config) {
+  private static ServerConnector connector(
+      Server server, ServerConfig config, Optional<SslContextFactory.Server> tls) {
     HttpConfiguration http = new HttpConfiguration();
     http.setRequestHeaderSize(HEADER_BYTES);
     http.setSendServerVersion(false);
     ServerConnector connector;
-    if (config.tls().isPresent()) {
+    if (tls.isPresent()) {
       http.addCustomizer(new SecureRequestCustomizer(false));
       HttpConnectionFactory plain = new HttpConnectionFactory(http);
       connector =
@@ -210,8 +214,7 @@ public final class BelljarServer implements AutoCloseable {
               server,
               1,
               1,
-              new SslConnectionFactory(
-                  ServerCertificate.read(config.tls().get()), plain.getProtocol()),
+              new SslConnectionFactory(tls.get(), plain.getProtocol()),
               plain);
     } else {
       connector = new ServerConnector(server, 1, 1, new HttpConnectionFactory(http));

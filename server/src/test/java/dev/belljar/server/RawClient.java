@@ -76,6 +76,7 @@ final class RawClient implements AutoCloseable {
       throws IOException {
     URI uri = URI.create(endpoint);
     Socket socket = new Socket();
+    socket.setTcpNoDelay(true);
     if (receiveBuffer > 0) {
       socket.setReceiveBufferSize(receiveBuffer);
     }
@@ -328,6 +329,19 @@ final class RawClient implements AutoCloseable {
       throw new AssertionError("no pong");
     }
     return (at - began) / 1_000_000;
+  }
+
+  /** Waits until all that was sent has been read, or the socket is closed. */
+  void settle() throws IOException {
+    pongs.clear();
+    send("ping");
+    try {
+      while (pongs.isEmpty() && !closed.isDone()) {
+        Thread.sleep(1);
+      }
+    } catch (InterruptedException e) {
+      Thread.currentThread().interrupt();
+    }
   }
 
   /** The code that the socket was closed with; 1006 where it just broke. */

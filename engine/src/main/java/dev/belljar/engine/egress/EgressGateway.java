@@ -56,8 +56,8 @@ public final class EgressGateway implements IncomingStreams, AutoCloseable {
     Instant asked = Instant.now();
     Optional<String> refusal = policy.refusalOfLookup(name);
     if (refusal.isPresent()) {
-      stream.refuse(EACCES);
       log.add(closedRecord(asked, name, 0, Verdict.DENIED, refusal.get()));
+      stream.refuse(EACCES);
       return;
     }
     try {
@@ -68,11 +68,11 @@ public final class EgressGateway implements IncomingStreams, AutoCloseable {
       }
       stream.confirm();
     } catch (UnknownHostException e) {
+      log.add(closedRecord(asked, name, 0, Verdict.FAILED, String.valueOf(e.getMessage())));
       stream.refuse(ENOENT);
-      log.add(closedRecord(asked, name, 0, Verdict.FAILED, String.valueOf(e.getMessage())));
     } catch (IOException e) {
-      stream.refuse(ETIMEDOUT);
       log.add(closedRecord(asked, name, 0, Verdict.FAILED, String.valueOf(e.getMessage())));
+      stream.refuse(ETIMEDOUT);
     }
   }
 
@@ -81,18 +81,18 @@ public final class EgressGateway implements IncomingStreams, AutoCloseable {
     Instant asked = Instant.now();
     Optional<String> refusal = policy.refusalOfTarget(host, isName, port);
     if (refusal.isPresent()) {
-      stream.refuse(EACCES);
       log.add(closedRecord(asked, host, port, Verdict.DENIED, refusal.get()));
+      stream.refuse(EACCES);
       return;
     }
     try (Socket socket = dial(host, isName, port)) {
       carry(accepted(stream, socket), socket, asked, host, port);
     } catch (DeniedException e) {
-      stream.refuse(EACCES);
       log.add(closedRecord(asked, host, port, Verdict.DENIED, String.valueOf(e.getMessage())));
+      stream.refuse(EACCES);
     } catch (IOException e) {
-      stream.refuse(errno(e));
       log.add(closedRecord(asked, host, port, Verdict.FAILED, String.valueOf(e.getMessage())));
+      stream.refuse(errno(e));
     }
   }
 

@@ -201,8 +201,8 @@ final class ProcessMethods {
   }
 
   private Answer kill(Params params) throws Exception {
-    ChildProcess process = process(params);
-    process.kill(signal(params));
+    Signal signal = signal(params);
+    process(params).kill(signal);
     return Answer.DONE;
   }
 
