@@ -211,11 +211,7 @@ public final class BelljarServer implements AutoCloseable {
       HttpConnectionFactory plain = new HttpConnectionFactory(http);
       connector =
           new ServerConnector(
-              server,
-              1,
-              1,
-              new SslConnectionFactory(tls.get(), plain.getProtocol()),
-              plain);
+              server, 1, 1, new SslConnectionFactory(tls.get(), plain.getProtocol()), plain);
     } else {
       connector = new ServerConnector(server, 1, 1, new HttpConnectionFactory(http));
     }

@@ -29,28 +29,122 @@ class FuzzTest {
 
   private static final List<String> METHODS =
       List.of(
-          "readFile", "writeFile", "readDir", "mkdir", "rename", "stat", "chmod", "truncate",
-          "umask", "utime", "makeTempFile", "open", "create", "walk", "expandGlob", "fileClose",
-          "fileRead", "fileWrite", "fileSeek", "spawn", "processWait", "processKill",
-          "processResize", "dial", "spawnDeno", "denoReplEval", "fetch", "envGet", "envSet",
-          "envToObject", "abort", "exposeHttp", "nonsense");
+          "readFile",
+          "writeFile",
+          "readDir",
+          "mkdir",
+          "rename",
+          "stat",
+          "chmod",
+          "truncate",
+          "umask",
+          "utime",
+          "makeTempFile",
+          "open",
+          "create",
+          "walk",
+          "expandGlob",
+          "fileClose",
+          "fileRead",
+          "fileWrite",
+          "fileSeek",
+          "spawn",
+          "processWait",
+          "processKill",
+          "processResize",
+          "dial",
+          "spawnDeno",
+          "denoReplEval",
+          "fetch",
+          "envGet",
+          "envSet",
+          "envToObject",
+          "abort",
+          "exposeHttp",
+          "nonsense");
 
   private static final List<String> NAMES =
       List.of(
-          "path", "oldPath", "newPath", "name", "options", "mode", "content", "contentStreamId",
-          "fileHandleId", "length", "offset", "whence", "data", "command", "args", "stdout",
-          "stderr", "stdinStreamId", "env", "cwd", "pid", "signal", "port", "streamId", "url",
-          "method", "redirect", "headers", "bodyStreamId", "key", "value", "abortId", "glob",
-          "match", "maxDepth", "code", "terminal");
+          "path",
+          "oldPath",
+          "newPath",
+          "name",
+          "options",
+          "mode",
+          "content",
+          "contentStreamId",
+          "fileHandleId",
+          "length",
+          "offset",
+          "whence",
+          "data",
+          "command",
+          "args",
+          "stdout",
+          "stderr",
+          "stdinStreamId",
+          "env",
+          "cwd",
+          "pid",
+          "signal",
+          "port",
+          "streamId",
+          "url",
+          "method",
+          "redirect",
+          "headers",
+          "bodyStreamId",
+          "key",
+          "value",
+          "abortId",
+          "glob",
+          "match",
+          "maxDepth",
+          "code",
+          "terminal");
 
   private static final List<String> VALUES =
       List.of(
-          "\"/f\"", "\"/f\"", "\"/\"", "\"\"", "\"true\"", "\"cat\"", "\"sleep\"", "\"piped\"",
-          "\"null\"", "\"GET\"", "\"follow\"", "\"http://a/\"", "\"AAAA\"", "\"%%%\"", "0", "1",
-          "2", "80", "101", "102", "-1", "1.5", "1e400", "-1e400", "9007199254740993",
-          "99999999999999999999999999", "null", "true", "[]", "{}", "[\"a\"]", "[1]",
-          "{\"a\":\"b\"}", "\"\\ud800\"", "\"a\\u0000b\"", "\"SIGKILL\"", "\"2026-01-01T00:00:00Z\"",
-          "\"😀\"", "{\"recursive\":true}", "[{\"source\":\"(a+)+$\",\"flags\":\"gimsuy\"}]");
+          "\"/f\"",
+          "\"/f\"",
+          "\"/\"",
+          "\"\"",
+          "\"true\"",
+          "\"cat\"",
+          "\"sleep\"",
+          "\"piped\"",
+          "\"null\"",
+          "\"GET\"",
+          "\"follow\"",
+          "\"http://a/\"",
+          "\"AAAA\"",
+          "\"%%%\"",
+          "0",
+          "1",
+          "2",
+          "80",
+          "101",
+          "102",
+          "-1",
+          "1.5",
+          "1e400",
+          "-1e400",
+          "9007199254740993",
+          "99999999999999999999999999",
+          "null",
+          "true",
+          "[]",
+          "{}",
+          "[\"a\"]",
+          "[1]",
+          "{\"a\":\"b\"}",
+          "\"\\ud800\"",
+          "\"a\\u0000b\"",
+          "\"SIGKILL\"",
+          "\"2026-01-01T00:00:00Z\"",
+          "\"😀\"",
+          "{\"recursive\":true}",
+          "[{\"source\":\"(a+)+$\",\"flags\":\"gimsuy\"}]");
 
   private static final List<String> NOTICES =
       List.of("start", "enqueue", "end", "error", "cancel", "nonsense");
@@ -143,11 +237,7 @@ class FuzzTest {
   private static String params(Random random) {
     StringBuilder params = new StringBuilder("{\"path\":\"/f\"");
     for (int i = random.nextInt(6); i > 0; i--) {
-      params
-          .append(",\"")
-          .append(any(random, NAMES))
-          .append("\":")
-          .append(any(random, VALUES));
+      params.append(",\"").append(any(random, NAMES)).append("\":").append(any(random, VALUES));
     }
     return params.append('}').toString();
   }
@@ -165,7 +255,8 @@ class FuzzTest {
       case 0 -> client.send("ping");
       case 1 -> client.send("[".repeat(10_000));
       case 2 -> client.send(any(random, VALUES));
-      case 3 -> client.send(request.replace("\"id\":", "\"id\":" + any(random, VALUES) + ",\"x\":"));
+      case 3 ->
+          client.send(request.replace("\"id\":", "\"id\":" + any(random, VALUES) + ",\"x\":"));
       case 4 -> client.send(mutated(request, random));
       case 5 -> {
         byte[] bytes = new byte[random.nextInt(200)];
@@ -174,7 +265,9 @@ class FuzzTest {
       }
       case 6 ->
           client.send(
-              "{\"jsonrpc\":\"2.0\",\"id\":1,\"method\":\"" + "m".repeat(random.nextInt(100_000)) + "\"}");
+              "{\"jsonrpc\":\"2.0\",\"id\":1,\"method\":\""
+                  + "m".repeat(random.nextInt(100_000))
+                  + "\"}");
       case 7, 8, 9, 10, 11 ->
           client.tell(
               "$sandbox.stream." + any(random, NOTICES),

@@ -282,7 +282,10 @@ class RestTest {
       assertThat(metrics.statusCode()).isEqualTo(200);
       assertThat(metrics.headers().firstValue("content-type").orElse("")).startsWith("text/plain");
       assertThat(metrics.body())
-          .contains("belljar_sandboxes{state=\"running\"}", "belljar_sockets", "belljar_create_seconds_bucket")
+          .contains(
+              "belljar_sandboxes{state=\"running\"}",
+              "belljar_sockets",
+              "belljar_create_seconds_bucket")
           .doesNotContain(server.token())
           .doesNotContain(client.sandbox());
     }

@@ -103,7 +103,6 @@ class ServerConfigFileTest {
   void aFileThatIsNotThereIsSaidSo() {
     assertThatExceptionOfType(InvalidOptionException.class)
         .isThrownBy(
-            () ->
-                ServerConfigFile.read(data.resolve("none"), ServerConfig.of(data), Map.of()));
+            () -> ServerConfigFile.read(data.resolve("none"), ServerConfig.of(data), Map.of()));
   }
 }

@@ -40,7 +40,9 @@ class ShutdownTest {
         some.limits(),
         some.organizations(),
         drain,
-        some.retention());
+        some.retention(),
+        some.connectTo(),
+        some.caCertificates());
   }
 
   @Test
@@ -104,8 +106,7 @@ class ShutdownTest {
   void aServerForEverybodyNeedsTokens() {
     assertThatExceptionOfType(InvalidOptionException.class)
         .isThrownBy(
-            () ->
-                BelljarServer.start(ServerConfig.of(data).at("0.0.0.0", 0), new FakeSandboxes()))
+            () -> BelljarServer.start(ServerConfig.of(data).at("0.0.0.0", 0), new FakeSandboxes()))
         .withMessageContaining("belljar tokens create");
   }
 
@@ -125,9 +126,21 @@ class ShutdownTest {
     Process keytool =
         new ProcessBuilder(
                 Path.of(System.getProperty("java.home"), "bin", "keytool").toString(),
-                "-genkeypair", "-alias", "a", "-keyalg", "EC", "-dname", "CN=localhost",
-                "-ext", "SAN=dns:localhost,ip:127.0.0.1", "-storetype", "PKCS12",
-                "-keystore", store.toString(), "-storepass", "changeit")
+                "-genkeypair",
+                "-alias",
+                "a",
+                "-keyalg",
+                "EC",
+                "-dname",
+                "CN=localhost",
+                "-ext",
+                "SAN=dns:localhost,ip:127.0.0.1",
+                "-storetype",
+                "PKCS12",
+                "-keystore",
+                store.toString(),
+                "-storepass",
+                "changeit")
             .redirectErrorStream(true)
             .start();
     keytool.getInputStream().readAllBytes();
@@ -141,9 +154,7 @@ class ShutdownTest {
     Files.writeString(certificate, pem("CERTIFICATE", keys.getCertificate("a").getEncoded()));
     Files.writeString(
         key,
-        pem(
-            "PRIVATE KEY",
-            ((PrivateKey) keys.getKey("a", "changeit".toCharArray())).getEncoded()));
+        pem("PRIVATE KEY", ((PrivateKey) keys.getKey("a", "changeit".toCharArray())).getEncoded()));
     KeyStore trusted = KeyStore.getInstance("PKCS12");
     trusted.load(null, null);
     trusted.setCertificateEntry("a", keys.getCertificate("a"));
@@ -153,8 +164,7 @@ class ShutdownTest {
     context.init(null, trust.getTrustManagers(), null);
 
     var tls = Optional.of(new ServerConfig.Tls(certificate, key));
-    try (TestServer server =
-            new TestServer(config(Duration.ZERO, tls), Duration.ofSeconds(30));
+    try (TestServer server = new TestServer(config(Duration.ZERO, tls), Duration.ofSeconds(30));
         HttpClient http = HttpClient.newBuilder().sslContext(context).build()) {
       assertThat(server.server().endpoint()).startsWith("https://127.0.0.1:");
       CompletableFuture<String> first = new CompletableFuture<>();
@@ -181,8 +191,7 @@ class ShutdownTest {
     }
     Files.writeString(key, "nonsense");
     assertThatExceptionOfType(InvalidOptionException.class)
-        .isThrownBy(
-            () -> BelljarServer.start(config(Duration.ZERO, tls), new FakeSandboxes()))
+        .isThrownBy(() -> BelljarServer.start(config(Duration.ZERO, tls), new FakeSandboxes()))
         .withMessageContaining("PKCS #8");
   }
 
