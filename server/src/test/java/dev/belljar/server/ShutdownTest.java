@@ -177,7 +177,7 @@ class ShutdownTest {
                           + "/api/v3/sandboxes/create"),
                   new WebSocket.Listener() {
                     @Override
-                    public CompletionStage<?> onText(
+                    public @org.jspecify.annotations.Nullable CompletionStage<?> onText(
                         WebSocket from, CharSequence text, boolean last) {
                       first.complete(text.toString());
                       from.request(1);
