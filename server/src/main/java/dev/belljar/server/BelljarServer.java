@@ -47,8 +47,6 @@ public final class BelljarServer implements AutoCloseable {
    */
   private static final int HEADER_BYTES = 128 << 10;
 
-  private static final int BODY_BYTES = 1 << 20;
-
   private final ServerConfig config;
   private final MetadataStore store;
   private final ServerEvents events;
@@ -154,7 +152,7 @@ public final class BelljarServer implements AutoCloseable {
               javalin.startup.showOldJavalinVersionWarning = false;
               javalin.startup.startupWatcherEnabled = false;
               javalin.concurrency.useVirtualThreads = true;
-              javalin.http.maxRequestSize = BODY_BYTES;
+              javalin.http.maxRequestSize = Routes.LARGEST_BODY;
               javalin.http.prefer405over404 = true;
               javalin.jetty.threadPool = threads();
               javalin.jetty.addConnector((server, defaults) -> connector(server, config, tls));

@@ -3,6 +3,7 @@ package dev.belljar.server.api;
 import dev.belljar.InvalidOptionException;
 import dev.belljar.server.sandboxes.RefusedException;
 import io.javalin.http.HttpResponseException;
+import java.io.IOException;
 import org.eclipse.jetty.http.HttpStatus;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
@@ -25,6 +26,10 @@ record ErrorBody(int status, String code, String message) {
       case InvalidOptionException e ->
           new ErrorBody(400, "INVALID_REQUEST", String.valueOf(e.getMessage()));
       case HttpResponseException e -> of(e.getStatus());
+      case IOException e -> {
+        LOG.debug("A client is gone", e);
+        yield of(400);
+      }
       default -> {
         LOG.error("A request failed", failure);
         yield new ErrorBody(

@@ -36,6 +36,9 @@ public final class Routes {
   private static final JsonNodeFactory NODES = JsonNodeFactory.instance;
   private static final Pattern LABEL = Pattern.compile("labels\\[(.{1,64})]");
 
+  /** The largest body of a request, in bytes. */
+  public static final int LARGEST_BODY = 1 << 20;
+
   /** Sandboxes in a list of version 2, which has no pages. */
   private static final int MOST_LISTED = 1000;
 
@@ -79,6 +82,11 @@ public final class Routes {
           context.header(Trace.HEADER, trace(context));
           MDC.put("trace", trace(context));
           context.header(Handshakes.VERSION_HEADER, version);
+          if (context.req().getContentLengthLong() > LARGEST_BODY) {
+            // Not read: whoever says so much is told before it is sent.
+            throw new RefusedException(
+                413, "BODY_TOO_LARGE", "A body may have " + LARGEST_BODY + " bytes at most.");
+          }
         });
     routes.after(context -> MDC.remove("trace"));
     routes.get("/healthz", context -> json(context, NODES.objectNode().put("status", "ok")));

@@ -98,8 +98,9 @@ final class FileMethods {
 
   private Answer read(Params params, boolean text) throws Exception {
     String path = path(params);
+    long size = size(path);
     try (InputStream in = fs.newInputStream(path)) {
-      HeldBytes.Result read = HeldBytes.read(in, LARGEST_FILE, session.budget());
+      HeldBytes.Result read = HeldBytes.read(in, size, LARGEST_FILE, session.budget());
       return new Answer.Content(
           read.bytes()
               .orElseThrow(
@@ -109,6 +110,21 @@ final class FileMethods {
                           : noMemory(path)),
           text);
     }
+  }
+
+  /** What it claims to have. */
+  private long size(String path) throws Failure {
+    long size;
+    try {
+      size = fs.stat(path).size();
+    } catch (FileSystemOperationException e) {
+      // Reading it will say the same in the words for reading.
+      return 0;
+    }
+    if (size > LARGEST_FILE) {
+      throw tooLarge(path);
+    }
+    return Math.max(size, 0);
   }
 
   private static Failure noMemory(String path) {

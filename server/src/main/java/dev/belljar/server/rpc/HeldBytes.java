@@ -44,18 +44,30 @@ final class HeldBytes implements AutoCloseable {
   /** Some bytes, or why not. */
   record Result(Optional<HeldBytes> bytes, Optional<Refusal> refusal) {}
 
-  /** Reads to the end. Close what comes of it. */
-  static Result read(InputStream in, long most, HeapBudget budget)
+  /**
+   * Reads to the end. Close what comes of it.
+   *
+   * @param expected how many there should be: memory for those is waited for, before any is held;
+   *     who holds some and waits for more would keep others from what they wait for
+   */
+  static Result read(InputStream in, long expected, long most, HeapBudget budget)
       throws IOException, InterruptedException {
     HeldBytes held = new HeldBytes(budget);
     boolean complete = false;
     try {
+      long first = Math.min(expected, most) + CHUNK;
+      if (!budget.take(first, PATIENCE)) {
+        return new Result(Optional.empty(), Optional.of(Refusal.NO_MEMORY));
+      }
+      held.taken = first;
       long total = 0;
       while (true) {
-        if (!budget.take(CHUNK, PATIENCE)) {
-          return new Result(Optional.empty(), Optional.of(Refusal.NO_MEMORY));
+        if (total + CHUNK > held.taken) {
+          if (!budget.tryTake(CHUNK)) {
+            return new Result(Optional.empty(), Optional.of(Refusal.NO_MEMORY));
+          }
+          held.taken += CHUNK;
         }
-        held.taken += CHUNK;
         byte[] chunk = in.readNBytes(CHUNK);
         total += chunk.length;
         if (total > most) {
@@ -63,8 +75,8 @@ final class HeldBytes implements AutoCloseable {
         }
         held.chunks.add(chunk);
         if (chunk.length < CHUNK) {
-          budget.give(CHUNK - chunk.length);
-          held.taken -= CHUNK - chunk.length;
+          budget.give(held.taken - total);
+          held.taken = total;
           complete = true;
           return new Result(Optional.of(held), Optional.empty());
         }

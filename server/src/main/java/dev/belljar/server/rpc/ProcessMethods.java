@@ -150,17 +150,17 @@ final class ProcessMethods {
                 // The process closed its input or ended, or the client did: nothing is left to do.
               }
             });
-    Thread.ofVirtual()
-        .name("end of " + child.pid())
-        .start(
-            () -> {
-              // Whatever the client still sends, nobody will read it.
-              try (input) {
-                child.status();
-              } catch (IOException | RuntimeException e) {
-                // The sandbox has ended, and the process with it.
-              }
-            });
+    var _ =
+        child
+            .statusFuture()
+            .whenComplete(
+                (status, failure) -> {
+                  try {
+                    input.close();
+                  } catch (IOException e) {
+                    // Closing what a client sends cannot fail.
+                  }
+                });
   }
 
   private static void copy(InputStream input, OutputStream output) throws IOException {
@@ -201,17 +201,12 @@ final class ProcessMethods {
   }
 
   private Answer kill(Params params) throws Exception {
-    Signal signal = signal(params);
-    process(params).kill(signal);
-    return Answer.DONE;
-  }
-
-  private static Signal signal(Params params) throws InvalidParamsException, Failure {
     String name = params.optionalString("signal").orElse("SIGTERM");
-    params.check();
+    ChildProcess process = process(params);
     for (Signal signal : Signal.values()) {
       if (signal.name().equals(name)) {
-        return signal;
+        process.kill(signal);
+        return Answer.DONE;
       }
     }
     throw new Failure(WireError.of("TypeError", "Invalid signal: " + name, null));
