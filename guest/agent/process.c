@@ -28,6 +28,7 @@ struct process {
     uint32_t cgroup;
     bool killed_by_host;
     struct conduit *terminal_input, *terminal_output; // NULL where there is none, or when it is over
+    int terminal; // keeps the terminal from hanging up while the process ends; -1 where there is none
     struct process *next;
 };
 
@@ -62,17 +63,22 @@ static void send_exit(const struct process *process, int status, const struct ru
     channel_send(EXIT, process->call, payload, sizeof payload);
 }
 
+static void let_terminal_go(struct process *process) {
+    if (process->terminal >= 0) close(process->terminal);
+    process->terminal = -1;
+}
+
 static void terminal_closed(struct conduit *conduit, int error, bool by_host) {
     struct process *process = conduit->owner;
-    (void) error;
-    (void) by_host;
     if (!process) return;
     struct conduit *input = process->terminal_input;
     if (process->terminal_input == conduit) process->terminal_input = NULL;
     if (process->terminal_output != conduit) return;
     process->terminal_output = NULL;
     process->terminal_input = NULL;
-    // Without a reader the terminal hangs up, and for that its other descriptor must go as well.
+    // Without a reader the terminal hangs up, and for that its other descriptors must go as well. A process that has
+    // closed its terminal is about to end, and a hang-up would end it by a signal before it can.
+    if (by_host || error) let_terminal_go(process);
     if (input) {
         input->owner = NULL;
         stream_reset(input->stream, EPIPE);
@@ -87,6 +93,7 @@ static void forget(struct process *process) {
     // Descendants may hold the terminal on. Its two halves no longer end each other then, which is harmless.
     if (process->terminal_input) process->terminal_input->owner = NULL;
     if (process->terminal_output) process->terminal_output->owner = NULL;
+    let_terminal_go(process);
     free(process);
 }
 
@@ -256,11 +263,12 @@ static void abandon(struct plumbing *plumbing) {
 static void enlist(uint32_t call, pid_t pid, uint32_t cgroup, struct plumbing *plumbing, bool terminal) {
     struct process *process = allocate(sizeof *process);
     cgroup_disown(call);
-    *process = (struct process) {.call = call, .pid = pid, .cgroup = cgroup, .next = processes};
+    *process = (struct process) {.call = call, .pid = pid, .cgroup = cgroup, .terminal = -1, .next = processes};
     processes = process;
     if (terminal) {
         process->terminal_input = plumbing->conduits[0];
         process->terminal_output = plumbing->conduits[1];
+        process->terminal = fcntl(plumbing->conduits[1]->source.descriptor, F_DUPFD_CLOEXEC, 3);
         for (int i = 0; i < 2; i++) {
             plumbing->conduits[i]->owner = process;
             plumbing->conduits[i]->closed = terminal_closed;
