@@ -25,4 +25,21 @@ public interface SandboxEnv {
 
   /** Removes a variable; none of that name is fine. */
   void delete(String key);
+
+  /**
+   * Checks that something can be an environment variable; for implementations.
+   *
+   * @throws InvalidOptionException as {@link #set}
+   */
+  static void check(String key, String value) {
+    if (key.isEmpty()
+        || key.indexOf('=') >= 0
+        || key.indexOf('\0') >= 0
+        || value.indexOf('\0') >= 0) {
+      throw new InvalidOptionException(
+          "'"
+              + key.replace('\0', '?')
+              + "' cannot be an environment variable: a name is not empty and has no '=', and neither name nor value has NUL.");
+    }
+  }
 }

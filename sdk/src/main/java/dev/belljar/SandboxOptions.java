@@ -65,7 +65,7 @@ public record SandboxOptions(
                     + " is out of bounds: longer than nothing, 365 days at most.");
           }
         });
-    env.forEach(EnvironmentVariables::check);
+    env.forEach(SandboxEnv::check);
     if (labels.size() > 5) {
       throw new InvalidOptionException("At most 5 labels, not " + labels.size() + ".");
     }

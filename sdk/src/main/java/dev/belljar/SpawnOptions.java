@@ -60,7 +60,7 @@ public record SpawnOptions(
   public SpawnOptions {
     args = List.copyOf(args);
     env = Map.copyOf(env);
-    env.forEach(EnvironmentVariables::check);
+    env.forEach(SandboxEnv::check);
     for (String arg : args) {
       if (arg.indexOf('\0') >= 0) {
         throw new InvalidOptionException("An argument holds NUL, which no program can be given.");

@@ -72,7 +72,7 @@ final class ExecCommand implements Callable<Integer> {
     SpawnOptions.Builder options =
         SpawnOptions.builder()
             .args(words.subList(1, words.size()))
-            .env(CreateCommand.assignments("--env", env))
+            .env(NewSandbox.assignments("--env", env))
             .stdin(SpawnOptions.Stdio.PIPED)
             .piped();
     Optional.ofNullable(cwd).map(GuestPath::absolute).ifPresent(options::cwd);

@@ -48,7 +48,7 @@ final class ListCommand implements Callable<Integer> {
   @Override
   public Integer call() throws IOException {
     List<SandboxInfo> found =
-        Sandbox.list(server.require(), CreateCommand.assignments("--label", labels)).stream()
+        Sandbox.list(server.require(), NewSandbox.assignments("--label", labels)).stream()
             .filter(sandbox -> all || sandbox.stoppedAt().isEmpty())
             .toList();
     if (json) {

@@ -1,6 +1,5 @@
 package dev.belljar.cli;
 
-import dev.belljar.ByteSize;
 import dev.belljar.InvalidOptionException;
 import dev.belljar.SandboxOptions;
 import java.io.IOException;
@@ -81,13 +80,6 @@ final class RunCommand implements Callable<Integer> {
   private @Nullable Duration timeout;
 
   @Option(
-      names = "--memory",
-      paramLabel = "SIZE",
-      converter = ByteSizeConverter.class,
-      description = "The sandbox's memory, 768MiB to 4GiB; 1280MiB unless given.")
-  private @Nullable ByteSize memory;
-
-  @Option(
       names = "--vcpus",
       paramLabel = "N",
       description = "Virtual processors, 1 to 16; 2 unless given.")
@@ -98,24 +90,6 @@ final class RunCommand implements Callable<Integer> {
       paramLabel = "N",
       description = "Processes and threads at once, 16 to 32768; 1024 unless given.")
   private @Nullable Integer processes;
-
-  @Option(
-      names = {"-e", "--env"},
-      paramLabel = "K=V",
-      description = "Set an environment variable.")
-  private List<String> env = new ArrayList<>();
-
-  @Option(
-      names = "--allow-net",
-      paramLabel = "HOST[:PORT]",
-      split = ",",
-      description =
-          "Let the program reach this host and no other; may be repeated, and * stands for any name"
-              + " below a domain. Without it: the public internet, never this machine's networks.")
-  private List<String> allowNet = new ArrayList<>();
-
-  @Option(names = "--no-net", description = "Let the program reach nothing at all.")
-  private boolean noNet;
 
   @Option(
       names = "--connect-to",
@@ -159,6 +133,8 @@ final class RunCommand implements Callable<Integer> {
       names = {"-v", "--verbose"},
       description = "Say more: how the sandbox is isolated, and each connection that leaves it.")
   private boolean verbose;
+
+  @Mixin private NewSandbox sandbox = new NewSandbox();
 
   @Mixin private EndpointOptions server = new EndpointOptions();
 
@@ -219,12 +195,7 @@ final class RunCommand implements Callable<Integer> {
   }
 
   private SandboxOptions options() throws IOException {
-    SandboxOptions.Builder options =
-        SandboxOptions.builder().env(CreateCommand.assignments("--env", env)).allowNet(allowNet);
-    server.find().ifPresentOrElse(options::endpoint, options::local);
-    if (memory != null) {
-      options.memory(memory);
-    }
+    SandboxOptions.Builder options = sandbox.options(server.find());
     if (vcpus != null) {
       options.vcpus(vcpus);
     }
@@ -233,9 +204,6 @@ final class RunCommand implements Callable<Integer> {
     }
     if (timeout != null) {
       options.timeout(timeout.plus(LIFETIME_MARGIN));
-    }
-    if (noNet) {
-      options.noNet();
     }
     connectTo.forEach(options::connectTo);
     for (String file : caCertificates) {

@@ -1,6 +1,5 @@
 package dev.belljar.engine;
 
-import dev.belljar.InvalidOptionException;
 import dev.belljar.SandboxEnv;
 import dev.belljar.SandboxOptions;
 import dev.belljar.SpawnOptions;
@@ -43,15 +42,7 @@ final class LocalEnv implements SandboxEnv {
 
   @Override
   public void set(String key, String value) {
-    if (key.isEmpty()
-        || key.indexOf('=') >= 0
-        || key.indexOf('\0') >= 0
-        || value.indexOf('\0') >= 0) {
-      throw new InvalidOptionException(
-          "'"
-              + key.replace('\0', '?')
-              + "' cannot be an environment variable: a name is not empty and has no '=', and neither name nor value has NUL.");
-    }
+    SandboxEnv.check(key, value);
     variables.put(key, value);
   }
 

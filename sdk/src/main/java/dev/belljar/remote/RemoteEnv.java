@@ -1,6 +1,5 @@
 package dev.belljar.remote;
 
-import dev.belljar.InvalidOptionException;
 import dev.belljar.SandboxEnv;
 import java.util.ArrayList;
 import java.util.List;
@@ -48,15 +47,7 @@ final class RemoteEnv implements SandboxEnv {
   }
 
   private static ObjectNode variable(String key, String value) {
-    if (key.isEmpty()
-        || key.indexOf('=') >= 0
-        || key.indexOf('\0') >= 0
-        || value.indexOf('\0') >= 0) {
-      throw new InvalidOptionException(
-          "'"
-              + key.replace('\0', '?')
-              + "' cannot be an environment variable: a name is not empty and has no '=', and neither name nor value has NUL.");
-    }
+    SandboxEnv.check(key, value);
     return Json.object("key", key).put("value", value);
   }
 }

@@ -21,6 +21,7 @@ import tools.jackson.databind.JsonNode;
 
 /** Bad clients of a server with real machines. */
 @Timeout(180)
+@SuppressWarnings("FutureReturnValueIgnored") // of requests whose answers nobody will get
 class AbuseIT {
   @TempDir static Path data;
   private static BelljarServer server;
@@ -72,9 +73,8 @@ class AbuseIT {
         RawClient rude = create(token, "{}").reading()) {
       calm.ok("writeTextFile", "{\"path\":\"/tmp/mine\",\"content\":\"mine\"}");
       for (int i = 0; i < 3000; i++) {
-        var _ = rude.request("readFile", "{\"path\":\"/dev/zero\",\"abortId\":" + i % 7 + "}");
-        var _ =
-            rude.request("spawn", "{\"command\":\"yes\",\"stdout\":\"piped\",\"stderr\":\"null\"}");
+        rude.request("readFile", "{\"path\":\"/dev/zero\",\"abortId\":" + i % 7 + "}");
+        rude.request("spawn", "{\"command\":\"yes\",\"stdout\":\"piped\",\"stderr\":\"null\"}");
         rude.tell("$sandbox.stream.start", "{\"streamId\":" + i + "}");
         rude.enqueue(i, new byte[1000]);
         if (i % 500 == 0) {

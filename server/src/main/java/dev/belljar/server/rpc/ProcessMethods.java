@@ -150,17 +150,17 @@ final class ProcessMethods {
                 // The process closed its input or ended, or the client did: nothing is left to do.
               }
             });
-    var _ =
-        child
-            .statusFuture()
-            .whenComplete(
-                (status, failure) -> {
-                  try {
-                    input.close();
-                  } catch (IOException e) {
-                    // Closing what a client sends cannot fail.
-                  }
-                });
+    Thread.ofVirtual()
+        .name("end of " + child.pid())
+        .start(
+            () -> {
+              // Whatever the client still sends, nobody will read it.
+              try (input) {
+                child.status();
+              } catch (IOException | RuntimeException e) {
+                // The sandbox has ended, and the process with it.
+              }
+            });
   }
 
   private static void copy(InputStream input, OutputStream output) throws IOException {

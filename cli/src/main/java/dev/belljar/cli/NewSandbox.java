@@ -1,0 +1,69 @@
+package dev.belljar.cli;
+
+import dev.belljar.ByteSize;
+import dev.belljar.Endpoint;
+import dev.belljar.InvalidOptionException;
+import dev.belljar.SandboxOptions;
+import java.util.ArrayList;
+import java.util.LinkedHashMap;
+import java.util.List;
+import java.util.Map;
+import java.util.Optional;
+import org.jspecify.annotations.Nullable;
+import picocli.CommandLine.Option;
+
+/** How a sandbox is made: what {@code run} and {@code create} have in common. */
+final class NewSandbox {
+  @Option(
+      names = "--memory",
+      paramLabel = "SIZE",
+      converter = ByteSizeConverter.class,
+      description = "The sandbox's memory, 768MiB to 4GiB; 1280MiB unless given.")
+  private @Nullable ByteSize memory;
+
+  @Option(
+      names = {"-e", "--env"},
+      paramLabel = "K=V",
+      description = "Set an environment variable.")
+  private List<String> env = new ArrayList<>();
+
+  @Option(
+      names = "--allow-net",
+      paramLabel = "HOST[:PORT]",
+      split = ",",
+      description =
+          "Let the program reach this host and no other; may be repeated, and * stands for any name"
+              + " below a domain. Without it: the public internet, never this machine's networks.")
+  private List<String> allowNet = new ArrayList<>();
+
+  @Option(names = "--no-net", description = "Let the program reach nothing at all.")
+  private boolean noNet;
+
+  /** What was asked for, on that server or on this machine. */
+  SandboxOptions.Builder options(Optional<Endpoint> server) {
+    SandboxOptions.Builder options =
+        SandboxOptions.builder().env(assignments("--env", env)).allowNet(allowNet);
+    server.ifPresentOrElse(options::endpoint, options::local);
+    if (memory != null) {
+      options.memory(memory);
+    }
+    if (noNet) {
+      options.noNet();
+    }
+    return options;
+  }
+
+  /** {@code K=V} each. */
+  static Map<String, String> assignments(String option, List<String> texts) {
+    Map<String, String> map = new LinkedHashMap<>();
+    for (String text : texts) {
+      int equals = text.indexOf('=');
+      if (equals <= 0) {
+        throw new InvalidOptionException(
+            option + " " + text + " sets nothing. Write " + option + " NAME=VALUE.");
+      }
+      map.put(text.substring(0, equals), text.substring(equals + 1));
+    }
+    return map;
+  }
+}
