@@ -29,6 +29,10 @@ final class Socket implements WebSocket.Listener {
   static final int NORMAL = 1000;
 
   private static final int UNSUPPORTED_DATA = 1003;
+
+  /** What the server gets to read why it is left. */
+  private static final long GRACE_MILLIS = 1000;
+
   private static final int ABNORMAL = 1006;
   private static final int MESSAGE_TOO_BIG = 1009;
 
@@ -120,7 +124,9 @@ final class Socket implements WebSocket.Listener {
   void fail(int code, String reason) {
     WebSocket socket = webSocket;
     if (socket != null && code != ABNORMAL) {
-      socket.sendClose(code, reason).whenComplete((ok, failure) -> socket.abort());
+      socket.sendClose(code, reason);
+      // Not at once: an end with something unread is a reset, which can overtake the reason.
+      CompletableFuture.delayedExecutor(GRACE_MILLIS, TimeUnit.MILLISECONDS).execute(socket::abort);
     } else if (socket != null) {
       socket.abort();
     }
