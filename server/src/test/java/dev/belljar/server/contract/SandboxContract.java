@@ -2,6 +2,7 @@ package dev.belljar.server.contract;
 
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
+import static org.awaitility.Awaitility.await;
 
 import dev.belljar.AlreadyExistsException;
 import dev.belljar.BadResourceException;
@@ -646,12 +647,16 @@ abstract class SandboxContract {
   @Test
   void deniedConnectionsAreRecorded() {
     sandbox.sh("exec 3<>/dev/tcp/192.168.77.1/80").noThrow().output();
-    assertThat(sandbox.egress())
-        .anySatisfy(
-            record -> {
-              assertThat(record.host()).isEqualTo("192.168.77.1");
-              assertThat(record.verdict()).isEqualTo(EgressRecord.Verdict.DENIED);
-            });
+    // The program is connected to the agent, and need not wait for what the host decides.
+    await()
+        .untilAsserted(
+            () ->
+                assertThat(sandbox.egress())
+                    .anySatisfy(
+                        record -> {
+                          assertThat(record.host()).isEqualTo("192.168.77.1");
+                          assertThat(record.verdict()).isEqualTo(EgressRecord.Verdict.DENIED);
+                        }));
   }
 
   // The end
