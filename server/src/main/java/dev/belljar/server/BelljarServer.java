@@ -17,7 +17,6 @@ import java.net.InetAddress;
 import java.net.UnknownHostException;
 import java.time.Duration;
 import java.time.Instant;
-import java.util.List;
 import java.util.Optional;
 import org.eclipse.jetty.server.HttpConfiguration;
 import org.eclipse.jetty.server.HttpConnectionFactory;
@@ -241,18 +240,31 @@ public final class BelljarServer implements AutoCloseable {
    */
   public void drain() {
     registry.drain();
-    List<HostedSandbox> all = registry.running();
-    all.forEach(hosted -> hosted.disconnect(Closing.GOING_AWAY, "The server is shutting down."));
-    all.stream().filter(HostedSandbox::session).forEach(hosted -> hosted.sandbox().close());
+    registry.running().stream().filter(HostedSandbox::session).forEach(BelljarServer::end);
     long until = System.nanoTime() + config.drain().toNanos();
-    while (!registry.running().isEmpty() && System.nanoTime() < until) {
+    do {
+      // Again and again: the answer to a handshake may be on its way when its socket is not yet
+      // there.
+      registry.running().forEach(BelljarServer::tellOfTheEnd);
+      if (registry.running().isEmpty()) {
+        return;
+      }
       try {
         Thread.sleep(Duration.ofMillis(50));
       } catch (InterruptedException e) {
         Thread.currentThread().interrupt();
         return;
       }
-    }
+    } while (System.nanoTime() < until);
+  }
+
+  private static void end(HostedSandbox session) {
+    tellOfTheEnd(session);
+    session.sandbox().close();
+  }
+
+  private static void tellOfTheEnd(HostedSandbox hosted) {
+    hosted.disconnect(Closing.GOING_AWAY, "The server is shutting down.");
   }
 
   /** Ends everything at once. Idempotent. */
