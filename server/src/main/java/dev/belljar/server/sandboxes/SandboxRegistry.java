@@ -15,7 +15,6 @@ import java.time.Instant;
 import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
-import java.util.Optional;
 import java.util.concurrent.ConcurrentHashMap;
 import java.util.concurrent.atomic.AtomicLong;
 import java.util.function.Consumer;
@@ -284,10 +283,5 @@ public final class SandboxRegistry implements AutoCloseable {
         return;
       }
     }
-  }
-
-  /** Whether a sandbox of that id runs. */
-  public Optional<HostedSandbox> running(String id) {
-    return Optional.ofNullable(running.get(id));
   }
 }
