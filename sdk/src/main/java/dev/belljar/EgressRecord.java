@@ -2,6 +2,7 @@ package dev.belljar;
 
 import java.time.Duration;
 import java.time.Instant;
+import java.util.List;
 import java.util.Optional;
 
 /**
@@ -16,6 +17,7 @@ import java.util.Optional;
  * @param bytesOut bytes that left the sandbox
  * @param bytesIn bytes that came back
  * @param duration from the request to the end of the connection
+ * @param secrets the names of the secrets that were put into requests
  */
 public record EgressRecord(
     Instant time,
@@ -26,7 +28,13 @@ public record EgressRecord(
     String reason,
     long bytesOut,
     long bytesIn,
-    Duration duration) {
+    Duration duration,
+    List<String> secrets) {
+
+  /** Copies the list. */
+  public EgressRecord {
+    secrets = List.copyOf(secrets);
+  }
 
   /** How a connection was decided. */
   public enum Verdict {

@@ -20,7 +20,11 @@ import java.util.Optional;
  * @param allowNet what it may reach; empty is the public internet. See {@link Builder#allowNet}
  * @param noNet whether it may reach nothing at all
  * @param connectTo where connections that policy allowed are dialled instead
- * @param caCertificates PEM texts that the guest trusts besides the public authorities
+ * @param secrets what it may use without seeing it, by the name of the environment variable that
+ *     has the placeholder; at most 64
+ * @param egressLimits how much it may do on the network
+ * @param caCertificates PEM texts that the guest trusts besides the public authorities; a server
+ *     that is sent a secret may be vouched for by them as well
  * @param workingDirectory where processes start and relative paths begin; default {@code /home/app}
  * @param processes how many processes and threads may exist at once; 16 to 32768, default 1024
  * @param endpoint the server to make it on; empty is this host. {@link #builder()} takes what the
@@ -35,12 +39,15 @@ public record SandboxOptions(
     List<String> allowNet,
     boolean noNet,
     List<ConnectTo> connectTo,
+    Map<String, Secret> secrets,
+    EgressLimits egressLimits,
     List<String> caCertificates,
     String workingDirectory,
     int processes,
     Optional<Endpoint> endpoint) {
 
   private static final Duration LONGEST_LIFETIME = Duration.ofDays(365);
+  private static final int MOST_SECRETS = 64;
 
   /** Checks what can be checked without a host. */
   public SandboxOptions {
@@ -48,6 +55,7 @@ public record SandboxOptions(
     labels = Map.copyOf(labels);
     allowNet = List.copyOf(allowNet);
     connectTo = List.copyOf(connectTo);
+    secrets = Map.copyOf(secrets);
     caCertificates = List.copyOf(caCertificates);
     if (memory.bytes() < 768L << 20 || memory.bytes() > 4096L << 20) {
       throw new InvalidOptionException(
@@ -66,6 +74,7 @@ public record SandboxOptions(
           }
         });
     env.forEach(SandboxEnv::check);
+    checkSecrets(secrets, env);
     if (labels.size() > 5) {
       throw new InvalidOptionException("At most 5 labels, not " + labels.size() + ".");
     }
@@ -87,6 +96,20 @@ public record SandboxOptions(
     if (processes < 16 || processes > 32_768) {
       throw new InvalidOptionException(
           "A limit of " + processes + " processes is out of bounds: 16 to 32768.");
+    }
+  }
+
+  private static void checkSecrets(Map<String, Secret> secrets, Map<String, String> env) {
+    if (secrets.size() > MOST_SECRETS) {
+      throw new InvalidOptionException(
+          "At most " + MOST_SECRETS + " secrets, not " + secrets.size() + ".");
+    }
+    for (String name : secrets.keySet()) {
+      SandboxEnv.check(name, "");
+      if (env.containsKey(name)) {
+        throw new InvalidOptionException(
+            "'" + name + "' is an environment variable and a secret; it can be one of them.");
+      }
     }
   }
 
@@ -187,6 +210,8 @@ public record SandboxOptions(
     private final List<String> allowNet = new ArrayList<>();
     private boolean noNet;
     private final List<ConnectTo> connectTo = new ArrayList<>();
+    private final Map<String, Secret> secrets = new LinkedHashMap<>();
+    private EgressLimits egressLimits = EgressLimits.DEFAULT;
     private final List<String> caCertificates = new ArrayList<>();
     private String workingDirectory = "/home/app";
     private int processes = 1024;
@@ -273,6 +298,22 @@ public record SandboxOptions(
       return connectTo(ConnectTo.parse(redirection));
     }
 
+    /**
+     * Adds a secret. The environment variable of that name holds a placeholder, for which the value
+     * is put in HTTPS requests to the secret's hosts; these must be allowed as well where there is
+     * an allow list.
+     */
+    public Builder secret(String name, Secret secret) {
+      secrets.put(name, secret);
+      return this;
+    }
+
+    /** How much it may do on the network. */
+    public Builder egressLimits(EgressLimits limits) {
+      egressLimits = limits;
+      return this;
+    }
+
     /** Adds a certificate authority, as PEM text, to what the guest's programs trust. */
     public Builder caCertificate(String pem) {
       caCertificates.add(pem);
@@ -322,6 +363,8 @@ public record SandboxOptions(
           allowNet,
           noNet,
           connectTo,
+          secrets,
+          egressLimits,
           caCertificates,
           workingDirectory,
           processes,

@@ -9,6 +9,10 @@ import dev.belljar.engine.agent.AgentErrorException;
 import dev.belljar.engine.egress.EgressGateway;
 import dev.belljar.engine.egress.EgressLog;
 import dev.belljar.engine.egress.EgressPolicy;
+import dev.belljar.engine.egress.Interception;
+import dev.belljar.engine.egress.secrets.SandboxSecrets;
+import dev.belljar.engine.egress.tls.SandboxAuthority;
+import dev.belljar.engine.egress.tls.ServerTrust;
 import dev.belljar.engine.image.Image;
 import dev.belljar.engine.image.ImageStore;
 import dev.belljar.engine.storage.Directories;
@@ -30,7 +34,10 @@ import java.nio.file.Path;
 import java.security.SecureRandom;
 import java.time.Duration;
 import java.time.Instant;
+import java.util.ArrayList;
 import java.util.HexFormat;
+import java.util.List;
+import java.util.Map;
 import java.util.Optional;
 import java.util.Set;
 import java.util.concurrent.ConcurrentHashMap;
@@ -149,15 +156,22 @@ final class LocalEngine {
     EgressPolicy policy = EgressPolicy.of(options);
     String id = SandboxIds.next(random);
     EgressLog egress = new EgressLog(id);
-    EgressGateway gateway = new EgressGateway(policy, egress);
+    Optional<Interception> interception = interception(options, id);
+    EgressGateway gateway = new EgressGateway(policy, options.egressLimits(), interception, egress);
     try {
       Template template = template(options, step -> LOG.info("{}", step));
       Machine machine = restore(template, gateway);
       try {
-        activate(machine, options, id);
+        List<String> authorities = authorities(options, interception);
+        activate(machine, options, id, authorities);
+        LocalEnv env =
+            new LocalEnv(
+                options.env(),
+                authorities,
+                interception.map(means -> means.secrets().environment()).orElse(Map.of()));
         LocalSandbox sandbox =
             new LocalSandbox(
-                id, options, machine, gateway, egress, isolation(), timer, sandboxes::remove);
+                id, options, env, machine, gateway, egress, isolation(), timer, sandboxes::remove);
         sandbox.start();
         sandboxes.add(sandbox);
         return sandbox;
@@ -170,6 +184,26 @@ final class LocalEngine {
       throwIfInterrupted(e);
       throw new SandboxUnavailableException("No machine could be started: " + e.getMessage(), e);
     }
+  }
+
+  /** What it takes to use secrets, where there are any. */
+  private Optional<Interception> interception(SandboxOptions options, String id) {
+    if (options.secrets().isEmpty()) {
+      return Optional.empty();
+    }
+    return Optional.of(
+        new Interception(
+            SandboxSecrets.of(options.secrets(), EgressPolicy::hostsOf, random),
+            new SandboxAuthority(id, random),
+            new ServerTrust(options.caCertificates())));
+  }
+
+  /** Whom the guest is to believe. */
+  private static List<String> authorities(
+      SandboxOptions options, Optional<Interception> interception) {
+    List<String> pems = new ArrayList<>(options.caCertificates());
+    interception.ifPresent(means -> pems.add(means.authority().pem()));
+    return pems;
   }
 
   /** A host that could not be asked for long enough is not one that has no machines. */
@@ -197,7 +231,9 @@ final class LocalEngine {
     return Machine.start(jail, template.shape(), files, gateway, QEMU_LIMIT);
   }
 
-  private void activate(Machine machine, SandboxOptions options, String id) throws IOException {
+  private void activate(
+      Machine machine, SandboxOptions options, String id, List<String> authorities)
+      throws IOException {
     // A guest that never answers would keep us for ever: ending the connection ends the wait.
     Future<?> limit =
         timer.schedule(machine.agent()::close, ACTIVATION_LIMIT.toSeconds(), TimeUnit.SECONDS);
@@ -212,7 +248,7 @@ final class LocalEngine {
               HexFormat.of().formatHex(bytes(16)),
               options.processes()));
       LOG.debug("Activated after {} µs", (System.nanoTime() - began) / 1000);
-      CaCertificates.install(agent.files(), options.caCertificates());
+      CaCertificates.install(agent.files(), authorities);
     } catch (AgentErrorException e) {
       throw new IOException("the agent could not be activated (" + e.getMessage() + ")", e);
     } catch (IOException e) {

@@ -1,7 +1,6 @@
 package dev.belljar.engine;
 
 import dev.belljar.SandboxEnv;
-import dev.belljar.SandboxOptions;
 import dev.belljar.SpawnOptions;
 import java.util.ArrayList;
 import java.util.HashMap;
@@ -30,9 +29,17 @@ final class LocalEnv implements SandboxEnv {
 
   private final Map<String, String> variables = new ConcurrentHashMap<>(DEFAULTS);
 
-  LocalEnv(SandboxOptions options) {
-    variables.putAll(CaCertificates.environment(options.caCertificates()));
-    variables.putAll(options.env());
+  /**
+   * With the defaults.
+   *
+   * @param own what the sandbox was made with
+   * @param authorities whom its programs are to believe
+   * @param placeholders of secrets
+   */
+  LocalEnv(Map<String, String> own, List<String> authorities, Map<String, String> placeholders) {
+    variables.putAll(CaCertificates.environment(authorities));
+    variables.putAll(own);
+    variables.putAll(placeholders);
   }
 
   @Override

@@ -33,6 +33,7 @@ import java.time.Instant;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
+import java.util.Optional;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.ExecutionException;
 import java.util.concurrent.Future;
@@ -57,7 +58,9 @@ final class LocalSandbox implements Sandbox {
   private static final int ENAMETOOLONG = 36;
 
   private final String id;
-  private final SandboxOptions options;
+  private final Map<String, String> labels;
+  private final Optional<Duration> timeout;
+  private final int processes;
   private final Machine machine;
   private final EgressGateway gateway;
   private final EgressLog egress;
@@ -77,6 +80,7 @@ final class LocalSandbox implements Sandbox {
   LocalSandbox(
       String id,
       SandboxOptions options,
+      LocalEnv env,
       Machine machine,
       EgressGateway gateway,
       EgressLog egress,
@@ -84,14 +88,16 @@ final class LocalSandbox implements Sandbox {
       ScheduledExecutorService timer,
       Consumer<LocalSandbox> onEnd) {
     this.id = id;
-    this.options = options;
+    labels = options.labels();
+    timeout = options.timeout();
+    processes = options.processes();
     this.machine = machine;
     this.gateway = gateway;
     this.egress = egress;
     this.isolation = isolation;
     this.timer = timer;
     this.onEnd = onEnd;
-    env = new LocalEnv(options);
+    this.env = env;
     fs = new LocalFs(this, machine.agent().files(), options.workingDirectory());
     fetch = new GuestFetch(this);
     deno = new GuestDeno(this, fetch);
@@ -99,7 +105,7 @@ final class LocalSandbox implements Sandbox {
 
   /** Begins its lifetime. */
   void start() {
-    options.timeout().ifPresent(duration -> stopAt(Instant.now().plus(duration)));
+    timeout.ifPresent(duration -> stopAt(Instant.now().plus(duration)));
     Thread.ofVirtual()
         .name("end of " + id)
         .start(() -> end(rootOf(machine.agent().ended().join())));
@@ -112,7 +118,7 @@ final class LocalSandbox implements Sandbox {
 
   @Override
   public Map<String, String> labels() {
-    return options.labels();
+    return labels;
   }
 
   @Override
@@ -190,10 +196,7 @@ final class LocalSandbox implements Sandbox {
       FileSystemOperationException e, AgentProcess.Start start) {
     if (e.errno() == EAGAIN) {
       return new FileSystemOperationException(
-          e.getMessage()
-              + ": the sandbox's limit of "
-              + options.processes()
-              + " processes is reached",
+          e.getMessage() + ": the sandbox's limit of " + processes + " processes is reached",
           e.code(),
           e.errno());
     }

@@ -15,17 +15,22 @@ import javax.net.ssl.SSLContext;
 
 /**
  * A web server on this host's loopback, where a sandbox gets only by {@code connectTo}: {@code
- * /hello} says so, {@code /bytes?N} gives N bytes, {@code /count} says how many bytes it was sent.
+ * /hello} says so, {@code /bytes?N} gives N bytes, {@code /count} says how many bytes it was sent,
+ * {@code /echo} repeats the request, in its answer's head as well, packed and in chunks where the
+ * query says {@code gzip}.
  */
 final class LoopbackServer implements AutoCloseable {
   private final HttpServer server;
   private final ExecutorService threads = Executors.newVirtualThreadPerTaskExecutor();
+
+  private volatile String lastRequest = "";
 
   private LoopbackServer(HttpServer server) {
     this.server = server;
     server.createContext("/hello", exchange -> answer(exchange, "hello from the host\n"));
     server.createContext("/count", exchange -> answer(exchange, count(exchange) + "\n"));
     server.createContext("/bytes", LoopbackServer::giveBytes);
+    server.createContext("/echo", this::echo);
     server.setExecutor(threads);
     server.start();
   }
@@ -40,6 +45,11 @@ final class LoopbackServer implements AutoCloseable {
     return new LoopbackServer(https);
   }
 
+  /** What the last request to {@code /echo} was: URL, header fields, body. */
+  String lastRequest() {
+    return lastRequest;
+  }
+
   int port() {
     return server.getAddress().getPort();
   }
@@ -48,6 +58,31 @@ final class LoopbackServer implements AutoCloseable {
   public void close() {
     server.stop(0);
     threads.close();
+  }
+
+  private void echo(HttpExchange exchange) throws IOException {
+    StringBuilder text = new StringBuilder(exchange.getRequestURI().toString()).append('\n');
+    exchange
+        .getRequestHeaders()
+        .forEach((name, values) -> text.append(name + ": " + String.join(",", values) + "\n"));
+    byte[] body = exchange.getRequestBody().readAllBytes();
+    text.append(new String(body, java.nio.charset.StandardCharsets.UTF_8));
+    lastRequest = text.toString();
+    String authorization = exchange.getRequestHeaders().getFirst("Authorization");
+    exchange.getResponseHeaders().add("X-Echo", String.valueOf(authorization));
+    byte[] bytes = lastRequest.getBytes(java.nio.charset.StandardCharsets.UTF_8);
+    if (String.valueOf(exchange.getRequestURI().getQuery()).contains("gzip")) {
+      exchange.getResponseHeaders().add("Content-Encoding", "gzip");
+      exchange.sendResponseHeaders(200, 0);
+      try (OutputStream out = new java.util.zip.GZIPOutputStream(exchange.getResponseBody())) {
+        out.write(bytes);
+      }
+    } else {
+      exchange.sendResponseHeaders(200, bytes.length);
+      try (OutputStream out = exchange.getResponseBody()) {
+        out.write(bytes);
+      }
+    }
   }
 
   private static InetSocketAddress anyPort() {

@@ -2,9 +2,12 @@ package dev.belljar.remote;
 
 import dev.belljar.SandboxOptions;
 import dev.belljar.SandboxOptions.ConnectTo;
+import dev.belljar.Secret;
+import java.nio.charset.StandardCharsets;
 import java.time.Instant;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.Map;
 import java.util.Optional;
 import tools.jackson.databind.node.ObjectNode;
 
@@ -26,6 +29,10 @@ record CreateConfig(ObjectNode json, Instant stopAt, List<String> extensions) {
     }
     if (!options.allowNet().isEmpty()) {
       json.set("allow_net", Json.array(options.allowNet()));
+    }
+    if (!options.secrets().isEmpty()) {
+      ObjectNode secrets = json.putObject("secrets");
+      options.secrets().forEach((name, secret) -> secrets.set(name, secret(secret)));
     }
     ObjectNode belljar = Json.object();
     List<String> extensions = extend(belljar, options);
@@ -51,6 +58,20 @@ record CreateConfig(ObjectNode json, Instant stopAt, List<String> extensions) {
       json.set(
           "connect_to", Json.array(options.connectTo().stream().map(CreateConfig::text).toList()));
     }
+    if (options.secrets().values().stream().anyMatch(Secret::inBody)) {
+      names.add("secrets in bodies");
+      json.set(
+          "secrets_in_body",
+          Json.array(
+              options.secrets().entrySet().stream()
+                  .filter(entry -> entry.getValue().inBody())
+                  .map(Map.Entry::getKey)
+                  .toList()));
+    }
+    if (!options.egressLimits().equals(defaults.egressLimits())) {
+      names.add("egressLimits");
+      json.put("egress_limits", options.egressLimits().toString());
+    }
     if (!options.caCertificates().isEmpty()) {
       names.add("caCertificate");
       json.set("ca_certificates", Json.array(options.caCertificates()));
@@ -64,6 +85,12 @@ record CreateConfig(ObjectNode json, Instant stopAt, List<String> extensions) {
       json.put("cwd", options.workingDirectory());
     }
     return names;
+  }
+
+  private static ObjectNode secret(Secret secret) {
+    ObjectNode node = Json.object();
+    node.set("hosts", Json.array(secret.hosts()));
+    return node.put("value", new String(secret.value(), StandardCharsets.UTF_8));
   }
 
   private static String text(ConnectTo redirection) {

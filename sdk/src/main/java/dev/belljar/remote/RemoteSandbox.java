@@ -321,6 +321,9 @@ final class RemoteSandbox implements Sandbox {
         record.optionalText("reason").orElse(""),
         record.optionalNumber("bytes_out").orElse(0),
         record.optionalNumber("bytes_in").orElse(0),
-        Duration.ofMillis(record.optionalNumber("duration_ms").orElse(0)));
+        Duration.ofMillis(record.optionalNumber("duration_ms").orElse(0)),
+        record.member("secrets").absent()
+            ? List.of()
+            : record.member("secrets").list().stream().map(Reply::text).toList());
   }
 }

@@ -1,5 +1,6 @@
 package dev.belljar.engine.egress;
 
+import dev.belljar.EgressLimits;
 import dev.belljar.EgressRecord;
 import dev.belljar.EgressRecord.Verdict;
 import dev.belljar.SandboxOptions.ConnectTo;
@@ -7,8 +8,6 @@ import dev.belljar.engine.agent.AgentConnection.Incoming;
 import dev.belljar.engine.agent.AgentConnection.IncomingStreams;
 import dev.belljar.engine.agent.AgentStream;
 import java.io.IOException;
-import java.io.InputStream;
-import java.io.OutputStream;
 import java.net.ConnectException;
 import java.net.InetAddress;
 import java.net.InetSocketAddress;
@@ -22,45 +21,59 @@ import java.util.List;
 import java.util.Optional;
 import java.util.Set;
 import java.util.concurrent.ConcurrentHashMap;
-import java.util.concurrent.atomic.AtomicLong;
+import java.util.concurrent.atomic.AtomicBoolean;
 
 /**
- * The one way out of a sandbox: policy, resolve, check, dial, copy, record. Each connection has two
- * virtual threads; what is under way between guest and socket is bounded by the stream's window.
+ * The one way out of a sandbox: policy, limits, resolve, check, dial, carry, record. Each
+ * connection has two virtual threads; what is under way between guest and socket is bounded by the
+ * stream's window.
  */
 public final class EgressGateway implements IncomingStreams, AutoCloseable {
   private static final int ENOENT = 2;
   private static final int EACCES = 13;
-  private static final int ECONNRESET = 104;
   private static final int ETIMEDOUT = 110;
   private static final int ECONNREFUSED = 111;
   private static final int EHOSTUNREACH = 113;
 
   private static final int CONNECT_MILLIS = 5_000;
   private static final int ADDRESSES_TRIED = 4;
-  private static final int BUFFER = 64 << 10;
+  private static final Duration WATCH_INTERVAL = Duration.ofSeconds(1);
 
   private final EgressPolicy policy;
+  private final EgressQuota quota;
+  private final Optional<Interception> interception;
   private final EgressLog log;
-  private final Set<Socket> sockets = ConcurrentHashMap.newKeySet();
+  private final Set<Socket> dialling = ConcurrentHashMap.newKeySet();
+  private final Set<EgressConnection> connections = ConcurrentHashMap.newKeySet();
+  private final AtomicBoolean watched = new AtomicBoolean();
   private volatile boolean closed;
 
-  /** For one sandbox. */
-  public EgressGateway(EgressPolicy policy, EgressLog log) {
+  /**
+   * For one sandbox.
+   *
+   * @param interception where it has secrets
+   */
+  public EgressGateway(
+      EgressPolicy policy,
+      EgressLimits limits,
+      Optional<Interception> interception,
+      EgressLog log) {
     this.policy = policy;
+    quota = new EgressQuota(limits);
+    this.interception = interception;
     this.log = log;
   }
 
   @Override
   public void lookup(Incoming stream, String name) {
     Instant asked = Instant.now();
-    Optional<String> refusal = policy.refusalOfLookup(name);
-    if (refusal.isPresent()) {
-      log.add(closedRecord(asked, name, 0, Verdict.DENIED, refusal.get()));
-      stream.refuse(EACCES);
-      return;
-    }
     try {
+      Optional<String> refusal = quota.lookup().or(() -> policy.refusalOfLookup(name));
+      if (refusal.isPresent()) {
+        log.add(closedRecord(asked, name, 0, Verdict.DENIED, refusal.get()));
+        stream.refuse(EACCES);
+        return;
+      }
       // Behind an allow list the list is the answer; without one the guest is told the truth about
       // names.
       if (!policy.hasAllowList() && !policy.isRedirected(name)) {
@@ -73,39 +86,59 @@ public final class EgressGateway implements IncomingStreams, AutoCloseable {
     } catch (IOException e) {
       log.add(closedRecord(asked, name, 0, Verdict.FAILED, String.valueOf(e.getMessage())));
       stream.refuse(ETIMEDOUT);
+    } catch (InterruptedException e) {
+      Thread.currentThread().interrupt();
+      stream.refuse(ETIMEDOUT);
     }
   }
 
   @Override
   public void connect(Incoming stream, String host, boolean isName, int port) {
     Instant asked = Instant.now();
-    Optional<String> refusal = policy.refusalOfTarget(host, isName, port);
-    if (refusal.isPresent()) {
-      log.add(closedRecord(asked, host, port, Verdict.DENIED, refusal.get()));
-      stream.refuse(EACCES);
-      return;
-    }
-    try (Socket socket = dial(host, isName, port)) {
-      carry(accepted(stream, socket), socket, asked, host, port);
+    EgressTarget target = new EgressTarget(host, isName, port);
+    try {
+      Optional<String> refusal = policy.refusalOfTarget(host, isName, port);
+      boolean counted = false;
+      if (refusal.isEmpty()) {
+        refusal = quota.connect();
+        counted = refusal.isEmpty();
+      }
+      try {
+        if (refusal.isPresent()) {
+          throw new DeniedException(refusal.get());
+        }
+        carry(stream, target, asked);
+      } finally {
+        if (counted) {
+          quota.disconnected();
+        }
+      }
     } catch (DeniedException e) {
       log.add(closedRecord(asked, host, port, Verdict.DENIED, String.valueOf(e.getMessage())));
       stream.refuse(EACCES);
     } catch (IOException e) {
       log.add(closedRecord(asked, host, port, Verdict.FAILED, String.valueOf(e.getMessage())));
       stream.refuse(errno(e));
+    } catch (InterruptedException e) {
+      Thread.currentThread().interrupt();
+      stream.refuse(ETIMEDOUT);
     }
   }
 
-  /** Ends every connection. Idempotent. */
+  /** Ends every connection, and forgets the secrets. Idempotent. */
   @Override
   public void close() {
     closed = true;
-    sockets.forEach(EgressGateway::closeQuietly);
+    dialling.forEach(EgressGateway::closeQuietly);
+    connections.forEach(EgressConnection::end);
+    interception.ifPresent(means -> means.secrets().close());
   }
 
   /** Connects to the first address that policy lets be dialled and that answers. */
-  private Socket dial(String host, boolean isName, int port) throws IOException {
-    if (!isName) {
+  private Socket dial(EgressTarget target) throws IOException {
+    String host = target.host();
+    int port = target.port();
+    if (!target.isName()) {
       // Judged before it is redirected: the policy sees what the guest asked for.
       Optional<String> refusal = policy.refusalOfAddress(InetAddress.ofLiteral(host), port);
       if (refusal.isPresent()) {
@@ -118,7 +151,7 @@ public final class EgressGateway implements IncomingStreams, AutoCloseable {
       return connect(NameService.resolve(elsewhere.address()), elsewhere.addressPort());
     }
     List<InetAddress> addresses =
-        isName ? NameService.resolve(host) : List.of(InetAddress.ofLiteral(host));
+        target.isName() ? NameService.resolve(host) : List.of(InetAddress.ofLiteral(host));
     List<InetAddress> permitted =
         addresses.stream().filter(a -> policy.refusalOfAddress(a, port).isEmpty()).toList();
     if (permitted.isEmpty()) {
@@ -132,7 +165,7 @@ public final class EgressGateway implements IncomingStreams, AutoCloseable {
     IOException failure = new ConnectException("no address to connect to");
     for (InetAddress address : addresses.subList(0, Math.min(addresses.size(), ADDRESSES_TRIED))) {
       Socket socket = new Socket();
-      sockets.add(socket);
+      dialling.add(socket);
       try {
         if (closed) {
           throw new ConnectException("the sandbox has ended");
@@ -141,76 +174,57 @@ public final class EgressGateway implements IncomingStreams, AutoCloseable {
         return socket;
       } catch (IOException e) {
         failure = e;
-        sockets.remove(socket);
         closeQuietly(socket);
+      } finally {
+        dialling.remove(socket);
       }
     }
     throw failure;
   }
 
-  private AgentStream accepted(Incoming stream, Socket socket) throws IOException {
-    try {
-      return stream.accept();
-    } catch (IOException e) {
-      sockets.remove(socket);
-      throw e;
-    }
-  }
-
-  private void carry(AgentStream stream, Socket socket, Instant asked, String host, int port) {
-    AtomicLong out = new AtomicLong();
-    AtomicLong in = new AtomicLong();
-    String reason = "";
-    String address = socket.getInetAddress().getHostAddress();
-    try {
+  private void carry(Incoming incoming, EgressTarget target, Instant asked)
+      throws IOException, InterruptedException {
+    try (Socket socket = dial(target)) {
       socket.setTcpNoDelay(true);
-      Thread outward =
-          Thread.ofVirtual().name("egress-out").start(() -> copyOut(stream, socket, out));
+      AgentStream stream = incoming.accept();
+      EgressConnection connection =
+          new EgressConnection(target, stream, socket, policy, interception, quota);
+      connections.add(connection);
       try {
-        copy(socket.getInputStream(), stream.output(), in);
-        stream.output().close();
-        outward.join();
+        if (closed) {
+          connection.end();
+        }
+        watch();
+        connection.carry();
       } finally {
-        // Whichever side failed, the other must not wait for it.
-        closeQuietly(socket);
-        sockets.remove(socket);
-        stream.reset(ECONNRESET);
+        connections.remove(connection);
+        log.add(recordOf(connection, target, socket, asked));
       }
-    } catch (IOException e) {
-      reason = String.valueOf(e.getMessage());
-    } catch (InterruptedException e) {
-      Thread.currentThread().interrupt();
-      reason = "interrupted";
-    }
-    log.add(
-        new EgressRecord(
-            asked,
-            host,
-            port,
-            Optional.of(address),
-            Verdict.ALLOWED,
-            reason,
-            out.get(),
-            in.get(),
-            Duration.between(asked, Instant.now())));
-  }
-
-  private static void copyOut(AgentStream stream, Socket socket, AtomicLong count) {
-    try {
-      copy(stream.input(), socket.getOutputStream(), count);
-      socket.shutdownOutput();
-    } catch (IOException e) {
-      // Either end is gone; closing the socket wakes the other direction, which records why.
-      closeQuietly(socket);
     }
   }
 
-  private static void copy(InputStream in, OutputStream out, AtomicLong count) throws IOException {
-    byte[] buffer = new byte[BUFFER];
-    int length;
-    while ((length = in.read(buffer, 0, buffer.length)) >= 0) {
-      out.write(buffer, 0, length);
-      count.addAndGet(length);
+  /** Connections that are idle for too long are ended by a thread that is there while they are. */
+  private void watch() {
+    if (watched.compareAndSet(false, true)) {
+      Thread.ofVirtual()
+          .name("egress-idle")
+          .start(
+              () -> {
+                try {
+                  while (!connections.isEmpty()) {
+                    Thread.sleep(WATCH_INTERVAL);
+                    long now = System.nanoTime();
+                    connections.forEach(connection -> connection.endIfOver(now));
+                  }
+                } catch (InterruptedException e) {
+                  Thread.currentThread().interrupt();
+                } finally {
+                  watched.set(false);
+                }
+                if (!connections.isEmpty()) {
+                  watch();
+                }
+              });
     }
   }
 
@@ -220,6 +234,21 @@ public final class EgressGateway implements IncomingStreams, AutoCloseable {
     } catch (IOException e) {
       // It is gone either way.
     }
+  }
+
+  private static EgressRecord recordOf(
+      EgressConnection connection, EgressTarget target, Socket socket, Instant asked) {
+    return new EgressRecord(
+        asked,
+        target.host(),
+        target.port(),
+        Optional.of(socket.getInetAddress().getHostAddress()),
+        connection.verdict(),
+        connection.reason(),
+        connection.bytesOut(),
+        connection.bytesIn(),
+        Duration.between(asked, Instant.now()),
+        List.copyOf(connection.secretsUsed()));
   }
 
   private static EgressRecord closedRecord(
@@ -233,7 +262,8 @@ public final class EgressGateway implements IncomingStreams, AutoCloseable {
         reason,
         0,
         0,
-        Duration.between(asked, Instant.now()));
+        Duration.between(asked, Instant.now()),
+        List.of());
   }
 
   private static int errno(IOException failure) {

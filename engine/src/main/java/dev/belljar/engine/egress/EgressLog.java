@@ -13,6 +13,7 @@ import org.slf4j.LoggerFactory;
 public final class EgressLog {
   private static final Logger AUDIT = LoggerFactory.getLogger("dev.belljar.audit");
   private static final int KEPT = 1000;
+  private static final int LONGEST_REASON = 300;
 
   private final String sandbox;
   private final ArrayDeque<EgressRecord> records = new ArrayDeque<>();
@@ -33,7 +34,7 @@ public final class EgressLog {
     }
     records.add(entry);
     AUDIT.info(
-        "sandbox={} egress verdict={} host={} port={} address={} out={} in={} ms={} reason=\"{}\"",
+        "sandbox={} egress verdict={} host={} port={} address={} out={} in={} ms={} secrets={} reason=\"{}\"",
         sandbox,
         entry.verdict(),
         entry.host(),
@@ -42,6 +43,13 @@ public final class EgressLog {
         entry.bytesOut(),
         entry.bytesIn(),
         entry.duration().toMillis(),
-        entry.reason());
+        entry.secrets().isEmpty() ? "-" : String.join(",", entry.secrets()),
+        printable(entry.reason()));
+  }
+
+  /** Reasons may repeat what a guest or a server said; a line of the log is one line. */
+  private static String printable(String text) {
+    String cut = text.length() <= LONGEST_REASON ? text : text.substring(0, LONGEST_REASON);
+    return cut.replaceAll("[^ -~]", "?").replace('"', '\'');
   }
 }

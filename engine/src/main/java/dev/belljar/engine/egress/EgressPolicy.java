@@ -3,9 +3,11 @@ package dev.belljar.engine.egress;
 import dev.belljar.InvalidOptionException;
 import dev.belljar.SandboxOptions;
 import dev.belljar.SandboxOptions.ConnectTo;
+import dev.belljar.engine.egress.tls.ClientHello;
 import java.net.InetAddress;
 import java.util.List;
 import java.util.Optional;
+import java.util.function.BiPredicate;
 
 /**
  * What a sandbox may reach: decided first on the name or address that was asked for, then on each
@@ -117,6 +119,73 @@ public final class EgressPolicy {
   /** Whether some port of the name is dialled elsewhere, so that the name need not exist. */
   boolean isRedirected(String name) {
     return redirections.stream().anyMatch(entry -> entry.host().equals(name));
+  }
+
+  /** Which names and ports the hosts of a secret are. */
+  public static BiPredicate<String, Integer> hostsOf(String secret, List<String> texts) {
+    List<HostPattern> patterns = texts.stream().map(text -> hostOf(secret, text)).toList();
+    return (name, port) ->
+        patterns.stream().anyMatch(p -> p.matchesName(name) && p.matchesPort(port));
+  }
+
+  private static HostPattern hostOf(String secret, String text) {
+    HostPattern pattern;
+    try {
+      pattern = HostPattern.parse(text);
+    } catch (InvalidOptionException e) {
+      throw new InvalidOptionException(
+          "secret %s: '%s' is not a host that it could be sent to. Write api.example.com or *.example.com, each with an optional :port."
+              .formatted(secret, text),
+          e);
+    }
+    if (pattern.isAddress() || pattern.isTheGuests()) {
+      throw new InvalidOptionException(
+          "secret %s: '%s' is not a name that a certificate could prove. Write api.example.com or *.example.com, each with an optional :port."
+              .formatted(secret, text));
+    }
+    return pattern;
+  }
+
+  /**
+   * Why a connection may not begin with a TLS handshake like that; empty if it may.
+   *
+   * @param seen whether what comes after it is seen as well
+   */
+  Optional<String> refusalOfHello(EgressTarget target, ClientHello hello, boolean seen) {
+    if (hello.encrypted() && hasAllowList() && !seen) {
+      return Optional.of("the TLS handshake may hide a name (Encrypted Client Hello)");
+    }
+    if (hello.serverName().isEmpty()) {
+      return target.isName() && hasAllowList()
+          ? Optional.of("the TLS handshake names no server")
+          : Optional.empty();
+    }
+    String name = hello.serverName().get();
+    return isNameOf(target, name)
+        ? Optional.empty()
+        : Optional.of("the TLS handshake names '" + name + "'");
+  }
+
+  /**
+   * Whether somebody may speak to what a target leads to by that name. Behind an address there may
+   * be any, so it must be allowed itself.
+   */
+  boolean isNameOf(EgressTarget target, String name) {
+    if (target.isName()) {
+      return name.equals(target.host());
+    }
+    return !hasAllowList()
+        || isAddress(name, target.host())
+        || allowed.stream()
+            .anyMatch(pattern -> pattern.matchesName(name) && pattern.matchesPort(target.port()));
+  }
+
+  private static boolean isAddress(String text, String address) {
+    try {
+      return InetAddress.ofLiteral(text).getHostAddress().equals(address);
+    } catch (IllegalArgumentException e) {
+      return false;
+    }
   }
 
   /** Whether names are to be looked for on this host before a guest hears that they exist. */

@@ -1,0 +1,109 @@
+package dev.belljar.engine.egress;
+
+import dev.belljar.ByteSize;
+import dev.belljar.EgressLimits;
+import java.io.IOException;
+import java.time.Duration;
+import java.util.Optional;
+
+/** What is left of a sandbox's limits. */
+final class EgressQuota {
+  /** Whoever would wait longer is refused. */
+  private static final long LONGEST_WAIT_NANOS = Duration.ofSeconds(10).toNanos();
+
+  private final EgressLimits limits;
+  private final Pace connecting;
+  private final Pace asking;
+  private int open;
+  private long bytes;
+
+  EgressQuota(EgressLimits limits) {
+    this.limits = limits;
+    connecting = new Pace(limits.perSecond());
+    asking = new Pace(limits.perSecond());
+  }
+
+  /** The sandbox has had what it may have. */
+  static final class ExhaustedException extends IOException {
+    private static final long serialVersionUID = 1L;
+
+    ExhaustedException(String message) {
+      super(message);
+    }
+  }
+
+  /** Waits for the turn of a look-up; tells why there is none. */
+  Optional<String> lookup() throws InterruptedException {
+    return asking.await() ? Optional.empty() : Optional.of(tooFast("names"));
+  }
+
+  /** Waits for the turn of a connection and takes a place for it; tells why there is none. */
+  Optional<String> connect() throws InterruptedException {
+    if (!connecting.await()) {
+      return Optional.of(tooFast("connections"));
+    }
+    synchronized (this) {
+      if (limits.bytes().isPresent() && bytes >= limits.bytes().get().bytes()) {
+        return Optional.of(exhausted(limits.bytes().get()));
+      }
+      if (open >= limits.connections()) {
+        return Optional.of("there are " + open + " connections, the sandbox's limit");
+      }
+      open++;
+      return Optional.empty();
+    }
+  }
+
+  /** Gives a place back. */
+  synchronized void disconnected() {
+    open--;
+  }
+
+  /** Counts bytes that were carried. */
+  synchronized void carried(int count) throws ExhaustedException {
+    bytes += count;
+    if (limits.bytes().isPresent() && bytes > limits.bytes().get().bytes()) {
+      throw new ExhaustedException(exhausted(limits.bytes().get()));
+    }
+  }
+
+  Duration idle() {
+    return limits.idle();
+  }
+
+  private String tooFast(String what) {
+    return "too many " + what + " wait: " + limits.perSecond() + " per second may begin";
+  }
+
+  private static String exhausted(ByteSize most) {
+    return "the sandbox has carried " + most + ", its limit";
+  }
+
+  /** So many in a second, a second's worth of which may come at once. */
+  private static final class Pace {
+    private static final long SECOND = 1_000_000_000L;
+    private final long interval;
+    private long next = System.nanoTime() - SECOND;
+
+    Pace(int perSecond) {
+      interval = SECOND / perSecond;
+    }
+
+    boolean await() throws InterruptedException {
+      long wait;
+      synchronized (this) {
+        long now = System.nanoTime();
+        next = Math.max(next, now - SECOND) + interval;
+        wait = next - now;
+        if (wait > LONGEST_WAIT_NANOS) {
+          next -= interval;
+          return false;
+        }
+      }
+      if (wait > 0) {
+        Thread.sleep(Duration.ofNanos(wait));
+      }
+      return true;
+    }
+  }
+}

@@ -1,0 +1,42 @@
+package dev.belljar.engine.egress.http;
+
+import java.io.IOException;
+import java.io.InputStream;
+import java.util.Optional;
+
+/** What a relay does to the messages that go through it. */
+public interface Rules {
+
+  /** Why a request may not pass; empty where it may. */
+  Optional<String> refusal(Request request);
+
+  /** The request as the server is to have it. */
+  default Request outgoing(Request request) {
+    return request;
+  }
+
+  /** How many bytes of a request's body may be held to change them; 0 is to leave it alone. */
+  default int heldBody(Request request) {
+    return 0;
+  }
+
+  /** A whole body of a request as the server is to have it. */
+  default byte[] outgoingBody(Request request, byte[] body) {
+    return body;
+  }
+
+  /** Whether responses are changed on their way in. */
+  default boolean changesResponses() {
+    return false;
+  }
+
+  /** Text of a response's head as the guest is to have it, one character for each byte. */
+  default String incoming(String text) {
+    return text;
+  }
+
+  /** The body of a response as the guest is to have it; each part as soon as it can be told. */
+  default InputStream incoming(InputStream body) throws IOException {
+    return body;
+  }
+}
