@@ -30,7 +30,7 @@ import org.slf4j.MDC;
 public final class SandboxRegistry implements AutoCloseable {
   private static final Logger LOG = LoggerFactory.getLogger(SandboxRegistry.class);
 
-  /** A client's clock may run ahead of ours. */
+  /** A client's clock may run ahead of ours: asking for so much more is no mistake. */
   private static final Duration CLOCKS_DIFFER = Duration.ofMinutes(1);
 
   private final SandboxProvider engine;
@@ -172,7 +172,7 @@ public final class SandboxRegistry implements AutoCloseable {
               + bounds.lifetime().toMinutes()
               + " minutes at most, and be extended later.");
     }
-    return lifetime;
+    return lifetime.compareTo(bounds.lifetime()) > 0 ? bounds.lifetime() : lifetime;
   }
 
   /**
