@@ -88,10 +88,7 @@ class RestTest {
             "{",
             ""
           }) {
-        HttpResponse<String> refused = http("PATCH", path, wrong);
-        assertThat(refused.statusCode()).as(wrong + refused.body()).isEqualTo(400);
-        assertThat(RawClient.JSON.readTree(refused.body()).get("code").stringValue())
-            .startsWith("INVALID_");
+        assertError(http("PATCH", path, wrong), 400, "INVALID_REQUEST");
       }
       server.of(client).kill();
     }

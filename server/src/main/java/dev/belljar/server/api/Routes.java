@@ -221,10 +221,14 @@ public final class Routes {
     if (stopAt == null) {
       throw new RefusedException(400, "INVALID_REQUEST", "The body must have 'stop_at_ms'.");
     }
+    Instant wanted =
+        CreateConfig.millis(stopAt)
+            .orElseThrow(
+                () ->
+                    new RefusedException(
+                        400, "INVALID_REQUEST", "'stop_at_ms' must be a time in milliseconds."));
     Instant granted =
-        hosted.extend(
-            CreateConfig.millis(stopAt, "stop_at_ms"),
-            registry.longestExtension(hosted.owner().organization()));
+        hosted.extend(wanted, registry.longestExtension(hosted.owner().organization()));
     json(context, NODES.objectNode().put("stop_at_ms", granted.toEpochMilli()));
   }
 
