@@ -158,7 +158,7 @@ public final class BelljarServer implements AutoCloseable {
               javalin.jetty.modifyServer(
                   server -> {
                     server.setStopTimeout(2000);
-                    server.setErrorHandler(new JsonErrors());
+                    server.setErrorHandler(new JsonErrors(events, VERSION));
                     server.setHandler(WebSocketUpgradeHandler.from(server, handshakes::configure));
                   });
               routes.configure(javalin.routes);
