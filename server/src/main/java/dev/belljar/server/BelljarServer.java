@@ -4,6 +4,7 @@ import dev.belljar.InvalidOptionException;
 import dev.belljar.server.api.Handshakes;
 import dev.belljar.server.api.JsonErrors;
 import dev.belljar.server.api.Routes;
+import dev.belljar.server.api.WebSocketVersion;
 import dev.belljar.server.observe.ServerEvents;
 import dev.belljar.server.rpc.SocketLimits;
 import dev.belljar.server.sandboxes.Closing;
@@ -159,7 +160,11 @@ public final class BelljarServer implements AutoCloseable {
                   server -> {
                     server.setStopTimeout(2000);
                     server.setErrorHandler(new JsonErrors(events, VERSION));
-                    server.setHandler(WebSocketUpgradeHandler.from(server, handshakes::configure));
+                    server.setHandler(
+                        new WebSocketVersion(
+                            WebSocketUpgradeHandler.from(server, handshakes::configure),
+                            events,
+                            VERSION));
                   });
               routes.configure(javalin.routes);
             });

@@ -261,6 +261,30 @@ class RestTest {
     assertThat(answer).contains("\"code\":");
   }
 
+  @ParameterizedTest
+  @CsvSource({
+    "/api/v3/sandboxes/create, 8",
+    "/api/v3/sandbox/x/connect, 8",
+    "/api/v3/sandboxes/create, 14",
+    "/api/v3/sandboxes/create, x"
+  })
+  void anotherVersionOfWebSocketIsToldTheOneThatThereIs(String path, String version)
+      throws Exception {
+    String answer =
+        raw(
+            "GET "
+                + path
+                + " HTTP/1.1\r\nHost: x\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
+                + "Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\nSec-WebSocket-Version: "
+                + version
+                + "\r\n\r\n");
+    assertThat(answer)
+        .startsWith("HTTP/1.1 426")
+        .containsIgnoringCase("\r\nSec-WebSocket-Version: 13\r\n")
+        .containsPattern("(?i)\r\nx-deno-trace-id: [0-9a-f]{32}\r\n")
+        .contains("UPGRADE_REQUIRED");
+  }
+
   @Test
   void aPathOverTheLimitIsAnsweredInJson() throws Exception {
     String answer =
