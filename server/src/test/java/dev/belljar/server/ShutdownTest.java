@@ -229,6 +229,20 @@ class ShutdownTest {
   }
 
   @Test
+  void theFirstTokenIsMadeWhenItIsAskedForAndNotBefore() throws Exception {
+    ServerConfig config = config(Duration.ZERO, Optional.empty());
+    BelljarServer.start(config, new FakeSandboxes()).close();
+    try (BelljarServer server = BelljarServer.start(config, new FakeSandboxes())) {
+      assertThat(server.store().tokens().list()).isEmpty();
+      String lost = server.firstToken().orElseThrow();
+      assertThat(server.firstToken()).isEmpty();
+      server.withdraw(lost);
+      assertThat(server.store().tokens().find(lost)).isEmpty();
+      assertThat(server.firstToken()).isPresent().isNotEqualTo(Optional.of(lost));
+    }
+  }
+
+  @Test
   void aPortThatIsTakenIsSaidSo() throws IOException {
     try (TestServer first = new TestServer(data, Duration.ofSeconds(30))) {
       int port = URI.create(first.server().endpoint()).getPort();
