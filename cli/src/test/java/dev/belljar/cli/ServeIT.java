@@ -62,7 +62,9 @@ class ServeIT {
   @Test
   @Order(1)
   void aSandboxIsMadeListedUsedExtendedAndKilled() throws IOException {
-    Result created = remote("create", "--timeout", "5m", "--label", "job=7", "--env", "A=b");
+    Result created =
+        remote(
+            "create", "--timeout", "5m", "--label", "job=7", "--env", "A=b", "--processes", "200");
     String id = created.out().strip();
 
     assertThat(created.exitStatus()).as(created.err()).isZero();
