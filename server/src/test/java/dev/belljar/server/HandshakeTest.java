@@ -334,8 +334,9 @@ class HandshakeTest {
         socket.setSoLinger(true, 0);
       }
     }
-    Thread.sleep(200);
+    // Also those that the server gets to only now.
     await()
+        .during(Duration.ofMillis(200))
         .atMost(Duration.ofSeconds(10))
         .until(
             () ->
