@@ -55,7 +55,8 @@ public record Endpoint(URI sandboxes, URI management, String token, Optional<Str
     return fromEnvironment(System.getenv());
   }
 
-  static Optional<Endpoint> fromEnvironment(Map<String, String> environment) {
+  /** As {@link #fromEnvironment()}, of variables that somebody has put together. */
+  public static Optional<Endpoint> fromEnvironment(Map<String, String> environment) {
     Optional<String> belljar = variable(environment, "BELLJAR_ENDPOINT");
     Optional<String> chosen = belljar.or(() -> variable(environment, "DENO_SANDBOX_ENDPOINT"));
     if (chosen.isEmpty()) {

@@ -9,6 +9,7 @@ import ch.qos.logback.classic.spi.IThrowableProxy;
 import ch.qos.logback.classic.spi.ThrowableProxyUtil;
 import ch.qos.logback.core.AppenderBase;
 import ch.qos.logback.core.spi.ContextAwareBase;
+import java.util.List;
 import java.util.function.Consumer;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
@@ -23,6 +24,9 @@ public final class CommandLogging extends ContextAwareBase implements Configurat
 
   /** What the engine says about the host as a whole, for example that it emulates in software. */
   private static final String NOTES = "dev.belljar.engine";
+
+  /** Whom the server works for as it logs; who is not known has no name. */
+  private static final List<String> CLIENT = List.of("organization", "token", "trace");
 
   private static volatile Target target =
       new Target(event -> System.err.println(event.getFormattedMessage()), Detail.WARNINGS);
@@ -48,8 +52,8 @@ public final class CommandLogging extends ContextAwareBase implements Configurat
   }
 
   /**
-   * Shows all of it as a server's log: one line for each event, with time, level, logger and trace;
-   * as text or as JSON.
+   * Shows all of it as a server's log: one line for each event, with time, level, logger and who
+   * asked; as text or as JSON.
    */
   static void toLog(StandardStreams streams, boolean json) {
     if (!json) {
@@ -85,9 +89,11 @@ public final class CommandLogging extends ContextAwareBase implements Configurat
             .append(event.getLoggerName())
             .append(' ')
             .append(event.getFormattedMessage());
-    String trace = event.getMDCPropertyMap().get("trace");
-    if (trace != null) {
-      line.append(" trace=").append(trace);
+    for (String name : CLIENT) {
+      String value = event.getMDCPropertyMap().get(name);
+      if (value != null) {
+        line.append(' ').append(name).append('=').append(value);
+      }
     }
     IThrowableProxy failure = event.getThrowableProxy();
     if (failure != null) {

@@ -5,12 +5,16 @@ import dev.belljar.InvalidOptionException;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.util.HashMap;
+import java.util.Map;
 import java.util.Optional;
 import org.jspecify.annotations.Nullable;
 import picocli.CommandLine.Option;
 
 /** Which server a command talks to. */
 final class EndpointOptions {
+  private static final String TOKEN = "BELLJAR_TOKEN";
+
   @Option(
       names = "--endpoint",
       paramLabel = "URL",
@@ -27,13 +31,24 @@ final class EndpointOptions {
 
   /** The server that was named, by options or by the environment. */
   Optional<Endpoint> find() throws IOException {
-    if (url == null) {
-      if (tokenFile != null) {
-        throw new InvalidOptionException("--token-file needs --endpoint.");
-      }
-      return Endpoint.fromEnvironment();
+    return find(System.getenv());
+  }
+
+  Optional<Endpoint> find(Map<String, String> environment) throws IOException {
+    if (url != null) {
+      return Optional.of(Endpoint.of(url, token(url, environment)));
     }
-    return Optional.of(Endpoint.of(url, token()));
+    if (tokenFile == null) {
+      return Endpoint.fromEnvironment(environment);
+    }
+    Map<String, String> variables = new HashMap<>(environment);
+    variables.put(TOKEN, Files.readString(tokenFile).strip());
+    Optional<Endpoint> server = Endpoint.fromEnvironment(variables);
+    if (server.isEmpty()) {
+      throw new InvalidOptionException(
+          "--token-file needs a server: name it with --endpoint, or set BELLJAR_ENDPOINT.");
+    }
+    return server;
   }
 
   /** As {@link #find}, where there must be one. */
@@ -46,17 +61,19 @@ final class EndpointOptions {
                         + " BELLJAR_TOKEN. 'belljar serve' makes this machine one."));
   }
 
-  private String token() throws IOException {
+  private String token(String server, Map<String, String> environment) throws IOException {
     if (tokenFile != null) {
       return Files.readString(tokenFile).strip();
     }
-    for (String name : new String[] {"BELLJAR_TOKEN", "DENO_DEPLOY_TOKEN"}) {
-      String token = System.getenv(name);
+    for (String name : new String[] {TOKEN, "DENO_DEPLOY_TOKEN"}) {
+      String token = environment.get(name);
       if (token != null && !token.isBlank()) {
         return token;
       }
     }
     throw new InvalidOptionException(
-        "There is no token for " + url + ". Set BELLJAR_TOKEN, or name a file with --token-file.");
+        "There is no token for "
+            + server
+            + ". Set BELLJAR_TOKEN, or name a file with --token-file.");
   }
 }

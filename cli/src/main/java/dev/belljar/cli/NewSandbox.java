@@ -4,6 +4,7 @@ import dev.belljar.ByteSize;
 import dev.belljar.Endpoint;
 import dev.belljar.InvalidOptionException;
 import dev.belljar.SandboxOptions;
+import java.io.IOException;
 import java.util.ArrayList;
 import java.util.LinkedHashMap;
 import java.util.List;
@@ -39,8 +40,32 @@ final class NewSandbox {
   @Option(names = "--no-net", description = "Let the program reach nothing at all.")
   private boolean noNet;
 
+  @Option(
+      names = "--vcpus",
+      paramLabel = "N",
+      description = "Virtual processors, 1 to 16; 2 unless given.")
+  private @Nullable Integer vcpus;
+
+  @Option(
+      names = "--processes",
+      paramLabel = "N",
+      description = "Processes and threads at once, 16 to 32768; 1024 unless given.")
+  private @Nullable Integer processes;
+
+  @Option(
+      names = "--connect-to",
+      paramLabel = "HOST:PORT:ADDRESS:PORT",
+      description = "Send connections to the first pair to the second one, like curl's.")
+  private List<String> connectTo = new ArrayList<>();
+
+  @Option(
+      names = "--ca-cert",
+      paramLabel = "FILE",
+      description = "Add certificate authorities (PEM) to those that the sandbox trusts.")
+  private List<String> caCertificates = new ArrayList<>();
+
   /** What was asked for, on that server or on this machine. */
-  SandboxOptions.Builder options(Optional<Endpoint> server) {
+  SandboxOptions.Builder options(Optional<Endpoint> server) throws IOException {
     SandboxOptions.Builder options =
         SandboxOptions.builder().env(assignments("--env", env)).allowNet(allowNet);
     server.ifPresentOrElse(options::endpoint, options::local);
@@ -49,6 +74,16 @@ final class NewSandbox {
     }
     if (noNet) {
       options.noNet();
+    }
+    if (vcpus != null) {
+      options.vcpus(vcpus);
+    }
+    if (processes != null) {
+      options.processes(processes);
+    }
+    connectTo.forEach(options::connectTo);
+    for (String file : caCertificates) {
+      options.caCertificate(CertificateFile.read(file));
     }
     return options;
   }

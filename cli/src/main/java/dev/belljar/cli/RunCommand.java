@@ -80,30 +80,6 @@ final class RunCommand implements Callable<Integer> {
   private @Nullable Duration timeout;
 
   @Option(
-      names = "--vcpus",
-      paramLabel = "N",
-      description = "Virtual processors, 1 to 16; 2 unless given.")
-  private @Nullable Integer vcpus;
-
-  @Option(
-      names = "--processes",
-      paramLabel = "N",
-      description = "Processes and threads at once, 16 to 32768; 1024 unless given.")
-  private @Nullable Integer processes;
-
-  @Option(
-      names = "--connect-to",
-      paramLabel = "HOST:PORT:ADDRESS:PORT",
-      description = "Send connections to the first pair to the second one, like curl's.")
-  private List<String> connectTo = new ArrayList<>();
-
-  @Option(
-      names = "--ca-cert",
-      paramLabel = "FILE",
-      description = "Add certificate authorities (PEM) to those that the sandbox trusts.")
-  private List<String> caCertificates = new ArrayList<>();
-
-  @Option(
       names = "--copy",
       paramLabel = "LOCAL[:GUEST]",
       description =
@@ -196,18 +172,8 @@ final class RunCommand implements Callable<Integer> {
 
   private SandboxOptions options() throws IOException {
     SandboxOptions.Builder options = sandbox.options(server.find());
-    if (vcpus != null) {
-      options.vcpus(vcpus);
-    }
-    if (processes != null) {
-      options.processes(processes);
-    }
     if (timeout != null) {
       options.timeout(timeout.plus(LIFETIME_MARGIN));
-    }
-    connectTo.forEach(options::connectTo);
-    for (String file : caCertificates) {
-      options.caCertificate(CertificateFile.read(file));
     }
     return options.build();
   }

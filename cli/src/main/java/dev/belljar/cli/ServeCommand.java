@@ -8,6 +8,7 @@ import dev.belljar.server.ServerConfig;
 import dev.belljar.server.ServerConfigFile;
 import java.io.IOException;
 import java.nio.charset.StandardCharsets;
+import java.util.Optional;
 import java.util.concurrent.Callable;
 import java.util.concurrent.CountDownLatch;
 import java.util.concurrent.atomic.AtomicInteger;
@@ -115,23 +116,33 @@ final class ServeCommand implements Callable<Integer> {
     }
   }
 
+  /** The token is made only now: nothing can fail any more but that it is not seen. */
   private void announce(BelljarServer running) {
     streams.say("serving sandboxes at " + running.endpoint());
     String endpoint = running.endpoint();
     StringBuilder lines = new StringBuilder();
     lines.append("export DENO_SANDBOX_ENDPOINT=").append(endpoint).append('\n');
     lines.append("export DENO_DEPLOY_ENDPOINT=").append(endpoint).append('\n');
-    if (running.firstToken().isPresent()) {
-      lines.append("export DENO_DEPLOY_TOKEN=").append(running.firstToken().get()).append('\n');
-    }
+    Optional<String> token = running.firstToken();
+    token.ifPresent(
+        secret -> lines.append("export DENO_DEPLOY_TOKEN=").append(secret).append('\n'));
     try {
       streams.out().write(lines.toString().getBytes(StandardCharsets.UTF_8));
       streams.out().flush();
     } catch (IOException e) {
-      // Nobody reads it; the server runs all the same.
+      // The server runs all the same; a token that nobody has seen must not be what keeps the next
+      // start from making one.
+      token.ifPresent(running::withdraw);
+      streams.say(
+          "standard output takes nothing ("
+              + e.getMessage()
+              + (token.isPresent()
+                  ? "); the first token was revoked unseen. Make one with: belljar tokens create local"
+                  : ")."));
+      return;
     }
     streams.say(
-        running.firstToken().isPresent()
+        token.isPresent()
             ? "this token is shown only now; 'belljar tokens create' makes others."
             : "with a token that was made before, or by 'belljar tokens create', in DENO_DEPLOY_TOKEN.");
   }

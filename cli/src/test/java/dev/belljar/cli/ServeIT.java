@@ -3,13 +3,16 @@ package dev.belljar.cli;
 import static dev.belljar.cli.CommandLineUnderTest.belljar;
 import static dev.belljar.cli.CommandLineUnderTest.belljarReading;
 import static org.assertj.core.api.Assertions.assertThat;
+import static org.awaitility.Awaitility.await;
 
 import dev.belljar.cli.CommandLineUnderTest.Result;
 import java.io.BufferedReader;
+import java.io.File;
 import java.io.IOException;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.time.Duration;
 import java.util.ArrayList;
 import java.util.HashMap;
 import java.util.List;
@@ -59,7 +62,9 @@ class ServeIT {
   @Test
   @Order(1)
   void aSandboxIsMadeListedUsedExtendedAndKilled() throws IOException {
-    Result created = remote("create", "--timeout", "5m", "--label", "job=7", "--env", "A=b");
+    Result created =
+        remote(
+            "create", "--timeout", "5m", "--label", "job=7", "--env", "A=b", "--processes", "200");
     String id = created.out().strip();
 
     assertThat(created.exitStatus()).as(created.err()).isZero();
@@ -145,6 +150,38 @@ class ServeIT {
 
   @Test
   @Order(6)
+  void aCheckMakesNoToken() {
+    String data = directory.resolve("checked").toString();
+
+    Result checked = belljar("serve", "--check", "--listen", "127.0.0.1:0", "--data", data);
+
+    assertThat(checked.exitStatus()).as(checked.err()).isZero();
+    assertThat(belljar("tokens", "list", "--data", data).out()).isEmpty();
+  }
+
+  @Test
+  @Order(7)
+  void aFirstTokenThatCannotBePrintedIsRevokedAndSaidToBe() throws Exception {
+    String data = directory.resolve("unseen").toString();
+    Path log = directory.resolve("unseen.log");
+    Process unseen =
+        new ProcessBuilder(command("--data", data, "--listen", "127.0.0.1:0"))
+            .redirectOutput(new File("/dev/full"))
+            .redirectError(log.toFile())
+            .start();
+    try {
+      await()
+          .atMost(Duration.ofSeconds(60))
+          .untilAsserted(() -> assertThat(log).content().contains("belljar tokens create local"));
+      assertThat(unseen.isAlive()).isTrue();
+      assertThat(belljar("tokens", "list", "--data", data).out()).contains("revoked");
+    } finally {
+      unseen.destroyForcibly();
+    }
+  }
+
+  @Test
+  @Order(8)
   void sigtermEndsItInOrderAndWithZero() throws Exception {
     server.destroy();
 
@@ -159,6 +196,12 @@ class ServeIT {
   }
 
   private static Process serve(String... options) throws IOException {
+    return new ProcessBuilder(command(options))
+        .redirectError(directory.resolve("serve.log").toFile())
+        .start();
+  }
+
+  private static List<String> command(String... options) {
     List<String> command =
         new ArrayList<>(
             List.of(
@@ -169,9 +212,7 @@ class ServeIT {
                 "dev.belljar.cli.Main",
                 "serve"));
     command.addAll(List.of(options));
-    return new ProcessBuilder(command)
-        .redirectError(directory.resolve("serve.log").toFile())
-        .start();
+    return command;
   }
 
   private static Map<String, String> exports(Process process) throws IOException {

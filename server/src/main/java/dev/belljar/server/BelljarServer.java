@@ -4,6 +4,7 @@ import dev.belljar.InvalidOptionException;
 import dev.belljar.server.api.Handshakes;
 import dev.belljar.server.api.JsonErrors;
 import dev.belljar.server.api.Routes;
+import dev.belljar.server.api.WebSocketVersion;
 import dev.belljar.server.observe.ServerEvents;
 import dev.belljar.server.rpc.SocketLimits;
 import dev.belljar.server.sandboxes.Closing;
@@ -52,7 +53,6 @@ public final class BelljarServer implements AutoCloseable {
   private final SandboxRegistry registry;
   private final Javalin http;
   private final Optional<TokenSocket> operators;
-  private final Optional<String> firstToken;
 
   private BelljarServer(
       ServerConfig config,
@@ -60,15 +60,13 @@ public final class BelljarServer implements AutoCloseable {
       ServerEvents events,
       SandboxRegistry registry,
       Javalin http,
-      Optional<TokenSocket> operators,
-      Optional<String> firstToken) {
+      Optional<TokenSocket> operators) {
     this.config = config;
     this.store = store;
     this.events = events;
     this.registry = registry;
     this.http = http;
     this.operators = operators;
-    this.firstToken = firstToken;
   }
 
   /**
@@ -85,7 +83,7 @@ public final class BelljarServer implements AutoCloseable {
   static BelljarServer start(ServerConfig config, SandboxProvider engine, SocketLimits limits) {
     MetadataStore store = MetadataStore.open(config.store());
     try {
-      Optional<String> firstToken = firstToken(config, store);
+      checkAccess(config, store);
       int lost = store.sandboxes().stopAllRunning(Instant.now(), "the server ended before it");
       if (lost > 0) {
         LOG.info("{} sandboxes ended with the server that ran here before", lost);
@@ -96,7 +94,7 @@ public final class BelljarServer implements AutoCloseable {
           new SandboxRegistry(engine, store.sandboxes(), config::limitsOf, config::addTo, events);
       Javalin http = listen(config, store, events, registry, limits);
       Optional<TokenSocket> operators = TokenSocket.open(config.data(), store.tokens());
-      return new BelljarServer(config, store, events, registry, http, operators, firstToken);
+      return new BelljarServer(config, store, events, registry, http, operators);
     } catch (RuntimeException e) {
       store.close();
       throw e;
@@ -106,11 +104,8 @@ public final class BelljarServer implements AutoCloseable {
   /**
    * Whoever reaches the port of a loopback address has a user on this host, and the data directory.
    */
-  private static Optional<String> firstToken(ServerConfig config, MetadataStore store) {
-    if (store.tokens().count() > 0) {
-      return Optional.empty();
-    }
-    if (!isLoopback(config.host())) {
+  private static void checkAccess(ServerConfig config, MetadataStore store) {
+    if (!isLoopback(config.host()) && store.tokens().count() == 0) {
       throw new InvalidOptionException(
           "Listening on "
               + config.host()
@@ -118,7 +113,6 @@ public final class BelljarServer implements AutoCloseable {
               + config.data()
               + " ORGANIZATION");
     }
-    return Optional.of(store.tokens().create("local", "made by the first start").secret());
   }
 
   private static boolean isLoopback(String host) {
@@ -158,8 +152,12 @@ public final class BelljarServer implements AutoCloseable {
               javalin.jetty.modifyServer(
                   server -> {
                     server.setStopTimeout(2000);
-                    server.setErrorHandler(new JsonErrors());
-                    server.setHandler(WebSocketUpgradeHandler.from(server, handshakes::configure));
+                    server.setErrorHandler(new JsonErrors(events, VERSION));
+                    server.setHandler(
+                        new WebSocketVersion(
+                            WebSocketUpgradeHandler.from(server, handshakes::configure),
+                            events,
+                            VERSION));
                   });
               routes.configure(javalin.routes);
             });
@@ -224,9 +222,20 @@ public final class BelljarServer implements AutoCloseable {
     return (config.tls().isPresent() ? "https://" : "http://") + host + ":" + http.port();
   }
 
-  /** The token that was made because there was none; shown this once. */
+  /**
+   * Makes a token for the organization {@code local} where there is none that lets anybody in;
+   * empty where there is. The server does not keep it: whoever calls this shows it, or {@link
+   * #withdraw}s it.
+   */
   public Optional<String> firstToken() {
-    return firstToken;
+    return store.tokens().count() > 0 || !isLoopback(config.host())
+        ? Optional.empty()
+        : Optional.of(store.tokens().create("local", "made by the first start").secret());
+  }
+
+  /** Revokes a token that reached nobody. */
+  public void withdraw(String token) {
+    store.tokens().find(token).ifPresent(known -> store.tokens().revoke(known.id()));
   }
 
   /** What the server remembers; for tokens. */

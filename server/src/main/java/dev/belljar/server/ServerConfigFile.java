@@ -5,6 +5,7 @@ import dev.belljar.InvalidOptionException;
 import dev.belljar.SandboxOptions.ConnectTo;
 import dev.belljar.server.sandboxes.Limits;
 import dev.belljar.server.store.StoreConfig;
+import dev.belljar.server.store.TokenRecord;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
@@ -101,6 +102,13 @@ public final class ServerConfigFile {
     Map<String, Limits> organizations = new LinkedHashMap<>();
     JsonNode named = table(root, "organizations");
     for (String name : named.propertyNames()) {
+      if (!TokenRecord.isOrganization(name)) {
+        throw new InvalidOptionException(
+            file
+                + ": '[organizations."
+                + name
+                + "]' names no organization: those have 1 to 63 of the characters a-z, 0-9 and -.");
+      }
       organizations.put(name, limits(named.get(name), "organizations." + name, limits));
     }
     return new ServerConfig(

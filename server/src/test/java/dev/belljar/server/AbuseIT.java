@@ -135,7 +135,9 @@ class AbuseIT {
               client.request("processWait", "{\"pid\":" + child.get("pid") + ",\"abortId\":1}"),
               client.request(
                   "writeFile", "{\"path\":\"/tmp/f\",\"contentStreamId\":9,\"abortId\":1}"));
-      Thread.sleep(300);
+      await()
+          .during(Duration.ofMillis(300))
+          .until(() -> hanging.stream().noneMatch(CompletableFuture::isDone));
       client.ok("abort", "{\"abortId\":1}");
       for (CompletableFuture<JsonNode> request : hanging) {
         assertThat(

@@ -217,6 +217,20 @@ class HandshakeTest {
   }
 
   @Test
+  void aClientWhoseClockIsAheadGetsNoMoreThanTheLimit() throws Exception {
+    long asked = Instant.now().plus(Duration.ofSeconds(30 * 60 + 50)).toEpochMilli();
+    for (String config : new String[] {"{\"stop_at_ms\":" + asked + "}", "{\"timeout\":\"31m\"}"}) {
+      try (RawClient client = server.create(server.token(), config)) {
+        assertThat(client.status()).as(client.body()).isEqualTo(101);
+        assertThat(server.of(client).options().timeout()).contains(Duration.ofMinutes(30));
+        server.of(client).kill();
+      }
+    }
+    assertRefused(
+        server.create(server.token(), "{\"timeout\":\"32m\"}"), 400, "LIFETIME_LIMIT_EXCEEDED");
+  }
+
+  @Test
   void thePythonClientsFormOfTheConfigurationIsUnderstood() throws Exception {
     try (RawClient client =
         server
@@ -320,8 +334,9 @@ class HandshakeTest {
         socket.setSoLinger(true, 0);
       }
     }
-    Thread.sleep(200);
+    // Also those that the server gets to only now.
     await()
+        .during(Duration.ofMillis(200))
         .atMost(Duration.ofSeconds(10))
         .until(
             () ->

@@ -88,10 +88,7 @@ class RestTest {
             "{",
             ""
           }) {
-        HttpResponse<String> refused = http("PATCH", path, wrong);
-        assertThat(refused.statusCode()).as(wrong + refused.body()).isEqualTo(400);
-        assertThat(RawClient.JSON.readTree(refused.body()).get("code").stringValue())
-            .startsWith("INVALID_");
+        assertError(http("PATCH", path, wrong), 400, "INVALID_REQUEST");
       }
       server.of(client).kill();
     }
@@ -262,6 +259,30 @@ class RestTest {
     String answer = raw(line + "\r\nHost: x\r\nConnection: close\r\n\r\n");
     assertThat(answer).startsWith("HTTP/1.1 " + status).doesNotContainIgnoringCase("<html");
     assertThat(answer).contains("\"code\":");
+  }
+
+  @ParameterizedTest
+  @CsvSource({
+    "/api/v3/sandboxes/create, 8",
+    "/api/v3/sandbox/x/connect, 8",
+    "/api/v3/sandboxes/create, 14",
+    "/api/v3/sandboxes/create, x"
+  })
+  void anotherVersionOfWebSocketIsToldTheOneThatThereIs(String path, String version)
+      throws Exception {
+    String answer =
+        raw(
+            "GET "
+                + path
+                + " HTTP/1.1\r\nHost: x\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
+                + "Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\nSec-WebSocket-Version: "
+                + version
+                + "\r\n\r\n");
+    assertThat(answer)
+        .startsWith("HTTP/1.1 426")
+        .containsIgnoringCase("\r\nSec-WebSocket-Version: 13\r\n")
+        .containsPattern("(?i)\r\nx-deno-trace-id: [0-9a-f]{32}\r\n")
+        .contains("UPGRADE_REQUIRED");
   }
 
   @Test

@@ -99,6 +99,14 @@ class ServerConfigFileTest {
         .satisfies(e -> assertThat(e.getMessage()).isNotBlank());
   }
 
+  @ParameterizedTest
+  @ValueSource(strings = {"Bad Org", "ACME", "a.b", "", "acme_1"})
+  void whatCanBeNoOrganizationIsRefusedByItsName(String name) {
+    assertThatExceptionOfType(InvalidOptionException.class)
+        .isThrownBy(() -> read("[organizations.\"" + name + "\"]\nsandboxes = 50"))
+        .withMessageContaining("[organizations." + name + "]");
+  }
+
   @Test
   void aFileThatIsNotThereIsSaidSo() {
     assertThatExceptionOfType(InvalidOptionException.class)

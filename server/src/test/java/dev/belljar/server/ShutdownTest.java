@@ -12,10 +12,13 @@ import java.net.http.HttpClient;
 import java.net.http.WebSocket;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.security.KeyPair;
+import java.security.KeyPairGenerator;
 import java.security.KeyStore;
 import java.security.PrivateKey;
 import java.time.Duration;
 import java.util.Base64;
+import java.util.List;
 import java.util.Optional;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.CompletionStage;
@@ -24,6 +27,8 @@ import javax.net.ssl.SSLContext;
 import javax.net.ssl.TrustManagerFactory;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.ValueSource;
 
 /** How a server ends, and how it is reached by TLS. */
 class ShutdownTest {
@@ -120,9 +125,9 @@ class ShutdownTest {
         + "-----\n";
   }
 
-  @Test
-  void itIsReachedByTls() throws Exception {
-    Path store = data.resolve("keys.p12");
+  /** A certificate for this host and its key, under the alias "a". */
+  private KeyStore selfSigned(String algorithm) throws Exception {
+    Path store = data.resolve(algorithm + ".p12");
     Process keytool =
         new ProcessBuilder(
                 Path.of(System.getProperty("java.home"), "bin", "keytool").toString(),
@@ -130,7 +135,7 @@ class ShutdownTest {
                 "-alias",
                 "a",
                 "-keyalg",
-                "EC",
+                algorithm,
                 "-dname",
                 "CN=localhost",
                 "-ext",
@@ -149,12 +154,40 @@ class ShutdownTest {
     try (InputStream in = Files.newInputStream(store)) {
       keys.load(in, "changeit".toCharArray());
     }
-    Path certificate = data.resolve("cert.pem");
-    Path key = data.resolve("key.pem");
+    return keys;
+  }
+
+  private static void write(KeyStore keys, Path certificate, Path key) throws Exception {
     Files.writeString(certificate, pem("CERTIFICATE", keys.getCertificate("a").getEncoded()));
     Files.writeString(
         key,
         pem("PRIVATE KEY", ((PrivateKey) keys.getKey("a", "changeit".toCharArray())).getEncoded()));
+  }
+
+  @ParameterizedTest
+  @ValueSource(strings = {"EC", "RSA", "Ed25519"})
+  void aKeyOfAnotherCertificateIsRefusedAtTheStart(String algorithm) throws Exception {
+    Path certificate = data.resolve("cert.pem");
+    Path key = data.resolve("key.pem");
+    write(selfSigned(algorithm), certificate, key);
+    ServerConfig config =
+        config(Duration.ZERO, Optional.of(new ServerConfig.Tls(certificate, key)));
+    BelljarServer.start(config, new FakeSandboxes()).close();
+    for (String other : List.of("EC", "RSA", "Ed25519")) {
+      KeyPair pair = KeyPairGenerator.getInstance(other).generateKeyPair();
+      Files.writeString(key, pem("PRIVATE KEY", pair.getPrivate().getEncoded()));
+      assertThatExceptionOfType(InvalidOptionException.class)
+          .isThrownBy(() -> BelljarServer.start(config, new FakeSandboxes()))
+          .withMessageContainingAll("key.pem", "is not that of", "cert.pem");
+    }
+  }
+
+  @Test
+  void itIsReachedByTls() throws Exception {
+    KeyStore keys = selfSigned("EC");
+    Path certificate = data.resolve("cert.pem");
+    Path key = data.resolve("key.pem");
+    write(keys, certificate, key);
     KeyStore trusted = KeyStore.getInstance("PKCS12");
     trusted.load(null, null);
     trusted.setCertificateEntry("a", keys.getCertificate("a"));
@@ -193,6 +226,20 @@ class ShutdownTest {
     assertThatExceptionOfType(InvalidOptionException.class)
         .isThrownBy(() -> BelljarServer.start(config(Duration.ZERO, tls), new FakeSandboxes()))
         .withMessageContaining("PKCS #8");
+  }
+
+  @Test
+  void theFirstTokenIsMadeWhenItIsAskedForAndNotBefore() throws Exception {
+    ServerConfig config = config(Duration.ZERO, Optional.empty());
+    BelljarServer.start(config, new FakeSandboxes()).close();
+    try (BelljarServer server = BelljarServer.start(config, new FakeSandboxes())) {
+      assertThat(server.store().tokens().list()).isEmpty();
+      String lost = server.firstToken().orElseThrow();
+      assertThat(server.firstToken()).isEmpty();
+      server.withdraw(lost);
+      assertThat(server.store().tokens().find(lost)).isEmpty();
+      assertThat(server.firstToken()).isPresent().isNotEqualTo(Optional.of(lost));
+    }
   }
 
   @Test

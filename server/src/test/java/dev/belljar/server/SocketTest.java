@@ -429,8 +429,7 @@ class SocketTest {
         client.request(
             "processWait", "{\"pid\":" + spawn("sleep") + ",\"abortId\":1180591620717411303424}");
     CompletableFuture<JsonNode> hangs = client.request(method, params);
-    Thread.sleep(50);
-    assertThat(hangs).isNotDone();
+    await().during(Duration.ofMillis(50)).until(() -> !hangs.isDone());
     client.ok("abort", "{\"abortId\":5}");
     JsonNode error = hangs.get(10, TimeUnit.SECONDS).path("result").path("error");
     assertThat(error.path("name").asString("")).isEqualTo("AbortError");

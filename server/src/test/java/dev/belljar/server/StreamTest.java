@@ -11,6 +11,7 @@ import java.util.List;
 import java.util.Map;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.TimeUnit;
+import java.util.concurrent.atomic.AtomicLong;
 import org.junit.jupiter.api.AfterAll;
 import org.junit.jupiter.api.BeforeAll;
 import org.junit.jupiter.api.Test;
@@ -71,7 +72,7 @@ class StreamTest {
     try (RawClient client = server.create()) {
       CompletableFuture<JsonNode> write =
           client.request("writeFile", "{\"path\":\"/f\",\"contentStreamId\":1}");
-      Thread.sleep(50);
+      await().during(Duration.ofMillis(50)).until(() -> !write.isDone());
       client.tell("$sandbox.stream.start", "{\"streamId\":1}");
       client.enqueue(1, new byte[] {1, 2});
       client.enqueue(1, new byte[0]);
@@ -253,13 +254,13 @@ class StreamTest {
       FakeSandbox sandbox = server.of(rude);
       await().until(() -> sandbox.process(101) != null && sandbox.process(101).printed() > 0);
       // Until it has been still for a while: what the kernel holds is full.
+      AtomicLong before = new AtomicLong();
       await()
-          .pollInterval(Duration.ofMillis(300))
+          .during(Duration.ofMillis(300))
           .until(
               () -> {
-                long before = sandbox.process(101).printed();
-                Thread.sleep(250);
-                return sandbox.process(101).printed() == before;
+                long printed = sandbox.process(101).printed();
+                return before.getAndSet(printed) == printed;
               });
       assertThat(sandbox.process(101).printed()).isLessThan(32L << 20);
       // Everything that it asks for from now on waits, within bounds.
@@ -270,8 +271,9 @@ class StreamTest {
                 + i
                 + "\",\"method\":\"readFile\",\"params\":{\"path\":\"/m\"}}");
       }
-      Thread.sleep(300);
-      assertThat(server.heap().held()).isLessThanOrEqualTo((256L << 20) / 4 * 3);
+      await()
+          .during(Duration.ofMillis(300))
+          .until(() -> server.heap().held() <= (256L << 20) / 4 * 3);
       other.ok("writeFile", "{\"path\":\"/m\",\"content\":\"AAAA\"}");
       assertThat(other.ok("readFile", "{\"path\":\"/m\"}").stringValue()).isEqualTo("AAAA");
       assertThat(other.ping()).isLessThan(5000);

@@ -1,5 +1,6 @@
 package dev.belljar.server.api;
 
+import dev.belljar.server.observe.LogContext;
 import dev.belljar.server.sandboxes.HostedSandbox.Owner;
 import dev.belljar.server.sandboxes.RefusedException;
 import dev.belljar.server.store.TokenRecord;
@@ -21,7 +22,8 @@ final class Access {
   }
 
   /**
-   * The owner of the token in a header {@code Authorization}.
+   * The owner of the token in a header {@code Authorization}, who is on what this thread logs from
+   * then on.
    *
    * @throws RefusedException where there is none that is valid
    */
@@ -30,11 +32,17 @@ final class Access {
       throw refused("A token is needed: Authorization: Bearer ddo_…");
     }
     String secret = authorization.substring(SCHEME.length()).strip();
-    TokenRecord token =
-        tokens
-            .find(secret)
-            .orElseThrow(() -> refused("This token is not known here, or was revoked."));
+    TokenRecord token = tokens.find(secret).orElseThrow(() -> unknown(secret));
+    LogContext.owner(token.organization(), token.id());
     return new Owner(token.organization(), token.id());
+  }
+
+  /** The client is told no difference, the operator is: somebody goes on with what was revoked. */
+  private RefusedException unknown(String secret) {
+    tokens
+        .findRevoked(secret)
+        .ifPresent(token -> LogContext.owner(token.organization(), token.id()));
+    return refused("This token is not known here, or was revoked.");
   }
 
   private static RefusedException refused(String message) {

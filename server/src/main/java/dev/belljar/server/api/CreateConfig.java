@@ -183,7 +183,8 @@ final class CreateConfig {
   private Optional<Instant> stopAt() {
     JsonNode at = get("stop_at_ms");
     if (at != null) {
-      return Optional.of(millis(at, "stop_at_ms"));
+      return Optional.of(
+          millis(at).orElseThrow(() -> invalid("'stop_at_ms' must be a time in milliseconds")));
     }
     JsonNode timeout = get("timeout");
     if (timeout == null || (timeout.isString() && timeout.stringValue().equals("session"))) {
@@ -202,15 +203,12 @@ final class CreateConfig {
                     : Duration.ofMinutes(amount)));
   }
 
-  /** A time in milliseconds of Unix. */
-  static Instant millis(JsonNode node, String name) {
-    if (node.isNumber()) {
-      double value = node.doubleValue();
-      if (value >= 0 && value <= LATEST_MILLIS) {
-        return Instant.ofEpochMilli((long) value);
-      }
-    }
-    throw invalid("'" + name + "' must be a time in milliseconds");
+  /** A time in milliseconds of Unix; empty where it is none. */
+  static Optional<Instant> millis(JsonNode node) {
+    double value = node.isNumber() ? node.doubleValue() : -1;
+    return value >= 0 && value <= LATEST_MILLIS
+        ? Optional.of(Instant.ofEpochMilli((long) value))
+        : Optional.empty();
   }
 
   private @Nullable JsonNode get(String name) {

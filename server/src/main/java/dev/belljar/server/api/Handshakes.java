@@ -1,5 +1,6 @@
 package dev.belljar.server.api;
 
+import dev.belljar.server.observe.LogContext;
 import dev.belljar.server.observe.ServerEvents;
 import dev.belljar.server.rpc.RpcSocket;
 import dev.belljar.server.rpc.SocketLimits;
@@ -12,16 +13,13 @@ import java.util.List;
 import java.util.Map;
 import java.util.concurrent.ConcurrentHashMap;
 import java.util.regex.Matcher;
-import java.util.regex.Pattern;
 import org.eclipse.jetty.http.HttpHeader;
-import org.eclipse.jetty.io.Content;
 import org.eclipse.jetty.server.Request;
 import org.eclipse.jetty.util.Callback;
 import org.eclipse.jetty.websocket.server.ServerUpgradeRequest;
 import org.eclipse.jetty.websocket.server.ServerUpgradeResponse;
 import org.eclipse.jetty.websocket.server.ServerWebSocketContainer;
 import org.jspecify.annotations.Nullable;
-import org.slf4j.MDC;
 
 /**
  * The handshakes of sockets: one makes a sandbox, the other joins one. What is refused is answered
@@ -37,13 +35,10 @@ public final class Handshakes {
   /** Sockets on one sandbox at the same time. */
   private static final int MOST_SOCKETS = 1000;
 
-  private static final String CREATE = "/api/v3/sandboxes/create";
-  private static final Pattern CONNECT = Pattern.compile("/api/v3/sandbox/([^/]{1,100})/connect");
-
   private final Access access;
   private final SandboxRegistry registry;
   private final ServerEvents events;
-  private final String version;
+  private final Answers answers;
   private final SocketLimits limits;
   private final Map<String, SocketLimits> shares = new ConcurrentHashMap<>();
 
@@ -58,7 +53,7 @@ public final class Handshakes {
     this.registry = registry;
     this.events = events;
     this.limits = limits;
-    this.version = version;
+    answers = new Answers(events, version);
     events.gauge(
         "belljar.heap.streams",
         "Bytes of heap taken for messages, answers, files and streams",
@@ -72,65 +67,53 @@ public final class Handshakes {
     container.setMaxFrameSize(RpcSocket.LARGEST_MESSAGE);
     container.setAutoFragment(true);
     container.setIdleTimeout(IDLE);
-    container.addMapping(CREATE, this::accept);
+    container.addMapping(Answers.CREATE, this::accept);
     container.addMapping("/api/v3/sandbox/*", this::accept);
   }
 
   private @Nullable Object accept(
       ServerUpgradeRequest request, ServerUpgradeResponse response, Callback callback) {
-    String trace = Trace.next();
-    MDC.put("trace", trace);
-    response.getHeaders().put(Trace.HEADER, trace);
-    response.getHeaders().put(VERSION_HEADER, version);
+    String trace = answers.begin(response);
     try {
       Owner owner = access.check(request.getHeaders().get(HttpHeader.AUTHORIZATION));
       // Compressing base64 costs more than it saves.
       response.setExtensions(List.of());
       String path = Request.getPathInContext(request);
-      RpcSocket socket =
-          path.equals(CREATE) ? create(request, owner, trace) : join(path, owner, trace);
+      RpcSocket socket = path.equals(Answers.CREATE) ? create(request, owner) : join(path, owner);
       response.getHeaders().put("x-deno-sandbox-id", socket.sandboxId());
       return socket;
     } catch (Exception e) {
-      ErrorBody error = ErrorBody.of(e, trace);
-      response.setStatus(error.status());
-      response.getHeaders().put(HttpHeader.CONTENT_TYPE, "application/json");
-      Content.Sink.write(response, true, error.toJson(), callback);
+      answers.refuse(request, response, ErrorBody.of(e, trace), callback);
       return null;
     } finally {
-      MDC.remove("trace");
+      LogContext.clear();
     }
   }
 
-  private RpcSocket create(ServerUpgradeRequest request, Owner owner, String trace) {
-    try {
-      HostedSandbox hosted =
-          registry.create(owner, CreateConfig.read(request.getHeaders().get(CreateConfig.HEADER)));
-      RpcSocket socket = new RpcSocket(hosted, true, trace, limitsOf(owner), events);
-      Thread.ofVirtual()
-          .name("handshake of " + hosted.id())
-          .start(
-              () -> {
-                try {
-                  Thread.sleep(limits.opening());
-                } catch (InterruptedException e) {
-                  Thread.currentThread().interrupt();
-                }
-                socket.abandon();
-              });
-      return socket;
-    } catch (RefusedException e) {
-      events.refused(owner.organization(), e.code());
-      throw e;
-    }
+  private RpcSocket create(ServerUpgradeRequest request, Owner owner) {
+    HostedSandbox hosted =
+        registry.create(owner, CreateConfig.read(request.getHeaders().get(CreateConfig.HEADER)));
+    RpcSocket socket = new RpcSocket(hosted, true, LogContext.copy(), limitsOf(owner), events);
+    Thread.ofVirtual()
+        .name("handshake of " + hosted.id())
+        .start(
+            () -> {
+              try {
+                Thread.sleep(limits.opening());
+              } catch (InterruptedException e) {
+                Thread.currentThread().interrupt();
+              }
+              socket.abandon();
+            });
+    return socket;
   }
 
   private SocketLimits limitsOf(Owner owner) {
     return shares.computeIfAbsent(owner.organization(), organization -> limits.share());
   }
 
-  private RpcSocket join(String path, Owner owner, String trace) {
-    Matcher matcher = CONNECT.matcher(path);
+  private RpcSocket join(String path, Owner owner) {
+    Matcher matcher = Answers.CONNECT.matcher(path);
     if (!matcher.matches()) {
       throw new RefusedException(404, "NOT_FOUND", "There is no socket at " + path + ".");
     }
@@ -139,7 +122,7 @@ public final class Handshakes {
       throw new RefusedException(
           429, "SOCKET_LIMIT_EXCEEDED", "A sandbox has " + MOST_SOCKETS + " sockets at most.");
     }
-    events.connected(hosted.subject(), owner.token());
-    return new RpcSocket(hosted, false, trace, limitsOf(owner), events);
+    events.connected(hosted.id());
+    return new RpcSocket(hosted, false, LogContext.copy(), limitsOf(owner), events);
   }
 }

@@ -1,8 +1,7 @@
 package dev.belljar.server.api;
 
-import org.eclipse.jetty.http.HttpHeader;
-import org.eclipse.jetty.http.HttpStatus;
-import org.eclipse.jetty.io.Content;
+import dev.belljar.server.observe.LogContext;
+import dev.belljar.server.observe.ServerEvents;
 import org.eclipse.jetty.server.Request;
 import org.eclipse.jetty.server.Response;
 import org.eclipse.jetty.server.handler.ErrorHandler;
@@ -10,17 +9,19 @@ import org.eclipse.jetty.util.Callback;
 
 /** What fails before it reaches a route, as JSON like all that fails behind one. */
 public final class JsonErrors extends ErrorHandler {
+  private final Answers answers;
+
+  /** For answers of that version. */
+  public JsonErrors(ServerEvents events, String version) {
+    answers = new Answers(events, version);
+  }
 
   @Override
   public boolean handle(Request request, Response response, Callback callback) {
     int status = response.getStatus() < 400 ? 500 : response.getStatus();
-    response.setStatus(status);
-    if (HttpStatus.hasNoBody(status) || "HEAD".equals(request.getMethod())) {
-      callback.succeeded();
-      return true;
-    }
-    response.getHeaders().put(HttpHeader.CONTENT_TYPE, "application/json");
-    Content.Sink.write(response, true, ErrorBody.of(status).toJson(), callback);
+    answers.begin(response);
+    answers.refuse(request, response, ErrorBody.of(status), callback);
+    LogContext.clear();
     return true;
   }
 }

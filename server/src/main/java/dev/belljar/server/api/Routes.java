@@ -2,6 +2,7 @@ package dev.belljar.server.api;
 
 import dev.belljar.EgressRecord;
 import dev.belljar.Isolation;
+import dev.belljar.server.observe.LogContext;
 import dev.belljar.server.observe.ServerEvents;
 import dev.belljar.server.sandboxes.HostedSandbox;
 import dev.belljar.server.sandboxes.HostedSandbox.Owner;
@@ -22,7 +23,6 @@ import java.util.Map;
 import java.util.Optional;
 import java.util.regex.Matcher;
 import java.util.regex.Pattern;
-import org.slf4j.MDC;
 import tools.jackson.core.JacksonException;
 import tools.jackson.databind.JsonNode;
 import tools.jackson.databind.json.JsonMapper;
@@ -80,7 +80,7 @@ public final class Routes {
         context -> {
           context.attribute(Trace.HEADER, Trace.next());
           context.header(Trace.HEADER, trace(context));
-          MDC.put("trace", trace(context));
+          LogContext.begin(trace(context));
           context.header(Handshakes.VERSION_HEADER, version);
           if (context.req().getContentLengthLong() > LARGEST_BODY) {
             // Not read: whoever says so much is told before it is sent.
@@ -88,7 +88,7 @@ public final class Routes {
                 413, "BODY_TOO_LARGE", "A body may have " + LARGEST_BODY + " bytes at most.");
           }
         });
-    routes.after(context -> MDC.remove("trace"));
+    routes.after(context -> LogContext.clear());
     routes.get("/healthz", context -> json(context, NODES.objectNode().put("status", "ok")));
     routes.get("/readyz", this::ready);
     routes.get("/metrics", this::metrics);
@@ -132,7 +132,7 @@ public final class Routes {
             failed(failure, context);
           }
         });
-    routes.exception(Exception.class, Routes::failed);
+    routes.exception(Exception.class, this::failed);
     routes.error(404, this::unknown);
     routes.error(405, this::unknown);
   }
@@ -142,11 +142,20 @@ public final class Routes {
     return trace == null ? "" : trace.toString();
   }
 
-  private static void failed(Exception failure, Context context) {
+  private void failed(Exception failure, Context context) {
     error(context, ErrorBody.of(failure, trace(context)));
   }
 
-  private static void error(Context context, ErrorBody error) {
+  private void error(Context context, ErrorBody error) {
+    String path = context.req().getRequestURI();
+    events.refused(
+        new ServerEvents.Refusal(
+            Answers.kind(path),
+            context.req().getMethod(),
+            path,
+            context.ip(),
+            error.status(),
+            error.code()));
     context.status(error.status());
     context.attribute("answered", true);
     context.contentType("application/json").result(error.toJson());
@@ -202,9 +211,8 @@ public final class Routes {
   }
 
   private void kill(Context context) {
-    Owner owner = owner(context);
-    HostedSandbox hosted = registry.find(owner.organization(), context.pathParam("id"));
-    events.killed(hosted.subject(), owner.token());
+    HostedSandbox hosted = hosted(context);
+    events.killed(hosted.id());
     hosted.sandbox().kill();
     json(context, NODES.objectNode());
   }
@@ -221,10 +229,14 @@ public final class Routes {
     if (stopAt == null) {
       throw new RefusedException(400, "INVALID_REQUEST", "The body must have 'stop_at_ms'.");
     }
+    Instant wanted =
+        CreateConfig.millis(stopAt)
+            .orElseThrow(
+                () ->
+                    new RefusedException(
+                        400, "INVALID_REQUEST", "'stop_at_ms' must be a time in milliseconds."));
     Instant granted =
-        hosted.extend(
-            CreateConfig.millis(stopAt, "stop_at_ms"),
-            registry.longestExtension(hosted.owner().organization()));
+        hosted.extend(wanted, registry.longestExtension(hosted.owner().organization()));
     json(context, NODES.objectNode().put("stop_at_ms", granted.toEpochMilli()));
   }
 

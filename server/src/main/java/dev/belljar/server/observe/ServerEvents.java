@@ -15,15 +15,19 @@ import java.util.List;
 import java.util.concurrent.atomic.AtomicInteger;
 import java.util.concurrent.atomic.AtomicLong;
 import java.util.function.Supplier;
+import java.util.regex.Pattern;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
 /**
  * What happens on this server, as metrics and as lines of the audit log ({@code dev.belljar.audit};
- * who reached what is logged there by the engine). Names and values are in docs/operations.md.
+ * who reached what is logged there by the engine). Who asked is not in the lines: {@link
+ * LogContext} puts it on them. Names and values are in docs/operations.md.
  */
 public final class ServerEvents implements AutoCloseable {
   private static final Logger AUDIT = LoggerFactory.getLogger("dev.belljar.audit");
+  private static final int LONGEST = 200;
+  private static final Pattern UNPRINTABLE = Pattern.compile("[\\p{Cc}\\p{Zl}\\p{Zp}\"]");
 
   private final PrometheusMeterRegistry registry =
       new PrometheusMeterRegistry(PrometheusConfig.DEFAULT);
@@ -34,12 +38,17 @@ public final class ServerEvents implements AutoCloseable {
   private final Counter processes;
 
   /**
-   * The sandbox that something happened to.
+   * A request that was refused.
    *
-   * @param organization whose it is
-   * @param token by which it was made
+   * @param request what was asked for: {@code create}, {@code connect} or {@code other}
+   * @param method of HTTP
+   * @param path as it was sent, without its query
+   * @param from the client's address
+   * @param status of HTTP
+   * @param code for programs; one of a fixed set
    */
-  public record Subject(String id, String organization, String token) {}
+  public record Refusal(
+      String request, String method, String path, String from, int status, String code) {}
 
   /** Events of a server that has just started. */
   public ServerEvents() {
@@ -109,44 +118,44 @@ public final class ServerEvents implements AutoCloseable {
   }
 
   /** A sandbox was made. */
-  public void created(Subject sandbox, Duration took) {
+  public void created(String sandbox, Duration took) {
     creates.record(took);
-    AUDIT.info(
-        "created sandbox={} organization={} token={} ms={}",
-        sandbox.id(),
-        sandbox.organization(),
-        sandbox.token(),
-        took.toMillis());
+    AUDIT.info("created sandbox={} ms={}", sandbox, took.toMillis());
   }
 
-  /** A sandbox was not made. */
-  public void refused(String organization, String code) {
-    registry.counter("belljar.create.refused", "code", code).increment();
-    AUDIT.info("refused organization={} code={}", organization, code);
+  /** A request was refused, by whatever part of the server. */
+  public void refused(Refusal refusal) {
+    registry
+        .counter("belljar.refused", "request", refusal.request(), "code", refusal.code())
+        .increment();
+    AUDIT.info(
+        "refused request={} status={} code={} method={} path={} from={}",
+        refusal.request(),
+        refusal.status(),
+        refusal.code(),
+        quoted(refusal.method()),
+        quoted(refusal.path()),
+        refusal.from());
   }
 
   /** A client opened another socket on a sandbox. */
-  public void connected(Subject sandbox, String token) {
-    AUDIT.info("connected sandbox={} token={}", sandbox.id(), token);
+  public void connected(String sandbox) {
+    AUDIT.info("connected sandbox={}", sandbox);
   }
 
   /** A program was started. Its arguments may be secrets and are not logged. */
-  public void ran(Subject sandbox, String command) {
+  public void ran(String sandbox, String command) {
     processes.increment();
-    AUDIT.info(
-        "ran sandbox={} organization={} command={}",
-        sandbox.id(),
-        sandbox.organization(),
-        printable(command));
+    AUDIT.info("ran sandbox={} command={}", sandbox, quoted(command));
   }
 
   /** A client asked for a sandbox's end. */
-  public void killed(Subject sandbox, String token) {
-    AUDIT.info("killed sandbox={} token={}", sandbox.id(), token);
+  public void killed(String sandbox) {
+    AUDIT.info("killed sandbox={}", sandbox);
   }
 
   /** A sandbox has ended. */
-  public void ended(Subject sandbox, String reason, List<EgressRecord> egress) {
+  public void ended(String sandbox, String reason, List<EgressRecord> egress) {
     for (EgressRecord record : egress) {
       registry
           .counter(
@@ -155,16 +164,13 @@ public final class ServerEvents implements AutoCloseable {
               record.verdict().name().toLowerCase(java.util.Locale.ROOT))
           .increment();
     }
-    AUDIT.info(
-        "ended sandbox={} organization={} reason={}",
-        sandbox.id(),
-        sandbox.organization(),
-        printable(reason));
+    AUDIT.info("ended sandbox={} reason={}", sandbox, quoted(reason));
   }
 
-  private static String printable(String text) {
-    String line = text.length() <= 200 ? text : text.substring(0, 200) + "…";
-    return line.replaceAll("\\p{Cntrl}", "?");
+  /** What others wrote must be neither a line nor a field of its own. */
+  private static String quoted(String text) {
+    String line = text.length() <= LONGEST ? text : text.substring(0, LONGEST) + "…";
+    return '"' + UNPRINTABLE.matcher(line).replaceAll("?") + '"';
   }
 
   @Override

@@ -61,7 +61,7 @@ final class DenoMethods {
     DenoProcess program =
         processes.started(
             input, () -> session.sandbox().deno().run(new DenoRunOptions(source, options)));
-    session.events().ran(session.hosted().subject(), "deno");
+    session.events().ran(session.hosted().id(), "deno");
     ObjectNode node = processes.describe(program, options);
     if (source instanceof Entrypoint entrypoint && entrypoint.watch()) {
       String watcher = UUID.randomUUID().toString();
@@ -102,7 +102,7 @@ final class DenoMethods {
     SpawnOptions options = ProcessMethods.options(params, "scriptArgs");
     Optional<InputStream> input = processes.stdin(params);
     DenoRepl repl = processes.started(input, () -> session.sandbox().deno().repl(options));
-    session.events().ran(session.hosted().subject(), "deno repl");
+    session.events().ran(session.hosted().id(), "deno repl");
     return new Answer.Value(processes.describe(repl, options));
   }
 

@@ -46,7 +46,7 @@ final class ProcessMethods {
     } catch (FileSystemOperationException e) {
       throw new Failure(notStarted(command, e));
     }
-    session.events().ran(session.hosted().subject(), command);
+    session.events().ran(session.hosted().id(), command);
     return new Answer.Value(describe(child, options));
   }
 

@@ -2,6 +2,7 @@ package dev.belljar.server.rpc;
 
 import dev.belljar.BelljarException;
 import dev.belljar.SandboxClosedException;
+import dev.belljar.server.observe.LogContext;
 import dev.belljar.server.observe.ServerEvents;
 import dev.belljar.server.rpc.Method.Answer;
 import dev.belljar.server.sandboxes.Closing;
@@ -21,7 +22,6 @@ import org.eclipse.jetty.websocket.api.Session;
 import org.jspecify.annotations.Nullable;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
-import org.slf4j.MDC;
 import tools.jackson.core.JacksonException;
 import tools.jackson.databind.JsonNode;
 import tools.jackson.databind.node.ObjectNode;
@@ -69,7 +69,7 @@ public final class RpcSocket implements Session.Listener, HostedSandbox.Connecti
 
   private final HostedSandbox hosted;
   private final boolean creating;
-  private final String trace;
+  private final Map<String, String> client;
   private final SocketLimits limits;
   private final HeapBudget budget;
   private final ServerEvents events;
@@ -93,18 +93,18 @@ public final class RpcSocket implements Session.Listener, HostedSandbox.Connecti
    * A socket that is not open yet.
    *
    * @param creating whether the sandbox was made by this socket's handshake
-   * @param trace what logs call this client's doings
+   * @param client who it is, for the log
    * @param limits of the organization
    */
   public RpcSocket(
       HostedSandbox hosted,
       boolean creating,
-      String trace,
+      Map<String, String> client,
       SocketLimits limits,
       ServerEvents events) {
     this.hosted = hosted;
     this.creating = creating;
-    this.trace = trace;
+    this.client = client;
     this.limits = limits;
     this.budget = limits.heap();
     this.events = events;
@@ -505,7 +505,7 @@ public final class RpcSocket implements Session.Listener, HostedSandbox.Connecti
 
     @Override
     public void run() {
-      MDC.put("trace", trace);
+      LogContext.resume(client);
       // Kept until the answer is out: a client that does not read cannot make more of them.
       boolean turn = false;
       try {

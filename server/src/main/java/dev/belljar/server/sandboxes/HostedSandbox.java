@@ -1,7 +1,6 @@
 package dev.belljar.server.sandboxes;
 
 import dev.belljar.Sandbox;
-import dev.belljar.server.observe.ServerEvents;
 import java.time.Duration;
 import java.time.Instant;
 import java.util.Map;
@@ -67,11 +66,6 @@ public final class HostedSandbox {
   /** Its labels. */
   public Map<String, String> labels() {
     return sandbox.labels();
-  }
-
-  /** What logs and metrics call it. */
-  public ServerEvents.Subject subject() {
-    return new ServerEvents.Subject(id(), owner.organization(), owner.token());
   }
 
   /** Whose it is. */

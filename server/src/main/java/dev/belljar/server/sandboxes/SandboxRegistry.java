@@ -4,6 +4,7 @@ import dev.belljar.InvalidOptionException;
 import dev.belljar.Sandbox;
 import dev.belljar.SandboxOptions;
 import dev.belljar.SandboxUnavailableException;
+import dev.belljar.server.observe.LogContext;
 import dev.belljar.server.observe.ServerEvents;
 import dev.belljar.server.sandboxes.HostedSandbox.Owner;
 import dev.belljar.server.store.SandboxRecord;
@@ -21,7 +22,6 @@ import java.util.function.Consumer;
 import java.util.function.Function;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
-import org.slf4j.MDC;
 
 /**
  * All sandboxes of this server. Makes them within the limits of their organization, knows who may
@@ -30,7 +30,7 @@ import org.slf4j.MDC;
 public final class SandboxRegistry implements AutoCloseable {
   private static final Logger LOG = LoggerFactory.getLogger(SandboxRegistry.class);
 
-  /** A client's clock may run ahead of ours. */
+  /** A client's clock may run ahead of ours: asking for so much more is no mistake. */
   private static final Duration CLOCKS_DIFFER = Duration.ofMinutes(1);
 
   private final SandboxProvider engine;
@@ -85,7 +85,7 @@ public final class SandboxRegistry implements AutoCloseable {
         hosted.sandbox().kill();
         throw refusedWhileDraining();
       }
-      events.created(hosted.subject(), Duration.ofNanos(System.nanoTime() - began));
+      events.created(hosted.id(), Duration.ofNanos(System.nanoTime() - began));
       return hosted;
     } catch (InvalidOptionException e) {
       throw new RefusedException(400, "INVALID_CONFIG", String.valueOf(e.getMessage()), e);
@@ -140,14 +140,12 @@ public final class SandboxRegistry implements AutoCloseable {
       throw e;
     }
     running.put(sandbox.id(), hosted);
-    Map<String, String> trace = MDC.getCopyOfContextMap();
+    Map<String, String> client = LogContext.copy();
     Thread.ofVirtual()
         .name("end of " + sandbox.id())
         .start(
             () -> {
-              if (trace != null) {
-                MDC.setContextMap(trace);
-              }
+              LogContext.resume(client);
               awaitEnd(hosted);
             });
     return hosted;
@@ -172,7 +170,7 @@ public final class SandboxRegistry implements AutoCloseable {
               + bounds.lifetime().toMinutes()
               + " minutes at most, and be extended later.");
     }
-    return lifetime;
+    return lifetime.compareTo(bounds.lifetime()) > 0 ? bounds.lifetime() : lifetime;
   }
 
   /**
@@ -254,7 +252,7 @@ public final class SandboxRegistry implements AutoCloseable {
     ended.incrementAndGet();
     release(hosted.owner().organization());
     hosted.end("The sandbox has ended: " + reason);
-    events.ended(hosted.subject(), reason, hosted.sandbox().egress());
+    events.ended(hosted.id(), reason, hosted.sandbox().egress());
     try {
       records.stopped(hosted.id(), Instant.now(), reason);
     } catch (StoreException e) {

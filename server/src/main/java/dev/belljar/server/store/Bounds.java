@@ -27,8 +27,12 @@ final class Bounds {
 
   private Bounds() {}
 
+  static boolean isOrganization(String name) {
+    return ORGANIZATION.matcher(name).matches();
+  }
+
   static void organization(String name) {
-    if (!ORGANIZATION.matcher(name).matches()) {
+    if (!isOrganization(name)) {
       throw new InvalidOptionException(
           "An organization is named by 1 to 63 of the characters a-z, 0-9 and -.");
     }

@@ -27,4 +27,9 @@ public record TokenRecord(
     createdAt = Bounds.time(createdAt);
     revokedAt = revokedAt.map(Bounds::time);
   }
+
+  /** Whether an organization may be called so. */
+  public static boolean isOrganization(String name) {
+    return Bounds.isOrganization(name);
+  }
 }

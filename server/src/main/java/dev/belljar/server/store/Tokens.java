@@ -68,6 +68,15 @@ public final class Tokens {
    * The token with this secret, unless there is none or it is revoked. Any text may be asked for.
    */
   public Optional<TokenRecord> find(String secret) {
+    return find(secret, "revoked_at is null");
+  }
+
+  /** The token that had this secret and was revoked: it lets nobody in. */
+  public Optional<TokenRecord> findRevoked(String secret) {
+    return find(secret, "revoked_at is not null");
+  }
+
+  private Optional<TokenRecord> find(String secret, String condition) {
     if (!SECRET.matcher(secret).matches()) {
       return Optional.empty();
     }
@@ -75,9 +84,7 @@ public final class Tokens {
         handle ->
             handle
                 .createQuery(
-                    "select "
-                        + COLUMNS
-                        + " from tokens where secret_hash = :hash and revoked_at is null")
+                    "select " + COLUMNS + " from tokens where secret_hash = :hash and " + condition)
                 .bind("hash", hash(secret))
                 .map(Tokens::read)
                 .findOne());

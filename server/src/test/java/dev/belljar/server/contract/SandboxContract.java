@@ -50,6 +50,7 @@ import java.io.OutputStream;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.time.Duration;
 import java.time.Instant;
 import java.util.ArrayList;
 import java.util.Arrays;
@@ -341,8 +342,7 @@ abstract class SandboxContract {
                 return "locked";
               });
       Thread.ofVirtual().start(waiting);
-      Thread.sleep(200);
-      assertThat(waiting.isDone()).isFalse();
+      await().during(Duration.ofMillis(200)).until(() -> !waiting.isDone());
       first.unlock();
       assertThat(waiting.get(10, TimeUnit.SECONDS)).isEqualTo("locked");
     }
