@@ -36,6 +36,7 @@ import dev.belljar.SandboxClosedException;
 import dev.belljar.SandboxCommandException;
 import dev.belljar.SandboxFs;
 import dev.belljar.SandboxOptions;
+import dev.belljar.ScriptError;
 import dev.belljar.ScriptException;
 import dev.belljar.Signal;
 import dev.belljar.SpawnOptions;
@@ -603,6 +604,46 @@ abstract class SandboxContract {
       assertThat(repl.eval("x")).isEqualTo(20L);
     }
     assertThat(sandbox.deno().eval("[1, 2].map(v => v * 2)")).isEqualTo(List.of(2L, 4L));
+  }
+
+  @Test
+  void whatCodeThrowsCarriesItsCodeCauseAndErrors() {
+    assertThatThrownBy(
+            () ->
+                sandbox
+                    .deno()
+                    .eval(
+                        "const cause = Object.assign(new TypeError('why'), { code: 'E_WHY' });"
+                            + " const errors = [new RangeError('one', { cause }), new Error('two')];"
+                            + " throw Object.assign(new AggregateError(errors, 'all'), { code: 'E_ALL', cause })"))
+        .isInstanceOfSatisfying(
+            ScriptException.class,
+            e -> {
+              assertThat(e.constructorName()).isEqualTo("AggregateError");
+              assertThat(e.code()).contains("E_ALL");
+              assertThat(e).cause().isInstanceOf(ScriptException.class).hasMessage("why");
+              assertThat(e.error().errors())
+                  .extracting(ScriptError::message)
+                  .containsExactly("one", "two");
+              ScriptError inner = e.error().errors().getFirst().cause().orElseThrow();
+              assertThat(inner.constructorName()).isEqualTo("TypeError");
+              assertThat(inner.code()).contains("E_WHY");
+            });
+    assertThatThrownBy(
+            () ->
+                sandbox
+                    .deno()
+                    .eval("throw Object.assign(new TypeError('none'), { code: 'ENOENT' })"))
+        .isInstanceOf(ScriptException.class)
+        .hasMessage("none");
+    assertThatThrownBy(
+            () -> sandbox.deno().eval("throw new SuppressedError(new Error('b'), new Error('a'))"))
+        .isInstanceOfSatisfying(
+            ScriptException.class,
+            e -> {
+              assertThat(e.error().error().orElseThrow().message()).isEqualTo("b");
+              assertThat(e.error().suppressed().orElseThrow().message()).isEqualTo("a");
+            });
   }
 
   // Network
