@@ -4,7 +4,10 @@ import java.io.IOException;
 import java.io.InputStream;
 import java.io.InterruptedIOException;
 import java.io.OutputStream;
+import java.nio.channels.Channels;
 import java.nio.channels.ClosedByInterruptException;
+import java.nio.channels.FileChannel;
+import java.nio.file.FileAlreadyExistsException;
 import java.nio.file.FileVisitResult;
 import java.nio.file.Files;
 import java.nio.file.InvalidPathException;
@@ -14,11 +17,14 @@ import java.nio.file.SimpleFileVisitor;
 import java.nio.file.StandardOpenOption;
 import java.nio.file.attribute.BasicFileAttributes;
 import java.nio.file.attribute.PosixFilePermission;
+import java.nio.file.attribute.PosixFilePermissions;
 import java.util.ArrayDeque;
 import java.util.ArrayList;
 import java.util.Comparator;
 import java.util.Deque;
+import java.util.EnumSet;
 import java.util.List;
+import java.util.Map;
 import java.util.Optional;
 import java.util.OptionalInt;
 import java.util.Set;
@@ -39,6 +45,12 @@ final class FileTrees {
 
   /** As the kernel follows on the way to one file (path_resolution(7)). */
   private static final int MAX_LINKS = 40;
+
+  private static final Map<PosixFilePermission, PosixFilePermission> EXECUTE_OF_READ =
+      Map.of(
+          PosixFilePermission.OWNER_READ, PosixFilePermission.OWNER_EXECUTE,
+          PosixFilePermission.GROUP_READ, PosixFilePermission.GROUP_EXECUTE,
+          PosixFilePermission.OTHERS_READ, PosixFilePermission.OTHERS_EXECUTE);
 
   private FileTrees() {}
 
@@ -226,7 +238,11 @@ final class FileTrees {
     FileInfo info = fs.stat(path);
     try {
       if (info.isDirectory()) {
-        downloadDirectory(fs, children(fs, path), local, 0);
+        Path parent = local.getParent();
+        if (parent != null) {
+          Files.createDirectories(parent);
+        }
+        downloadDirectory(fs, path, info.mode(), local, 0);
       } else {
         downloadFile(fs, path, info.mode(), local);
       }
@@ -235,12 +251,15 @@ final class FileTrees {
     }
   }
 
-  private static void downloadDirectory(
-      SandboxFs fs, List<WalkEntry> entries, Path local, int depth) throws IOException {
+  private static void downloadDirectory(SandboxFs fs, String path, int mode, Path local, int depth)
+      throws IOException {
     if (depth > MAX_DEPTH) {
       throw new IOException("A directory of the sandbox is nested too deep to copy: " + local);
     }
-    Files.createDirectories(local);
+    List<WalkEntry> entries = children(fs, path);
+    if (!Files.isDirectory(local)) {
+      Files.createDirectory(local, PosixFilePermissions.asFileAttribute(bits(mode | 0700)));
+    }
     for (WalkEntry child : entries) {
       Optional<Path> target = below(local, child.entry().name());
       if (target.isPresent()) {
@@ -260,7 +279,8 @@ final class FileTrees {
         throw new IOException(
             target + " is a symbolic link; copying through it could lead elsewhere.");
       }
-      downloadDirectory(fs, children(fs, entry.path()), target, depth + 1);
+      int mode = fs.lstat(entry.path()).mode();
+      downloadDirectory(fs, entry.path(), mode, target, depth + 1);
     } else if (entry.entry().isFile()) {
       downloadFile(fs, entry.path(), fs.lstat(entry.path()).mode(), target);
     }
@@ -285,20 +305,60 @@ final class FileTrees {
   private static void downloadFile(SandboxFs fs, String path, int mode, Path local)
       throws IOException {
     try (InputStream in = fs.newInputStream(path);
-        OutputStream out =
-            Files.newOutputStream(
-                local,
-                StandardOpenOption.CREATE,
-                StandardOpenOption.TRUNCATE_EXISTING,
-                StandardOpenOption.WRITE,
-                LinkOption.NOFOLLOW_LINKS)) {
+        OutputStream out = Channels.newOutputStream(opened(local, bits(mode)))) {
       in.transferTo(out);
     }
-    if ((mode & 0100) != 0) {
-      Set<PosixFilePermission> permissions = Files.getPosixFilePermissions(local);
-      permissions.add(PosixFilePermission.OWNER_EXECUTE);
-      Files.setPosixFilePermissions(local, permissions);
+  }
+
+  /** A new file, with these permissions as far as the umask has them; or what is there, emptied. */
+  private static FileChannel opened(Path local, Set<PosixFilePermission> bits) throws IOException {
+    try {
+      return FileChannel.open(
+          local,
+          Set.of(StandardOpenOption.CREATE_NEW, StandardOpenOption.WRITE),
+          PosixFilePermissions.asFileAttribute(bits));
+    } catch (FileAlreadyExistsException e) {
+      FileChannel channel =
+          FileChannel.open(
+              local,
+              StandardOpenOption.TRUNCATE_EXISTING,
+              StandardOpenOption.WRITE,
+              LinkOption.NOFOLLOW_LINKS);
+      try {
+        allowToExecute(local, bits);
+        return channel;
+      } catch (IOException | RuntimeException failure) {
+        channel.close();
+        throw failure;
+      }
     }
+  }
+
+  /** Whoever may read it, which is as the umask was when it was made. */
+  private static void allowToExecute(Path local, Set<PosixFilePermission> bits) throws IOException {
+    Set<PosixFilePermission> had = Files.getPosixFilePermissions(local, LinkOption.NOFOLLOW_LINKS);
+    Set<PosixFilePermission> has = EnumSet.noneOf(PosixFilePermission.class);
+    has.addAll(had);
+    EXECUTE_OF_READ.forEach(
+        (read, execute) -> {
+          if (had.contains(read) && bits.contains(execute)) {
+            has.add(execute);
+          }
+        });
+    if (!has.equals(had)) {
+      Files.setPosixFilePermissions(local, has);
+    }
+  }
+
+  /** The permission bits, without those that change whom a program runs as. */
+  private static Set<PosixFilePermission> bits(int mode) {
+    StringBuilder text = new StringBuilder("rwxrwxrwx");
+    for (int i = 0; i < 9; i++) {
+      if ((mode & 0400 >> i) == 0) {
+        text.setCharAt(i, '-');
+      }
+    }
+    return PosixFilePermissions.fromString(text.toString());
   }
 
   private static void uploadFile(SandboxFs fs, Path local, String path) throws IOException {

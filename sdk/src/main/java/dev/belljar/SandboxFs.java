@@ -217,7 +217,10 @@ public interface SandboxFs {
    * Copies a file or a directory tree of the sandbox to this host. Only regular files and
    * directories are copied, symbolic links and all else are left out: what the sandbox says can
    * never lead outside {@code local}. Left out, too, is what has a name that is not UTF-8 or that
-   * this host cannot have, and what goes away meanwhile.
+   * this host cannot have, and what goes away meanwhile. What is made here gets the permission bits
+   * that it has there, as far as this program's umask has them, and never set-user-id, set-group-id
+   * or sticky; directories can always be entered and written by their owner. A file that is
+   * replaced keeps its bits, and may be executed by whom it may there, if they may read it.
    *
    * @throws IOException where writing on this host fails
    */

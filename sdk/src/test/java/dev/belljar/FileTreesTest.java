@@ -6,6 +6,7 @@ import static org.assertj.core.api.Assertions.assertThatExceptionOfType;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.nio.file.attribute.FileAttribute;
 import java.nio.file.attribute.PosixFilePermission;
 import java.nio.file.attribute.PosixFilePermissions;
 import java.util.List;
@@ -19,6 +20,9 @@ import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.CsvSource;
 
 class FileTreesTest {
+  private static final FileAttribute<?> ALL =
+      PosixFilePermissions.asFileAttribute(PosixFilePermissions.fromString("rwxrwxrwx"));
+
   @TempDir Path sandboxRoot;
   @TempDir Path host;
   private DirectoryFs fs;
@@ -154,6 +158,28 @@ class FileTreesTest {
         .isFalse();
   }
 
+  @ParameterizedTest
+  @CsvSource({"0755,0755", "0750,0750", "0700,0700", "0444,0444", "07711,0711", "04755,0755"})
+  void downloadedFilesHaveTheModeThatTheyHaveThere(String there, String here) throws IOException {
+    fs.chmod("/a/one.ts", Integer.parseInt(there, 8));
+    fs.chmod("/a/x", Integer.parseInt(there, 8));
+    Path back = host.resolve("back");
+    fs.download("/a", back);
+    int umask = 07777 & ~mode(Files.createFile(host.resolve("f"), ALL));
+    assertThat(mode(back.resolve("one.ts"))).isEqualTo(Integer.parseInt(here, 8) & ~umask);
+    assertThat(mode(back.resolve("x"))).isEqualTo((Integer.parseInt(here, 8) | 0700) & ~umask);
+  }
+
+  @Test
+  void downloadedFileMayBeExecutedWhereOneWasThatMightNot() throws IOException {
+    fs.chmod("/a/one.ts", 0755);
+    Path old = Files.writeString(host.resolve("old"), "much longer than the new one");
+    Files.setPosixFilePermissions(old, PosixFilePermissions.fromString("rw-r-----"));
+    fs.download("/a/one.ts", old);
+    assertThat(old).hasContent("a/one.ts");
+    assertThat(mode(old)).isEqualTo(0750);
+  }
+
   @Test
   void aSingleFileIsCopiedUnderTheNameAskedFor() throws IOException {
     Path one = Files.writeString(host.resolve("one"), "content");
@@ -169,6 +195,10 @@ class FileTreesTest {
     fs.upload(source, "/a");
     assertThat(fs.host("/a/one.ts")).hasContent("new");
     assertThat(fs.host("/a/two.js")).exists();
+  }
+
+  private static int mode(Path file) throws IOException {
+    return (Integer) Files.getAttribute(file, "unix:mode") & 07777;
   }
 
   private static List<String> paths(Stream<WalkEntry> entries) {

@@ -51,6 +51,7 @@ import java.io.OutputStream;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.nio.file.attribute.PosixFilePermissions;
 import java.time.Instant;
 import java.util.ArrayList;
 import java.util.Arrays;
@@ -295,6 +296,10 @@ abstract class SandboxContract {
     assertThat(fs.readTextFile(there + "/sub/file")).isEqualTo("x");
     fs.download(there, local.resolve("back"));
     assertThat(local.resolve("back/sub/file")).hasContent("x");
+    fs.chmod(there + "/run.sh", 04711);
+    fs.download(there, local.resolve("modes"));
+    assertThat(Files.getPosixFilePermissions(local.resolve("modes/run.sh")))
+        .isEqualTo(PosixFilePermissions.fromString("rwx--x--x"));
   }
 
   @Test
