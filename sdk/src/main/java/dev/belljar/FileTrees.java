@@ -61,10 +61,10 @@ final class FileTrees {
   /** As a shell does for a glob, directories that may not be read can be passed over. */
   private static Stream<WalkEntry> walk(
       SandboxFs fs, String root, WalkOptions options, boolean skipUnreadable) {
-    FileInfo info = fs.stat(root);
-    String name = root.substring(root.lastIndexOf('/') + 1);
+    String path = root.isEmpty() ? root : PathText.normalize(root);
+    FileInfo info = fs.stat(path);
     Deque<Pending> pending = new ArrayDeque<>();
-    WalkEntry first = new WalkEntry(root, new DirEntry(name, info.type()));
+    WalkEntry first = new WalkEntry(path, new DirEntry(PathText.name(path), info.type()));
     pending.push(new Pending(first, 0, 0, false));
     var entries =
         new AbstractSpliterator<WalkEntry>(
@@ -91,34 +91,42 @@ final class FileTrees {
     return StreamSupport.stream(entries, false);
   }
 
-  /** What a link points to, where links are followed; a link that points nowhere stays one. */
+  /** What a link points to, where links are followed; one that leads to itself stays one. */
   private static Pending follow(SandboxFs fs, Pending pending, WalkOptions options) {
     WalkEntry entry = pending.entry;
     if (!options.followSymlinks() || !entry.entry().isSymlink() || pending.links >= MAX_LINKS) {
       return pending;
     }
     try {
-      FileInfo target = fs.stat(entry.path());
-      String path = options.canonicalize() ? fs.realPath(entry.path()) : entry.path();
+      String target = fs.realPath(entry.path());
+      String path = options.canonicalize() ? target : entry.path();
       DirEntry found =
-          target.isDirectory()
-              ? new DirEntry(path.substring(path.lastIndexOf('/') + 1), FileType.DIRECTORY)
+          fs.lstat(target).isDirectory()
+              ? new DirEntry(PathText.name(path), FileType.DIRECTORY)
               : entry.entry();
       return new Pending(new WalkEntry(path, found), pending.depth, pending.links + 1, true);
-    } catch (NotFoundException | FilesystemLoopException e) {
+    } catch (FilesystemLoopException e) {
       return pending;
     }
   }
 
   static Stream<WalkEntry> expandGlob(SandboxFs fs, String glob, GlobOptions options) {
-    String whole = options.root().isPresent() ? below(options.root().get(), glob) : glob;
-    Pattern pattern = GlobPattern.compile(whole, options);
+    String whole = below(options.root(), glob);
+    boolean directoriesOnly = whole.length() > 1 && whole.endsWith("/");
+    if (directoriesOnly) {
+      whole = whole.substring(0, whole.length() - 1);
+    }
+    return matches(fs, whole, options)
+        .filter(found -> !directoriesOnly || found.entry().isDirectory());
+  }
+
+  private static Stream<WalkEntry> matches(SandboxFs fs, String glob, GlobOptions options) {
+    Pattern pattern = GlobPattern.compile(glob, options);
     List<Pattern> excluded =
         options.exclude().stream()
-            .map(
-                exclude ->
-                    options.root().isPresent() ? below(options.root().get(), exclude) : exclude)
-            .map(exclude -> anchored(GlobPattern.compile(exclude, options)))
+            .map(exclude -> below(options.root(), exclude))
+            .map(exclude -> exclude.replaceFirst("(?<=.)/$", ""))
+            .map(exclude -> whole(GlobPattern.compile(exclude, options)))
             .toList();
     WalkOptions walk =
         new WalkOptions(
@@ -131,31 +139,30 @@ final class FileTrees {
             List.of(),
             List.of(),
             excluded);
-    String directory = GlobPattern.literalPrefix(whole);
-    if (directory.equals(whole)) {
-      return fs.exists(whole) ? walk(fs, whole, walk.withMaxDepth(0)) : Stream.empty();
+    String directory = GlobPattern.literalPrefix(glob);
+    if (directory.equals(glob)) {
+      return fs.exists(glob) ? walk(fs, glob, walk.withMaxDepth(0)) : Stream.empty();
     }
     String root = directory.isEmpty() ? "." : directory;
     if (!fs.exists(root)) {
       return Stream.empty();
     }
     int depth =
-        options.globstar() && whole.contains("**")
+        options.globstar() && glob.contains("**")
             ? Integer.MAX_VALUE
-            : depth(whole) - depth(directory);
+            : depth(glob) - depth(directory);
     return walk(fs, root, walk.withMaxDepth(depth), true)
         .filter(found -> !found.path().equals("."))
-        .map(found -> directory.isEmpty() ? relative(found) : found)
         .filter(found -> pattern.matcher(new BoundedText(found.path())).matches());
   }
 
-  private static String below(String root, String glob) {
-    return glob.startsWith("/") ? glob : (root.endsWith("/") ? root : root + "/") + glob;
+  private static String below(Optional<String> root, String glob) {
+    return PathText.normalizeGlob(
+        root.isEmpty() || glob.startsWith("/") ? glob : root.get() + "/" + glob);
   }
 
-  /** The whole path, with or without the dot that relative walks begin with. */
-  private static Pattern anchored(Pattern pattern) {
-    return Pattern.compile("^(?:\\./)?(?:" + pattern.pattern() + ")$", pattern.flags());
+  private static Pattern whole(Pattern pattern) {
+    return Pattern.compile("^(?:" + pattern.pattern() + ")$", pattern.flags());
   }
 
   static void upload(SandboxFs fs, Path local, String path) throws IOException {
@@ -386,9 +393,10 @@ final class FileTrees {
 
   private static List<WalkEntry> children(SandboxFs fs, String directory) {
     String prefix = directory.endsWith("/") ? directory : directory + "/";
+    String begin = directory.equals(".") || directory.equals("./") ? "" : prefix;
     try (Stream<DirEntry> entries = fs.readDir(directory)) {
       List<WalkEntry> children = new ArrayList<>();
-      entries.forEach(entry -> children.add(new WalkEntry(prefix + entry.name(), entry)));
+      entries.forEach(entry -> children.add(new WalkEntry(begin + entry.name(), entry)));
       children.sort(Comparator.comparing(WalkEntry::path));
       return children;
     }
@@ -416,12 +424,6 @@ final class FileTrees {
   /** How many names a path has. */
   private static int depth(String path) {
     return (int) Stream.of(path.split("/", -1)).filter(name -> !name.isEmpty()).count();
-  }
-
-  private static WalkEntry relative(WalkEntry found) {
-    return found.path().startsWith("./")
-        ? new WalkEntry(found.path().substring(2), found.entry())
-        : found;
   }
 
   private record Pending(WalkEntry entry, int depth, int links, boolean followed) {}

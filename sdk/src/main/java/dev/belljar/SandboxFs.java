@@ -173,14 +173,18 @@ public interface SandboxFs {
   }
 
   /**
-   * Everything below a directory, itself first, parents before children, links not followed. Close
-   * the stream.
+   * Everything below a directory, itself first, parents before children, links not followed. Paths
+   * begin with that of the directory, without {@code .}, {@code ..} and empty names. Close the
+   * stream.
    */
   default Stream<WalkEntry> walk(String root) {
     return walk(root, WalkOptions.ALL);
   }
 
-  /** As {@link #walk(String)}, with a choice. */
+  /**
+   * As {@link #walk(String)}, with a choice. Where links are followed and one leads to what is not
+   * there, the stream throws {@link NotFoundException}.
+   */
   default Stream<WalkEntry> walk(String root, WalkOptions options) {
     return FileTrees.walk(this, root, options);
   }
@@ -188,7 +192,8 @@ public interface SandboxFs {
   /**
    * What a glob matches, in order of path: {@code *} and {@code ?} within a name, {@code [abc]},
    * {@code {a,b}}, and {@code **} for any number of directories; a {@code [} that is not closed
-   * stands for itself. Close the stream.
+   * stands for itself. {@code .} and {@code ..} in it are names as the text has them, and a slash
+   * at its end is for directories only. Close the stream.
    */
   default Stream<WalkEntry> expandGlob(String glob) {
     return expandGlob(glob, GlobOptions.DEFAULT);

@@ -55,6 +55,35 @@ class FileTreesTest {
             "/a/x/b/c/four.ts");
   }
 
+  @ParameterizedTest
+  @CsvSource({"/a/b,/a/b,b", "/a//x/.././b/,/a/b/,b", "./a/b,a/b,b", "/,/,/"})
+  void walkGivesPathsWithoutDotsAndEmptyNames(String root, String path, String name) {
+    try (Stream<WalkEntry> entries = fs.walk(root, WalkOptions.ALL.withMaxDepth(0))) {
+      assertThat(entries)
+          .containsExactly(new WalkEntry(path, new DirEntry(name, FileType.DIRECTORY)));
+    }
+    String prefix = path.endsWith("/") ? path : path + "/";
+    assertThat(paths(fs.walk(root))).allMatch(found -> (found + "/").startsWith(prefix));
+  }
+
+  @Test
+  void walkOfTheWorkingDirectoryGivesNamesAlone() {
+    assertThat(paths(fs.walk(".", WalkOptions.ALL.withMaxDepth(1))))
+        .containsExactly(".", "a", "top.ts");
+    assertThat(paths(fs.walk("./", WalkOptions.ALL.withMaxDepth(1))))
+        .containsExactly("./", "a", "top.ts");
+  }
+
+  @Test
+  void followedLinkThatLeadsNowhereIsNotFound() throws IOException {
+    Files.createSymbolicLink(fs.host("/a/x/dangling"), Path.of("nowhere"));
+    assertThat(paths(fs.walk("/a/x"))).contains("/a/x/dangling");
+    WalkOptions following =
+        new WalkOptions(9, true, true, true, true, true, List.of(), List.of(), List.of());
+    assertThatExceptionOfType(NotFoundException.class)
+        .isThrownBy(() -> fs.walk("/a/x", following).toList());
+  }
+
   @Test
   void walkStopsAtItsDepth() {
     assertThat(paths(fs.walk("/a", WalkOptions.ALL.withMaxDepth(0)))).containsExactly("/a");
@@ -89,7 +118,15 @@ class FileTreesTest {
         "/a/*/*.ts|/a/b/three.ts",
         "/a/**/*.ts|/a/b/three.ts,/a/one.ts,/a/x/b/c/four.ts",
         "a/**/four.ts|a/x/b/c/four.ts",
-        "/nowhere/*|"
+        "/nowhere/*|",
+        "./*.ts|top.ts",
+        "a/.././top.ts|top.ts",
+        "/a/b/../*.ts|/a/one.ts",
+        "/a//./*.ts|/a/one.ts",
+        "/../a/*/../*.js|/a/two.js",
+        "/a/*/|/a/b,/a/x",
+        "/a/one.ts/|",
+        "/a/b/|/a/b"
       })
   void globFindsWhatItMatches(String glob, String found) {
     List<String> expected = found == null ? List.of() : List.of(found.split(","));

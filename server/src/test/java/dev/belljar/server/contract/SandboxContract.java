@@ -279,6 +279,34 @@ abstract class SandboxContract {
   }
 
   @Test
+  void walksAndGlobsGivePathsWithoutDots() {
+    String root = fs.makeTempDir();
+    fs.mkdirs(root + "/a/b");
+    fs.writeTextFile(root + "/a/one.ts", "");
+    try (Stream<WalkEntry> all = fs.walk(root + "//a/b/.././")) {
+      assertThat(all.map(WalkEntry::path))
+          .containsExactly(root + "/a/", root + "/a/b", root + "/a/one.ts");
+    }
+    try (Stream<WalkEntry> found = fs.expandGlob(root + "/./a/b/../*.ts")) {
+      assertThat(found.map(WalkEntry::path)).containsExactly(root + "/a/one.ts");
+    }
+    try (Stream<WalkEntry> found = fs.expandGlob(root + "/a/*/")) {
+      assertThat(found.map(WalkEntry::path)).containsExactly(root + "/a/b");
+    }
+  }
+
+  @Test
+  void followedLinkThatLeadsNowhereIsNotFound() {
+    String root = fs.makeTempDir();
+    fs.symlink("nowhere", root + "/dangling");
+    WalkOptions following =
+        new WalkOptions(9, true, true, true, true, true, List.of(), List.of(), List.of());
+    assertThatThrownBy(() -> fs.walk(root, following).toList())
+        .isInstanceOf(NotFoundException.class)
+        .hasMessageContaining("dangling");
+  }
+
+  @Test
   void aWalkCanBeLeftHalfWay() {
     try (Stream<WalkEntry> entries = fs.walk("/usr")) {
       assertThat(entries.limit(3)).hasSize(3);
