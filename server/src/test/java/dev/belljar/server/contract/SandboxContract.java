@@ -187,7 +187,10 @@ abstract class SandboxContract {
         .isInstanceOf(FileSystemOperationException.class);
     assertThatThrownBy(() -> fs.rename(directory + "/file", "/proc/x"))
         .isInstanceOf(FileSystemOperationException.class);
-    assertThatThrownBy(() -> fs.stat("")).isInstanceOf(InvalidOptionException.class);
+    assertThatThrownBy(() -> fs.stat(""))
+        .isInstanceOf(NotFoundException.class)
+        .hasMessageStartingWith("No such file or directory (os error 2): ");
+    assertThat(fs.exists("")).isFalse();
     assertThatThrownBy(() -> fs.stat("a\0b")).isInstanceOf(InvalidOptionException.class);
   }
 
@@ -360,6 +363,18 @@ abstract class SandboxContract {
     }
     assertThatThrownBy(() -> fs.open(path + "none", OpenOptions.READ))
         .isInstanceOf(NotFoundException.class);
+  }
+
+  @Test
+  void directoryCanBeOpenedButNotRead() {
+    try (FsFile directory = fs.open("/tmp", OpenOptions.READ)) {
+      assertThat(directory.stat().isDirectory()).isTrue();
+      assertThatThrownBy(() -> directory.read(new byte[10]))
+          .isInstanceOf(IsADirectoryException.class)
+          .hasMessageStartingWith("Is a directory (os error 21)");
+    }
+    assertThatThrownBy(() -> fs.open("/tmp", OpenOptions.READ_WRITE))
+        .isInstanceOf(IsADirectoryException.class);
   }
 
   @Test
