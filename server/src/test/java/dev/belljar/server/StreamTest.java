@@ -347,6 +347,24 @@ class StreamTest {
   }
 
   @Test
+  void aFetchIsAbortedWhileItsBodyComes() throws Exception {
+    try (RawClient client = server.create()) {
+      String fetch = "{\"url\":\"http://a/endless\",\"method\":\"GET\",\"redirect\":\"follow\"";
+      long other = client.ok("fetch", fetch + ",\"abortId\":6}").get("bodyStreamId").longValue();
+      long id = client.ok("fetch", fetch + ",\"abortId\":5}").get("bodyStreamId").longValue();
+      await().until(() -> client.stream(id).bytes().get() > 100_000);
+      client.ok("abort", "{\"abortId\":5}");
+      assertThat(client.stream(id).end().get(10, TimeUnit.SECONDS)).contains("aborted");
+      assertThat(server.of(client).endlessAnswersClosed()).isEqualTo(1);
+      long before = client.stream(other).bytes().get();
+      await().until(() -> client.stream(other).bytes().get() > before + (1 << 20));
+      client.ok("abort", "{\"abortId\":5}");
+      client.tell("$sandbox.stream.cancel", "{\"streamId\":" + other + "}");
+    }
+    await().until(() -> server.heap().held() == 0);
+  }
+
+  @Test
   void aGigabyteGoesThroughOneStreamEachWay() throws Exception {
     long size = 1L << 30;
     try (RawClient client = server.create()) {

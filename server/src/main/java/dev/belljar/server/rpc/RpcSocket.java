@@ -653,6 +653,11 @@ public final class RpcSocket implements Session.Listener, HostedSandbox.Connecti
     exchanges.values().stream()
         .filter(exchange -> exchange.carries(abortId))
         .forEach(Exchange::abort);
+    RpcSession open = rpc;
+    if (open != null) {
+      // What a call that was answered goes on sending.
+      open.outgoing().abort(abortId);
+    }
     return Answer.DONE;
   }
 

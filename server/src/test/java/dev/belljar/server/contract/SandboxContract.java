@@ -711,6 +711,24 @@ abstract class SandboxContract {
   }
 
   @Test
+  void answerThatIsGivenUpEndsItsRequest() throws IOException {
+    String code =
+        "Deno.serve({port: 8125}, () => new Response(new ReadableStream({"
+            + " async pull(c) { c.enqueue(new Uint8Array(1000)); await new Promise(d => setTimeout(d, 9)); }"
+            + " })))";
+    try (DenoProcess program = sandbox.deno().run(code)) {
+      assertThat(program.httpReady()).isTrue();
+      FetchResponse response = sandbox.fetch(FetchRequest.to("http://localhost:8125/").build());
+      assertThat(response.body().readNBytes(5000)).hasSize(5000);
+      response.close();
+      assertThatThrownBy(() -> response.body().readAllBytes()).isInstanceOf(IOException.class);
+      await()
+          .untilAsserted(
+              () -> assertThat(sandbox.sh("pgrep -x curl | wc -l").text().strip()).isEqualTo("0"));
+    }
+  }
+
+  @Test
   void portOfAProgramCanBeDialled() throws IOException {
     try (ChildProcess server =
         sandbox
