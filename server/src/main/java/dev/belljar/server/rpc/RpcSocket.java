@@ -138,7 +138,7 @@ public final class RpcSocket implements Session.Listener, HostedSandbox.Connecti
         new RpcSession(
             hosted,
             outbox,
-            new IncomingStreams(budget, this::cancel, this::resume),
+            new IncomingStreams(budget, limits.patience(), this::cancel, this::resume),
             budget,
             events);
     new FileMethods(rpc).register(methods);
