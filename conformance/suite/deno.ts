@@ -233,6 +233,19 @@ fails("DenoProcess.fetch", "aborted", async (t) => {
   assert.equal(e.name, "AbortError");
   await stop(program);
 });
+fails("DenoProcess.fetch", "aborted while the answer comes", async (t) => {
+  const program = await echo(t);
+  const controller = new AbortController();
+  const response = await program.fetch("http://localhost/endless", { signal: controller.signal });
+  const reader = response.body!.getReader();
+  await reader.read();
+  controller.abort();
+  const e = await failureOf(async () => {
+    while (!(await reader.read()).done);
+  });
+  assert.equal(e.name, "AbortError");
+  await stop(program);
+});
 fails("DenoProcess.fetch", "a program that does not listen", async (t) => {
   const program = await t.sandbox.deno.run({ code: "await new Promise((d) => setTimeout(d, 100))", ...PIPED });
   await program.status;

@@ -55,6 +55,18 @@ fails("DenoRepl.eval", "what is thrown, with its stack", (t) =>
     assert.match(e.stack!, /inner/);
     assert.equal(await repl.eval("1"), 1);
   }));
+fails("DenoRepl.eval", "what is thrown, with its code, cause and errors", (t) =>
+  within(t, async (repl) => {
+    const e = await failsWith(
+      () =>
+        repl.eval(`throw Object.assign(new AggregateError([new RangeError("one"), new Error("two")], "all"),
+          { code: "E_ALL", cause: Object.assign(new TypeError("why"), { code: "E_WHY" }) })`),
+      { type: AggregateError, message: "all", code: "E_ALL" },
+    ) as AggregateError;
+    assert.deepEqual(e.errors.map((one) => [one.constructor, one.message]), [[RangeError, "one"], [Error, "two"]]);
+    const cause = e.cause as Error & { code: string };
+    assert.deepEqual([cause.constructor, cause.message, cause.code], [TypeError, "why", "E_WHY"]);
+  }));
 fails("DenoRepl.eval", "what does not parse", (t) =>
   within(t, async (repl) => {
     await failsWith(() => repl.eval("let ="), { type: SyntaxError });

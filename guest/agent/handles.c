@@ -117,11 +117,6 @@ static int open_handle(uid_t uid, const char *path, int flags, mode_t mode, uint
     int descriptor = open(path, flags | OPEN_ALWAYS, mode);
     identity_leave();
     if (descriptor < 0) return errno;
-    struct stat stat;
-    if (fstat(descriptor, &stat) == 0 && S_ISDIR(stat.st_mode)) {
-        close(descriptor);
-        return EISDIR;
-    }
     serial = (serial + 1) & (UINT32_MAX >> INDEX_BITS);
     if (serial == 0) serial = 1;
     struct handle *handle = allocate(sizeof *handle);

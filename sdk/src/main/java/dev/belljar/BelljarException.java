@@ -1,5 +1,7 @@
 package dev.belljar;
 
+import org.jspecify.annotations.Nullable;
+
 /**
  * Something that Belljar could not do. The message says what happened, to which sandbox, and what
  * to do next.
@@ -13,7 +15,7 @@ public class BelljarException extends RuntimeException {
   }
 
   /** Says what happened and what to do next, and keeps what caused it. */
-  public BelljarException(String message, Throwable cause) {
+  public BelljarException(String message, @Nullable Throwable cause) {
     super(message, cause);
   }
 }

@@ -21,7 +21,8 @@ public interface DenoProcess extends ChildProcess {
 
   /**
    * Has {@code listener} called, on a thread of its own, each time that Deno starts a watched
-   * program again. Where standard error is piped, this is heard as it is read.
+   * program again. Deno says so on standard error; where that is piped and nobody reads it, no more
+   * is heard once 256 KiB wait, and the program stands still then.
    */
   void onRestart(Runnable listener);
 }

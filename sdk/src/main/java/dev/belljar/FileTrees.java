@@ -4,7 +4,10 @@ import java.io.IOException;
 import java.io.InputStream;
 import java.io.InterruptedIOException;
 import java.io.OutputStream;
+import java.nio.channels.Channels;
 import java.nio.channels.ClosedByInterruptException;
+import java.nio.channels.FileChannel;
+import java.nio.file.FileAlreadyExistsException;
 import java.nio.file.FileVisitResult;
 import java.nio.file.Files;
 import java.nio.file.InvalidPathException;
@@ -14,11 +17,14 @@ import java.nio.file.SimpleFileVisitor;
 import java.nio.file.StandardOpenOption;
 import java.nio.file.attribute.BasicFileAttributes;
 import java.nio.file.attribute.PosixFilePermission;
+import java.nio.file.attribute.PosixFilePermissions;
 import java.util.ArrayDeque;
 import java.util.ArrayList;
 import java.util.Comparator;
 import java.util.Deque;
+import java.util.EnumSet;
 import java.util.List;
+import java.util.Map;
 import java.util.Optional;
 import java.util.OptionalInt;
 import java.util.Set;
@@ -40,6 +46,12 @@ final class FileTrees {
   /** As the kernel follows on the way to one file (path_resolution(7)). */
   private static final int MAX_LINKS = 40;
 
+  private static final Map<PosixFilePermission, PosixFilePermission> EXECUTE_OF_READ =
+      Map.of(
+          PosixFilePermission.OWNER_READ, PosixFilePermission.OWNER_EXECUTE,
+          PosixFilePermission.GROUP_READ, PosixFilePermission.GROUP_EXECUTE,
+          PosixFilePermission.OTHERS_READ, PosixFilePermission.OTHERS_EXECUTE);
+
   private FileTrees() {}
 
   static Stream<WalkEntry> walk(SandboxFs fs, String root, WalkOptions options) {
@@ -49,10 +61,10 @@ final class FileTrees {
   /** As a shell does for a glob, directories that may not be read can be passed over. */
   private static Stream<WalkEntry> walk(
       SandboxFs fs, String root, WalkOptions options, boolean skipUnreadable) {
-    FileInfo info = fs.stat(root);
-    String name = root.substring(root.lastIndexOf('/') + 1);
+    String path = root.isEmpty() ? root : PathText.normalize(root);
+    FileInfo info = fs.stat(path);
     Deque<Pending> pending = new ArrayDeque<>();
-    WalkEntry first = new WalkEntry(root, new DirEntry(name, info.type()));
+    WalkEntry first = new WalkEntry(path, new DirEntry(PathText.name(path), info.type()));
     pending.push(new Pending(first, 0, 0, false));
     var entries =
         new AbstractSpliterator<WalkEntry>(
@@ -79,34 +91,42 @@ final class FileTrees {
     return StreamSupport.stream(entries, false);
   }
 
-  /** What a link points to, where links are followed; a link that points nowhere stays one. */
+  /** What a link points to, where links are followed; one that leads to itself stays one. */
   private static Pending follow(SandboxFs fs, Pending pending, WalkOptions options) {
     WalkEntry entry = pending.entry;
     if (!options.followSymlinks() || !entry.entry().isSymlink() || pending.links >= MAX_LINKS) {
       return pending;
     }
     try {
-      FileInfo target = fs.stat(entry.path());
-      String path = options.canonicalize() ? fs.realPath(entry.path()) : entry.path();
+      String target = fs.realPath(entry.path());
+      String path = options.canonicalize() ? target : entry.path();
       DirEntry found =
-          target.isDirectory()
-              ? new DirEntry(path.substring(path.lastIndexOf('/') + 1), FileType.DIRECTORY)
+          fs.lstat(target).isDirectory()
+              ? new DirEntry(PathText.name(path), FileType.DIRECTORY)
               : entry.entry();
       return new Pending(new WalkEntry(path, found), pending.depth, pending.links + 1, true);
-    } catch (NotFoundException | FilesystemLoopException e) {
+    } catch (FilesystemLoopException e) {
       return pending;
     }
   }
 
   static Stream<WalkEntry> expandGlob(SandboxFs fs, String glob, GlobOptions options) {
-    String whole = options.root().isPresent() ? below(options.root().get(), glob) : glob;
-    Pattern pattern = GlobPattern.compile(whole, options);
+    String whole = below(options.root(), glob);
+    boolean directoriesOnly = whole.length() > 1 && whole.endsWith("/");
+    if (directoriesOnly) {
+      whole = whole.substring(0, whole.length() - 1);
+    }
+    return matches(fs, whole, options)
+        .filter(found -> !directoriesOnly || found.entry().isDirectory());
+  }
+
+  private static Stream<WalkEntry> matches(SandboxFs fs, String glob, GlobOptions options) {
+    Pattern pattern = GlobPattern.compile(glob, options);
     List<Pattern> excluded =
         options.exclude().stream()
-            .map(
-                exclude ->
-                    options.root().isPresent() ? below(options.root().get(), exclude) : exclude)
-            .map(exclude -> anchored(GlobPattern.compile(exclude, options)))
+            .map(exclude -> below(options.root(), exclude))
+            .map(exclude -> exclude.replaceFirst("(?<=.)/$", ""))
+            .map(exclude -> whole(GlobPattern.compile(exclude, options)))
             .toList();
     WalkOptions walk =
         new WalkOptions(
@@ -119,31 +139,30 @@ final class FileTrees {
             List.of(),
             List.of(),
             excluded);
-    String directory = GlobPattern.literalPrefix(whole);
-    if (directory.equals(whole)) {
-      return fs.exists(whole) ? walk(fs, whole, walk.withMaxDepth(0)) : Stream.empty();
+    String directory = GlobPattern.literalPrefix(glob);
+    if (directory.equals(glob)) {
+      return fs.exists(glob) ? walk(fs, glob, walk.withMaxDepth(0)) : Stream.empty();
     }
     String root = directory.isEmpty() ? "." : directory;
     if (!fs.exists(root)) {
       return Stream.empty();
     }
     int depth =
-        options.globstar() && whole.contains("**")
+        options.globstar() && glob.contains("**")
             ? Integer.MAX_VALUE
-            : depth(whole) - depth(directory);
+            : depth(glob) - depth(directory);
     return walk(fs, root, walk.withMaxDepth(depth), true)
         .filter(found -> !found.path().equals("."))
-        .map(found -> directory.isEmpty() ? relative(found) : found)
         .filter(found -> pattern.matcher(new BoundedText(found.path())).matches());
   }
 
-  private static String below(String root, String glob) {
-    return glob.startsWith("/") ? glob : (root.endsWith("/") ? root : root + "/") + glob;
+  private static String below(Optional<String> root, String glob) {
+    return PathText.normalizeGlob(
+        root.isEmpty() || glob.startsWith("/") ? glob : root.get() + "/" + glob);
   }
 
-  /** The whole path, with or without the dot that relative walks begin with. */
-  private static Pattern anchored(Pattern pattern) {
-    return Pattern.compile("^(?:\\./)?(?:" + pattern.pattern() + ")$", pattern.flags());
+  private static Pattern whole(Pattern pattern) {
+    return Pattern.compile("^(?:" + pattern.pattern() + ")$", pattern.flags());
   }
 
   static void upload(SandboxFs fs, Path local, String path) throws IOException {
@@ -226,7 +245,11 @@ final class FileTrees {
     FileInfo info = fs.stat(path);
     try {
       if (info.isDirectory()) {
-        downloadDirectory(fs, children(fs, path), local, 0);
+        Path parent = local.getParent();
+        if (parent != null) {
+          Files.createDirectories(parent);
+        }
+        downloadDirectory(fs, path, info.mode(), local, 0);
       } else {
         downloadFile(fs, path, info.mode(), local);
       }
@@ -235,12 +258,15 @@ final class FileTrees {
     }
   }
 
-  private static void downloadDirectory(
-      SandboxFs fs, List<WalkEntry> entries, Path local, int depth) throws IOException {
+  private static void downloadDirectory(SandboxFs fs, String path, int mode, Path local, int depth)
+      throws IOException {
     if (depth > MAX_DEPTH) {
       throw new IOException("A directory of the sandbox is nested too deep to copy: " + local);
     }
-    Files.createDirectories(local);
+    List<WalkEntry> entries = children(fs, path);
+    if (!Files.isDirectory(local)) {
+      Files.createDirectory(local, PosixFilePermissions.asFileAttribute(bits(mode | 0700)));
+    }
     for (WalkEntry child : entries) {
       Optional<Path> target = below(local, child.entry().name());
       if (target.isPresent()) {
@@ -260,7 +286,8 @@ final class FileTrees {
         throw new IOException(
             target + " is a symbolic link; copying through it could lead elsewhere.");
       }
-      downloadDirectory(fs, children(fs, entry.path()), target, depth + 1);
+      int mode = fs.lstat(entry.path()).mode();
+      downloadDirectory(fs, entry.path(), mode, target, depth + 1);
     } else if (entry.entry().isFile()) {
       downloadFile(fs, entry.path(), fs.lstat(entry.path()).mode(), target);
     }
@@ -285,20 +312,60 @@ final class FileTrees {
   private static void downloadFile(SandboxFs fs, String path, int mode, Path local)
       throws IOException {
     try (InputStream in = fs.newInputStream(path);
-        OutputStream out =
-            Files.newOutputStream(
-                local,
-                StandardOpenOption.CREATE,
-                StandardOpenOption.TRUNCATE_EXISTING,
-                StandardOpenOption.WRITE,
-                LinkOption.NOFOLLOW_LINKS)) {
+        OutputStream out = Channels.newOutputStream(opened(local, bits(mode)))) {
       in.transferTo(out);
     }
-    if ((mode & 0100) != 0) {
-      Set<PosixFilePermission> permissions = Files.getPosixFilePermissions(local);
-      permissions.add(PosixFilePermission.OWNER_EXECUTE);
-      Files.setPosixFilePermissions(local, permissions);
+  }
+
+  /** A new file, with these permissions as far as the umask has them; or what is there, emptied. */
+  private static FileChannel opened(Path local, Set<PosixFilePermission> bits) throws IOException {
+    try {
+      return FileChannel.open(
+          local,
+          Set.of(StandardOpenOption.CREATE_NEW, StandardOpenOption.WRITE),
+          PosixFilePermissions.asFileAttribute(bits));
+    } catch (FileAlreadyExistsException e) {
+      FileChannel channel =
+          FileChannel.open(
+              local,
+              StandardOpenOption.TRUNCATE_EXISTING,
+              StandardOpenOption.WRITE,
+              LinkOption.NOFOLLOW_LINKS);
+      try {
+        allowToExecute(local, bits);
+        return channel;
+      } catch (IOException | RuntimeException failure) {
+        channel.close();
+        throw failure;
+      }
     }
+  }
+
+  /** Whoever may read it, which is as the umask was when it was made. */
+  private static void allowToExecute(Path local, Set<PosixFilePermission> bits) throws IOException {
+    Set<PosixFilePermission> had = Files.getPosixFilePermissions(local, LinkOption.NOFOLLOW_LINKS);
+    Set<PosixFilePermission> has = EnumSet.noneOf(PosixFilePermission.class);
+    has.addAll(had);
+    EXECUTE_OF_READ.forEach(
+        (read, execute) -> {
+          if (had.contains(read) && bits.contains(execute)) {
+            has.add(execute);
+          }
+        });
+    if (!has.equals(had)) {
+      Files.setPosixFilePermissions(local, has);
+    }
+  }
+
+  /** The permission bits, without those that change whom a program runs as. */
+  private static Set<PosixFilePermission> bits(int mode) {
+    StringBuilder text = new StringBuilder("rwxrwxrwx");
+    for (int i = 0; i < 9; i++) {
+      if ((mode & 0400 >> i) == 0) {
+        text.setCharAt(i, '-');
+      }
+    }
+    return PosixFilePermissions.fromString(text.toString());
   }
 
   private static void uploadFile(SandboxFs fs, Path local, String path) throws IOException {
@@ -326,9 +393,10 @@ final class FileTrees {
 
   private static List<WalkEntry> children(SandboxFs fs, String directory) {
     String prefix = directory.endsWith("/") ? directory : directory + "/";
+    String begin = directory.equals(".") || directory.equals("./") ? "" : prefix;
     try (Stream<DirEntry> entries = fs.readDir(directory)) {
       List<WalkEntry> children = new ArrayList<>();
-      entries.forEach(entry -> children.add(new WalkEntry(prefix + entry.name(), entry)));
+      entries.forEach(entry -> children.add(new WalkEntry(begin + entry.name(), entry)));
       children.sort(Comparator.comparing(WalkEntry::path));
       return children;
     }
@@ -356,12 +424,6 @@ final class FileTrees {
   /** How many names a path has. */
   private static int depth(String path) {
     return (int) Stream.of(path.split("/", -1)).filter(name -> !name.isEmpty()).count();
-  }
-
-  private static WalkEntry relative(WalkEntry found) {
-    return found.path().startsWith("./")
-        ? new WalkEntry(found.path().substring(2), found.entry())
-        : found;
   }
 
   private record Pending(WalkEntry entry, int depth, int links, boolean followed) {}

@@ -65,10 +65,14 @@ public interface FsFile extends AutoCloseable {
   void unlock();
 
   /** The rest of the file as a stream; closing it closes the file. */
-  InputStream readable();
+  default InputStream readable() {
+    return new FsFileStreams.Reading(this);
+  }
 
   /** A stream that writes at the position; closing it closes the file. */
-  OutputStream writable();
+  default OutputStream writable() {
+    return new FsFileStreams.Writing(this);
+  }
 
   /** Closes the file. Idempotent. */
   @Override

@@ -173,14 +173,18 @@ public interface SandboxFs {
   }
 
   /**
-   * Everything below a directory, itself first, parents before children, links not followed. Close
-   * the stream.
+   * Everything below a directory, itself first, parents before children, links not followed. Paths
+   * begin with that of the directory, without {@code .}, {@code ..} and empty names. Close the
+   * stream.
    */
   default Stream<WalkEntry> walk(String root) {
     return walk(root, WalkOptions.ALL);
   }
 
-  /** As {@link #walk(String)}, with a choice. */
+  /**
+   * As {@link #walk(String)}, with a choice. Where links are followed and one leads to what is not
+   * there, the stream throws {@link NotFoundException}.
+   */
   default Stream<WalkEntry> walk(String root, WalkOptions options) {
     return FileTrees.walk(this, root, options);
   }
@@ -188,7 +192,8 @@ public interface SandboxFs {
   /**
    * What a glob matches, in order of path: {@code *} and {@code ?} within a name, {@code [abc]},
    * {@code {a,b}}, and {@code **} for any number of directories; a {@code [} that is not closed
-   * stands for itself. Close the stream.
+   * stands for itself. {@code .} and {@code ..} in it are names as the text has them, and a slash
+   * at its end is for directories only. Close the stream.
    */
   default Stream<WalkEntry> expandGlob(String glob) {
     return expandGlob(glob, GlobOptions.DEFAULT);
@@ -217,7 +222,10 @@ public interface SandboxFs {
    * Copies a file or a directory tree of the sandbox to this host. Only regular files and
    * directories are copied, symbolic links and all else are left out: what the sandbox says can
    * never lead outside {@code local}. Left out, too, is what has a name that is not UTF-8 or that
-   * this host cannot have, and what goes away meanwhile.
+   * this host cannot have, and what goes away meanwhile. What is made here gets the permission bits
+   * that it has there, as far as this program's umask has them, and never set-user-id, set-group-id
+   * or sticky; directories can always be entered and written by their owner. A file that is
+   * replaced keeps its bits, and may be executed by whom it may there, if they may read it.
    *
    * @throws IOException where writing on this host fails
    */

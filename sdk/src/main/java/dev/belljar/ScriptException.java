@@ -2,42 +2,43 @@ package dev.belljar;
 
 import java.util.Optional;
 
-/** What JavaScript or TypeScript code threw in a {@link DenoRepl}. */
+/**
+ * What JavaScript or TypeScript code threw in a {@link DenoRepl}. Its {@link #getCause() cause} is
+ * the thrown error's {@code cause}, as an exception of the same kind.
+ */
 public class ScriptException extends BelljarException {
   private static final long serialVersionUID = 1L;
 
-  private final String constructorName;
-  private final String errorName;
-  private final Optional<String> scriptStack;
+  private final ScriptError error;
 
-  /**
-   * Made by engines.
-   *
-   * @param constructorName the name of the thrown object's class, for example {@code TypeError}
-   * @param errorName its {@code name}
-   * @param message its {@code message}, or the thrown value as text
-   * @param scriptStack its {@code stack}
-   */
-  public ScriptException(
-      String constructorName, String errorName, String message, Optional<String> scriptStack) {
-    super(message);
-    this.constructorName = constructorName;
-    this.errorName = errorName;
-    this.scriptStack = scriptStack;
+  /** Made by engines. */
+  public ScriptException(ScriptError error) {
+    super(error.message(), error.cause().map(ScriptException::new).orElse(null));
+    this.error = error;
+  }
+
+  /** All that is known of it, with the errors that it carries. */
+  public ScriptError error() {
+    return error;
   }
 
   /** The name of the thrown object's class, for example {@code TypeError}. */
   public String constructorName() {
-    return constructorName;
+    return error.constructorName();
   }
 
   /** The thrown object's {@code name}. */
   public String errorName() {
-    return errorName;
+    return error.name();
+  }
+
+  /** The thrown object's {@code code}, where that is a text, for example {@code ENOENT}. */
+  public Optional<String> code() {
+    return error.code();
   }
 
   /** The thrown object's {@code stack}. */
   public Optional<String> scriptStack() {
-    return scriptStack;
+    return error.stack();
   }
 }

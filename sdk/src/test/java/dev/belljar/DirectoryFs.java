@@ -65,6 +65,11 @@ class DirectoryFs implements SandboxFs {
   }
 
   @Override
+  public String realPath(String path) {
+    return done(() -> "/" + root.toRealPath().relativize(host(path).toRealPath()));
+  }
+
+  @Override
   public void chmod(String path, int mode) {
     done(() -> Files.setAttribute(host(path), "unix:mode", mode));
   }
@@ -145,11 +150,6 @@ class DirectoryFs implements SandboxFs {
 
   @Override
   public String readLink(String path) {
-    throw new UnsupportedOperationException();
-  }
-
-  @Override
-  public String realPath(String path) {
     throw new UnsupportedOperationException();
   }
 

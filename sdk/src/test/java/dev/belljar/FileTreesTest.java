@@ -6,6 +6,7 @@ import static org.assertj.core.api.Assertions.assertThatExceptionOfType;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.nio.file.attribute.FileAttribute;
 import java.nio.file.attribute.PosixFilePermission;
 import java.nio.file.attribute.PosixFilePermissions;
 import java.util.List;
@@ -19,6 +20,9 @@ import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.CsvSource;
 
 class FileTreesTest {
+  private static final FileAttribute<?> ALL =
+      PosixFilePermissions.asFileAttribute(PosixFilePermissions.fromString("rwxrwxrwx"));
+
   @TempDir Path sandboxRoot;
   @TempDir Path host;
   private DirectoryFs fs;
@@ -49,6 +53,35 @@ class FileTreesTest {
             "/a/x/b",
             "/a/x/b/c",
             "/a/x/b/c/four.ts");
+  }
+
+  @ParameterizedTest
+  @CsvSource({"/a/b,/a/b,b", "/a//x/.././b/,/a/b/,b", "./a/b,a/b,b", "/,/,/"})
+  void walkGivesPathsWithoutDotsAndEmptyNames(String root, String path, String name) {
+    try (Stream<WalkEntry> entries = fs.walk(root, WalkOptions.ALL.withMaxDepth(0))) {
+      assertThat(entries)
+          .containsExactly(new WalkEntry(path, new DirEntry(name, FileType.DIRECTORY)));
+    }
+    String prefix = path.endsWith("/") ? path : path + "/";
+    assertThat(paths(fs.walk(root))).allMatch(found -> (found + "/").startsWith(prefix));
+  }
+
+  @Test
+  void walkOfTheWorkingDirectoryGivesNamesAlone() {
+    assertThat(paths(fs.walk(".", WalkOptions.ALL.withMaxDepth(1))))
+        .containsExactly(".", "a", "top.ts");
+    assertThat(paths(fs.walk("./", WalkOptions.ALL.withMaxDepth(1))))
+        .containsExactly("./", "a", "top.ts");
+  }
+
+  @Test
+  void followedLinkThatLeadsNowhereIsNotFound() throws IOException {
+    Files.createSymbolicLink(fs.host("/a/x/dangling"), Path.of("nowhere"));
+    assertThat(paths(fs.walk("/a/x"))).contains("/a/x/dangling");
+    WalkOptions following =
+        new WalkOptions(9, true, true, true, true, true, List.of(), List.of(), List.of());
+    assertThatExceptionOfType(NotFoundException.class)
+        .isThrownBy(() -> fs.walk("/a/x", following).toList());
   }
 
   @Test
@@ -85,7 +118,15 @@ class FileTreesTest {
         "/a/*/*.ts|/a/b/three.ts",
         "/a/**/*.ts|/a/b/three.ts,/a/one.ts,/a/x/b/c/four.ts",
         "a/**/four.ts|a/x/b/c/four.ts",
-        "/nowhere/*|"
+        "/nowhere/*|",
+        "./*.ts|top.ts",
+        "a/.././top.ts|top.ts",
+        "/a/b/../*.ts|/a/one.ts",
+        "/a//./*.ts|/a/one.ts",
+        "/../a/*/../*.js|/a/two.js",
+        "/a/*/|/a/b,/a/x",
+        "/a/one.ts/|",
+        "/a/b/|/a/b"
       })
   void globFindsWhatItMatches(String glob, String found) {
     List<String> expected = found == null ? List.of() : List.of(found.split(","));
@@ -154,6 +195,28 @@ class FileTreesTest {
         .isFalse();
   }
 
+  @ParameterizedTest
+  @CsvSource({"0755,0755", "0750,0750", "0700,0700", "0444,0444", "07711,0711", "04755,0755"})
+  void downloadedFilesHaveTheModeThatTheyHaveThere(String there, String here) throws IOException {
+    fs.chmod("/a/one.ts", Integer.parseInt(there, 8));
+    fs.chmod("/a/x", Integer.parseInt(there, 8));
+    Path back = host.resolve("back");
+    fs.download("/a", back);
+    int umask = 07777 & ~mode(Files.createFile(host.resolve("f"), ALL));
+    assertThat(mode(back.resolve("one.ts"))).isEqualTo(Integer.parseInt(here, 8) & ~umask);
+    assertThat(mode(back.resolve("x"))).isEqualTo((Integer.parseInt(here, 8) | 0700) & ~umask);
+  }
+
+  @Test
+  void downloadedFileMayBeExecutedWhereOneWasThatMightNot() throws IOException {
+    fs.chmod("/a/one.ts", 0755);
+    Path old = Files.writeString(host.resolve("old"), "much longer than the new one");
+    Files.setPosixFilePermissions(old, PosixFilePermissions.fromString("rw-r-----"));
+    fs.download("/a/one.ts", old);
+    assertThat(old).hasContent("a/one.ts");
+    assertThat(mode(old)).isEqualTo(0750);
+  }
+
   @Test
   void aSingleFileIsCopiedUnderTheNameAskedFor() throws IOException {
     Path one = Files.writeString(host.resolve("one"), "content");
@@ -169,6 +232,10 @@ class FileTreesTest {
     fs.upload(source, "/a");
     assertThat(fs.host("/a/one.ts")).hasContent("new");
     assertThat(fs.host("/a/two.js")).exists();
+  }
+
+  private static int mode(Path file) throws IOException {
+    return (Integer) Files.getAttribute(file, "unix:mode") & 07777;
   }
 
   private static List<String> paths(Stream<WalkEntry> entries) {

@@ -13,7 +13,7 @@ import dev.belljar.SpawnOptions.Stdio;
 import dev.belljar.engine.agent.AgentConnection.ProcessExit;
 import dev.belljar.engine.agent.AgentProcess;
 import dev.belljar.engine.agent.AgentStream;
-import dev.belljar.engine.process.CollectedOutput;
+import dev.belljar.spi.CollectedOutput;
 import java.io.IOException;
 import java.io.InputStream;
 import java.io.OutputStream;

@@ -36,6 +36,7 @@ final class LocalFs implements SandboxFs {
   /** {@code app} in the image. */
   private static final int APP = 1000;
 
+  private static final int ENOENT = 2;
   private static final int CHUNK = 64 << 10;
   private static final int NAME_MAX = 255;
   private static final int DEFAULT_FILE_MODE = 0666;
@@ -400,7 +401,8 @@ final class LocalFs implements SandboxFs {
 
   private static void checkPath(String path) {
     if (path.isEmpty()) {
-      throw new InvalidOptionException("A path cannot be empty.");
+      // As the kernel has it (path_resolution(7)); made absolute, it would name the directory.
+      throw FileSystemOperationException.of(ENOENT, "''");
     }
     if (path.indexOf('\0') >= 0) {
       throw new InvalidOptionException("A path cannot hold NUL: '" + path.replace('\0', '?') + "'");

@@ -8,8 +8,6 @@ import dev.belljar.SandboxClosedException;
 import dev.belljar.engine.agent.AgentErrorException;
 import dev.belljar.engine.agent.AgentFiles;
 import java.io.IOException;
-import java.io.InputStream;
-import java.io.OutputStream;
 import java.time.Instant;
 import java.util.Objects;
 import java.util.concurrent.atomic.AtomicBoolean;
@@ -110,47 +108,6 @@ final class LocalFsFile implements FsFile {
   @Override
   public void unlock() {
     does(() -> files.unlock(uid, handle));
-  }
-
-  @Override
-  public InputStream readable() {
-    return new InputStream() {
-      @Override
-      public int read() {
-        byte[] one = new byte[1];
-        return LocalFsFile.this.read(one) < 0 ? -1 : one[0] & 0xff;
-      }
-
-      @Override
-      public int read(byte[] buffer, int offset, int length) {
-        return LocalFsFile.this.read(buffer, offset, length);
-      }
-
-      @Override
-      public void close() {
-        LocalFsFile.this.close();
-      }
-    };
-  }
-
-  @Override
-  public OutputStream writable() {
-    return new OutputStream() {
-      @Override
-      public void write(int b) {
-        LocalFsFile.this.write(new byte[] {(byte) b});
-      }
-
-      @Override
-      public void write(byte[] buffer, int offset, int length) {
-        LocalFsFile.this.write(buffer, offset, length);
-      }
-
-      @Override
-      public void close() {
-        LocalFsFile.this.close();
-      }
-    };
   }
 
   @Override

@@ -37,9 +37,8 @@ class ArchitectureTest {
     "vmm, agent storage",
     "image, storage",
     "template, vmm image agent storage",
-    "process, ''",
     "fetch, ''",
-    "deno, fetch process"
+    "deno, fetch"
   })
   void aPackageOfTheEngineDependsOnlyOnThoseBelowIt(String name, String below) {
     DescribedPredicate<JavaClass> allowed = resideInAPackage(ENGINE + "." + name + "..");

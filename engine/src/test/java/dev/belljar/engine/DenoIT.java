@@ -204,6 +204,29 @@ class DenoIT {
     }
   }
 
+  @Test
+  void restartsAreHeardThoughNobodyReadsTheErrors() throws IOException {
+    sandbox.fs().writeTextFile("unread.ts", "console.error('one')");
+    AtomicInteger restarts = new AtomicInteger();
+    SpawnOptions piped = SpawnOptions.builder().piped().build();
+    DenoProcess process =
+        sandbox.deno().run(new DenoRunOptions(new Entrypoint("unread.ts", true, List.of()), piped));
+    try (process) {
+      process.onRestart(restarts::incrementAndGet);
+      await()
+          .atMost(Duration.ofSeconds(30))
+          .pollInterval(Duration.ofSeconds(1))
+          .until(
+              () -> {
+                sandbox.fs().writeTextFile("unread.ts", "console.error('another')");
+                return restarts.get() >= 1;
+              });
+      process.kill();
+      assertThat(new String(process.stderr().readAllBytes(), UTF_8))
+          .contains("Process started", "Restarting!");
+    }
+  }
+
   private static String line(DenoProcess process) {
     StringBuilder line = new StringBuilder();
     try {

@@ -12,6 +12,7 @@ import dev.belljar.InvalidOptionException;
 import dev.belljar.ProcessEndedException;
 import dev.belljar.Sandbox;
 import dev.belljar.SandboxClosedException;
+import dev.belljar.ScriptError;
 import dev.belljar.ScriptException;
 import dev.belljar.SpawnOptions;
 import dev.belljar.SpawnOptions.Stdio;
@@ -123,6 +124,31 @@ class DenoReplIT {
     assertThat(thrownBy("const o = {}; o.o = o; o").constructorName()).isEqualTo("TypeError");
     assertThat(thrownBy("let d = {}; for (let i = 0; i < 1000; i++) d = { d }; d"))
         .hasMessageContaining("500");
+  }
+
+  @Test
+  void whatIsThrownCarriesOtherErrorsWithinBounds() {
+    ScriptError many =
+        thrownBy("throw new AggregateError(Array.from({ length: 999 }, () => new Error('e')))")
+            .error();
+    assertThat(many.constructorName()).isEqualTo("AggregateError");
+    assertThat(many.errors()).hasSize(63);
+    int depth = 1;
+    ScriptError deep =
+        thrownBy("let c; for (let i = 0; i < 99; i++) c = new Error(i, { cause: c }); throw c")
+            .error();
+    for (; deep.cause().isPresent(); depth++) {
+      deep = deep.cause().get();
+    }
+    assertThat(depth).isEqualTo(8);
+    assertThat(thrownBy("const s = new Error('s'); s.cause = s; throw s").error().cause())
+        .isEmpty();
+    assertThat(thrownBy("throw new Error('x'.repeat(30_000_000))").getMessage())
+        .hasSizeBetween(1_000_000, 1 << 20);
+    assertThat(
+            thrownBy("throw Object.defineProperty(new Error('m'), 'cause', { get() { throw 1 } })")
+                .getMessage())
+        .isEqualTo("m");
   }
 
   @Test

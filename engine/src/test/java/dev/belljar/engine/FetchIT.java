@@ -350,6 +350,15 @@ class FetchIT {
   }
 
   @Test
+  void anAnswerThatWasGivenUpIsNotTakenForAWholeOne() throws InterruptedException {
+    FetchResponse response = get("/path");
+    // All of it is here, and curl has ended well.
+    await().atMost(Duration.ofSeconds(10)).until(() -> curls() == 0);
+    response.close();
+    assertThatExceptionOfType(IOException.class).isThrownBy(() -> response.body().readAllBytes());
+  }
+
+  @Test
   void anInterruptedRequestEndsItsProcess() throws InterruptedException {
     FutureTask<Object> task =
         new FutureTask<>(

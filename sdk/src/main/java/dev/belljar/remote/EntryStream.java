@@ -39,6 +39,9 @@ final class EntryStream extends AbstractSpliterator<WalkEntry> {
       action.accept(new WalkEntry(entry.text("path"), RemoteFs.entry(entry)));
       return true;
     } catch (IOException e) {
+      if (e.getCause() instanceof StreamFailedException failed) {
+        throw failed.error().exception();
+      }
       throw new BelljarException("The walk broke off: " + e.getMessage(), e);
     } catch (JacksonException e) {
       throw new BelljarException("The server's '" + method + "' sent what is not JSON.", e);

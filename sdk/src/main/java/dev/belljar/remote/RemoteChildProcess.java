@@ -1,46 +1,37 @@
 package dev.belljar.remote;
 
 import dev.belljar.BelljarException;
-import dev.belljar.ByteSize;
 import dev.belljar.ChildProcess;
 import dev.belljar.ChildProcessOutput;
 import dev.belljar.ChildProcessStatus;
 import dev.belljar.ChildProcessStatus.OutOfMemory;
-import dev.belljar.OutputTooLargeException;
 import dev.belljar.ProcessEndedException;
 import dev.belljar.Signal;
 import dev.belljar.SpawnOptions;
 import dev.belljar.SpawnOptions.Stdio;
 import dev.belljar.remote.Rpc.Outcome;
+import dev.belljar.spi.CollectedOutput;
 import java.io.IOException;
 import java.io.InputStream;
 import java.io.OutputStream;
 import java.io.PrintStream;
-import java.util.ArrayList;
 import java.util.Arrays;
-import java.util.List;
 import java.util.Optional;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.CompletionException;
 import java.util.concurrent.ExecutionException;
 import java.util.concurrent.Future;
-import java.util.concurrent.FutureTask;
+import org.jspecify.annotations.Nullable;
 
 /** A process in a sandbox of a server. */
 @SuppressWarnings("FutureReturnValueIgnored") // what hangs on its futures cannot fail
 class RemoteChildProcess implements ChildProcess {
-  /** Of each stream; a program that prints without end must not take the heap. */
-  private static final int OUTPUT_LIMIT =
-      (int) Math.min(256L << 20, Runtime.getRuntime().maxMemory() / 16);
-
-  private static final byte[] NOTHING = {};
-
   final Rpc rpc;
   final RemoteSandbox sandbox;
   private final Spawn spawn;
   private final SpawnOptions options;
-  private final List<Future<byte[]>> collected = new ArrayList<>();
   private final CompletableFuture<ChildProcessStatus> status;
+  private @Nullable CollectedOutput output;
 
   RemoteChildProcess(Spawn spawn) {
     this.spawn = spawn;
@@ -90,19 +81,18 @@ class RemoteChildProcess implements ChildProcess {
 
   @Override
   public ChildProcessOutput output() {
-    Future<byte[]> errors;
-    Future<byte[]> output;
-    synchronized (collected) {
-      if (collected.isEmpty()) {
-        collected.add(collect(options.stderr(), spawn.stderr(), "stderr"));
-        collected.add(collect(options.stdout(), spawn.stdout(), "stdout"));
+    CollectedOutput all;
+    synchronized (this) {
+      if (output == null) {
+        output =
+            new CollectedOutput(
+                this,
+                stream(options.stdout(), spawn.stdout()),
+                stream(options.stderr(), spawn.stderr()));
       }
-      errors = collected.getFirst();
-      output = collected.getLast();
+      all = output;
     }
-    byte[] stdout = await(output);
-    byte[] stderr = await(errors);
-    return new ChildProcessOutput(status(), stdout, stderr);
+    return all.await();
   }
 
   @Override
@@ -200,38 +190,14 @@ class RemoteChildProcess implements ChildProcess {
     }
   }
 
-  /**
-   * Reads a piped stream to its end on a thread of its own, so that neither waits for the other.
-   */
-  private Future<byte[]> collect(Stdio stdio, Optional<IncomingStream> stream, String name) {
-    FutureTask<byte[]> task =
-        new FutureTask<>(
-            () -> stdio == Stdio.PIPED && stream.isPresent() ? all(stream.get(), name) : NOTHING);
-    Thread.ofVirtual().name("output of " + pid()).start(task);
-    return task;
-  }
-
-  private byte[] all(InputStream input, String name) throws IOException {
-    byte[] bytes = input.readNBytes(OUTPUT_LIMIT);
-    if (bytes.length == OUTPUT_LIMIT && input.read() >= 0) {
-      close();
-      throw new OutputTooLargeException(
-          "Process "
-              + pid()
-              + " printed more than "
-              + new ByteSize(OUTPUT_LIMIT)
-              + " and was killed. Read "
-              + name
-              + "() as a stream, or write to a file.");
-    }
-    return bytes;
-  }
-
   private static InputStream piped(Stdio stdio, Optional<IncomingStream> stream, String name) {
-    if (stdio != Stdio.PIPED || stream.isEmpty()) {
-      throw new IllegalStateException(name + " is not piped; ask for it in SpawnOptions.");
-    }
-    return stream.get();
+    return stream(stdio, stream)
+        .orElseThrow(
+            () -> new IllegalStateException(name + " is not piped; ask for it in SpawnOptions."));
+  }
+
+  private static Optional<InputStream> stream(Stdio stdio, Optional<IncomingStream> stream) {
+    return stdio == Stdio.PIPED ? stream.map(InputStream.class::cast) : Optional.empty();
   }
 
   private void inherit(Stdio stdio, Optional<IncomingStream> stream, PrintStream target) {

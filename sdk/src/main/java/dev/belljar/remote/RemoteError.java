@@ -3,7 +3,9 @@ package dev.belljar.remote;
 import dev.belljar.BelljarException;
 import dev.belljar.FileSystemOperationException;
 import dev.belljar.InvalidOptionException;
+import dev.belljar.ScriptError;
 import dev.belljar.ScriptException;
+import java.util.List;
 import java.util.Map;
 import java.util.Optional;
 import java.util.regex.Pattern;
@@ -11,18 +13,14 @@ import java.util.regex.Pattern;
 /**
  * An error object of the protocol: an operation that failed in the sandbox.
  *
- * @param constructorName the class that JavaScript knows it by, for example {@code NotFound}
- * @param message what happened
- * @param code an errno's name, where there is one
- * @param name its {@code name}, where it has another
- * @param stack its stack, where there is one
+ * @param error its members; its class is one that JavaScript knows, for example {@code NotFound}
  */
-record RemoteError(
-    String constructorName,
-    String message,
-    Optional<String> code,
-    Optional<String> name,
-    Optional<String> stack) {
+record RemoteError(ScriptError error) {
+  /** What servers say of a process that has ended. */
+  static final String PROCESS_ENDED = "Child process has already terminated";
+
+  private static final int MOST_ERRORS = 64;
+  private static final int DEEPEST = 8;
 
   private static final Pattern ERRNO = Pattern.compile("E[A-Z0-9]{1,20}");
 
@@ -49,32 +47,81 @@ record RemoteError(
           Map.entry("NotSupported", "EOPNOTSUPP"));
 
   static RemoteError of(Reply error, Server server) {
-    return new RemoteError(
-        error.optionalText("constructorName").map(server::clean).orElse("Error"),
-        error.optionalText("message").map(server::clean).orElse(""),
-        error.optionalText("code").filter(code -> ERRNO.matcher(code).matches()),
-        error.optionalText("name").map(server::clean),
-        error.optionalText("stack").map(server::clean));
+    return new RemoteError(new Reading(server).error(error, 1));
+  }
+
+  String constructorName() {
+    return error.constructorName();
+  }
+
+  String message() {
+    return error.message();
   }
 
   /** A {@code TypeError} with this code is how the protocol says that a process has ended. */
   boolean processEnded() {
-    return constructorName.equals("TypeError") && code.filter("ENOENT"::equals).isPresent();
+    return constructorName().equals("TypeError")
+        && error.code().filter("ENOENT"::equals).isPresent();
   }
 
   /** What stands for it, where the call gives it no other meaning. */
   BelljarException exception() {
-    String errno = code.orElse(CODES.getOrDefault(constructorName, ""));
+    String errno =
+        error
+            .code()
+            .filter(code -> ERRNO.matcher(code).matches())
+            .orElse(CODES.getOrDefault(constructorName(), ""));
     if (!errno.isEmpty()) {
-      return FileSystemOperationException.reported(message, errno);
+      return FileSystemOperationException.reported(message(), errno);
     }
-    return switch (constructorName) {
-      case "TypeError", "RangeError", "ZodError" -> new InvalidOptionException(message);
-      default -> new BelljarException(message.isEmpty() ? constructorName : message);
+    return switch (constructorName()) {
+      case "TypeError", "RangeError", "ZodError" -> new InvalidOptionException(message());
+      default -> new BelljarException(message().isEmpty() ? constructorName() : message());
     };
   }
 
   ScriptException scriptException() {
-    return new ScriptException(constructorName, name.orElse(constructorName), message, stack);
+    return new ScriptException(error);
+  }
+
+  /** Reads an error with those that it carries, within bounds. */
+  private static final class Reading {
+    private final Server server;
+    private int errors;
+
+    Reading(Server server) {
+      this.server = server;
+    }
+
+    ScriptError error(Reply error, int depth) {
+      errors++;
+      String constructorName = text(error, "constructorName").orElse("Error");
+      return new ScriptError(
+          constructorName,
+          text(error, "name").orElse(constructorName),
+          text(error, "message").orElse(""),
+          text(error, "code"),
+          text(error, "stack"),
+          carried(error.member("cause"), depth),
+          list(error.member("errors"), depth),
+          carried(error.member("error"), depth),
+          carried(error.member("suppressed"), depth));
+    }
+
+    private Optional<String> text(Reply error, String name) {
+      return error.optionalText(name).map(server::clean);
+    }
+
+    private Optional<ScriptError> carried(Reply error, int depth) {
+      return !error.value().isObject() || depth == DEEPEST || errors == MOST_ERRORS
+          ? Optional.empty()
+          : Optional.of(error(error, depth + 1));
+    }
+
+    private List<ScriptError> list(Reply errors, int depth) {
+      return errors.absent()
+          ? List.of()
+          : errors.list().stream().flatMap(error -> carried(error, depth).stream()).toList();
+    }
   }
 }

@@ -435,9 +435,6 @@ final class RemoteFs implements SandboxFs {
   }
 
   private static String checked(String path) {
-    if (path.isEmpty()) {
-      throw new InvalidOptionException("A path cannot be empty.");
-    }
     if (path.indexOf('\0') >= 0) {
       throw new InvalidOptionException("A path cannot hold NUL: '" + path.replace('\0', '?') + "'");
     }

@@ -5,8 +5,6 @@ import dev.belljar.FileInfo;
 import dev.belljar.FileSystemOperationException;
 import dev.belljar.FsFile;
 import dev.belljar.SandboxClosedException;
-import java.io.InputStream;
-import java.io.OutputStream;
 import java.time.Instant;
 import java.util.Arrays;
 import java.util.Base64;
@@ -124,47 +122,6 @@ final class RemoteFsFile implements FsFile {
   @Override
   public void unlock() {
     call("fileUnlock", file());
-  }
-
-  @Override
-  public InputStream readable() {
-    return new InputStream() {
-      @Override
-      public int read() {
-        byte[] one = new byte[1];
-        return RemoteFsFile.this.read(one) < 0 ? -1 : one[0] & 0xff;
-      }
-
-      @Override
-      public int read(byte[] buffer, int offset, int length) {
-        return RemoteFsFile.this.read(buffer, offset, length);
-      }
-
-      @Override
-      public void close() {
-        RemoteFsFile.this.close();
-      }
-    };
-  }
-
-  @Override
-  public OutputStream writable() {
-    return new OutputStream() {
-      @Override
-      public void write(int b) {
-        RemoteFsFile.this.write(new byte[] {(byte) b});
-      }
-
-      @Override
-      public void write(byte[] buffer, int offset, int length) {
-        RemoteFsFile.this.write(buffer, offset, length);
-      }
-
-      @Override
-      public void close() {
-        RemoteFsFile.this.close();
-      }
-    };
   }
 
   @Override

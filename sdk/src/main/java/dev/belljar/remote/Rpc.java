@@ -350,8 +350,12 @@ final class Rpc implements Socket.Receiver {
   }
 
   private IOException failure(JsonNode params) {
-    String said = said(params.path("error"));
-    return new IOException(said.isEmpty() ? "the stream failed in the sandbox" : said);
+    try {
+      return new StreamFailedException(
+          RemoteError.of(reply("a stream", params.path("error")), server));
+    } catch (BelljarException e) {
+      return new IOException("the stream failed in the sandbox", e);
+    }
   }
 
   private String said(JsonNode error) {

@@ -33,6 +33,7 @@ import java.time.Instant;
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.Base64;
+import java.util.Collections;
 import java.util.List;
 import java.util.Map;
 import java.util.concurrent.Callable;
@@ -529,7 +530,19 @@ class RemoteSandboxTest {
       peer.ok(peer.next("denoReplEval"), Map.of("a", List.of(1, 1.5, "x")));
       JsonNode call = peer.next("denoReplCall");
       assertThat(call.path("params").path("args").toString()).isEqualTo("[1,\"a\",[true]]");
-      peer.error(call, "RangeError", "too far", "");
+      peer.fail(
+          call,
+          Map.of(
+              "constructorName",
+              "RangeError",
+              "message",
+              "too far",
+              "code",
+              "ERR_FAR",
+              "cause",
+              Map.of("constructorName", "Error", "message", "why", "name", "Named"),
+              "errors",
+              Collections.nCopies(100, Map.of("message", "one of many"))));
       peer.ok(peer.next("denoReplClose"), Json.of(null));
       peer.error(peer.next("processKill"), "TypeError", "it has ended", "ENOENT");
       assertThatThrownBy(() -> value.get(10, TimeUnit.SECONDS))
@@ -539,6 +552,14 @@ class RemoteSandboxTest {
               e -> {
                 assertThat(e.constructorName()).isEqualTo("RangeError");
                 assertThat(e).hasMessage("too far");
+                assertThat(e.code()).contains("ERR_FAR");
+                assertThat(e.error().errors()).hasSize(62);
+                assertThat(e)
+                    .cause()
+                    .isInstanceOfSatisfying(
+                        ScriptException.class,
+                        cause -> assertThat(cause.errorName()).isEqualTo("Named"))
+                    .hasMessage("why");
               });
     }
   }

@@ -247,8 +247,12 @@ final class ScriptedServer implements AutoCloseable {
         throws IOException {
       ObjectNode error = Json.object("constructorName", constructorName).put("message", message);
       error.set("code", Json.of(code.isEmpty() ? null : code));
+      fail(request, error);
+    }
+
+    void fail(JsonNode request, Object error) throws IOException {
       ObjectNode result = Json.object();
-      result.set("error", error);
+      result.set("error", Json.of(error));
       answer(request, result);
     }
 

@@ -34,6 +34,7 @@ final class FakeSandbox implements Sandbox {
   private final Map<String, String> env = new ConcurrentHashMap<>();
   private final Map<Integer, FakeProcess> processes = new ConcurrentHashMap<>();
   private final AtomicInteger nextPid = new AtomicInteger(100);
+  private final AtomicInteger endlessAnswersClosed = new AtomicInteger();
   private final CountDownLatch end = new CountDownLatch(1);
   private volatile String reason = "";
   private volatile Instant stopAt;
@@ -55,6 +56,11 @@ final class FakeSandbox implements Sandbox {
 
   FakeFs files() {
     return fs;
+  }
+
+  /** Of those that were given to {@code /endless}. */
+  int endlessAnswersClosed() {
+    return endlessAnswersClosed.get();
   }
 
   FakeProcess process(int pid) {
@@ -121,6 +127,22 @@ final class FakeSandbox implements Sandbox {
       case "/hang" -> {
         hang();
         throw new AssertionError();
+      }
+      case "/endless" -> {
+        FakeProcess yes = new FakeProcess(0, "yes", List.of());
+        yield new FetchResponse(
+            200,
+            "OK",
+            List.of(),
+            new java.io.FilterInputStream(yes.stdout()) {
+              @Override
+              public void close() {
+                if (!yes.statusFuture().isDone()) {
+                  endlessAnswersClosed.incrementAndGet();
+                }
+                yes.close();
+              }
+            });
       }
       case "/devour" -> {
         try {

@@ -3,6 +3,7 @@ package dev.belljar.server;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.awaitility.Awaitility.await;
 
+import dev.belljar.server.rpc.HeapBudget;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Path;
 import java.time.Duration;
@@ -311,6 +312,25 @@ class SocketTest {
   }
 
   @Test
+  void aMessageLargerThanAnyMayBeClosesTheSocket(@TempDir Path other) throws Exception {
+    ServerConfig config = ServerConfig.of(other).at("127.0.0.1", 0).with(TestServer.MANY);
+    // Nominal: so that memory is not what the message fails for.
+    HeapBudget plenty = new HeapBudget(4L << 30);
+    try (TestServer large = new TestServer(config, Duration.ofSeconds(5), plenty);
+        RawClient sender = large.create()) {
+      byte[] part = "x".repeat(8 << 20).getBytes(StandardCharsets.US_ASCII);
+      sender.frame(1, false, part);
+      for (int i = 1; i < 176 / 8; i++) {
+        sender.frame(0, false, part);
+      }
+      assertThat(sender.isClosed()).isFalse();
+      sender.frame(0, true, new byte[] {'x'});
+      assertThat(sender.closeCode()).isEqualTo(1009);
+      await().until(() -> plenty.held() == 0);
+    }
+  }
+
+  @Test
   void aMessageForWhichThereIsNoMemoryClosesTheSocket() throws Exception {
     byte[] part = "x".repeat(4 << 20).getBytes(StandardCharsets.US_ASCII);
     try {
@@ -422,7 +442,7 @@ class SocketTest {
         "writeFile|{\"path\":\"/hang\",\"content\":\"\",\"abortId\":5}",
         "writeFile|{\"path\":\"/sink\",\"contentStreamId\":3,\"abortId\":5}",
         "fetch|{\"url\":\"http://a/hang\",\"method\":\"GET\",\"redirect\":\"follow\",\"abortId\":5}",
-        "fetch|{\"url\":\"http://a/devour\",\"method\":\"POST\",\"redirect\":\"follow\",\"bodyStreamId\":3,\"abortId\":5}"
+        "fetch|{\"url\":\"http://a/devour\",\"method\":\"POST\",\"redirect\":\"follow\",\"bodyStreamId\":4,\"abortId\":5}"
       })
   void aRequestIsAborted(String method, String params) throws Exception {
     CompletableFuture<JsonNode> other =

@@ -99,6 +99,32 @@ class StreamTest {
   }
 
   @Test
+  void aStreamThatIsOverIsNotReadAgain() throws Exception {
+    try (RawClient client = server.create()) {
+      client.tell("$sandbox.stream.start", "{\"streamId\":1}");
+      client.enqueue(1, new byte[] {1});
+      client.tell("$sandbox.stream.end", "{\"streamId\":1}");
+      client.ok("writeFile", "{\"path\":\"/f\",\"contentStreamId\":1}");
+      JsonNode second = client.call("writeFile", "{\"path\":\"/f\",\"contentStreamId\":1}");
+      assertThat(second.get("error").get("code").intValue()).isEqualTo(-32602);
+    }
+  }
+
+  @Test
+  void aCallWhoseStreamNeverStartsFails() throws Exception {
+    try (RawClient client = server.create()) {
+      int pid = spawn(client, "cat", "", ",\"stdinStreamId\":2");
+      assertThat(message(client.call("writeFile", "{\"path\":\"/f\",\"contentStreamId\":1}")))
+          .contains("did not start");
+      // What a process may wait for all its life.
+      Thread.sleep(PATIENCE.toMillis());
+      client.tell("$sandbox.stream.start", "{\"streamId\":2}");
+      client.tell("$sandbox.stream.end", "{\"streamId\":2}");
+      assertThat(client.ok("processWait", "{\"pid\":" + pid + "}").get("code").intValue()).isZero();
+    }
+  }
+
+  @Test
   void aStreamThatBreaksOffFailsItsCall() throws Exception {
     try (RawClient client = server.create()) {
       client.tell("$sandbox.stream.start", "{\"streamId\":1}");
@@ -316,6 +342,24 @@ class StreamTest {
       client.ok("envToObject", "{}");
       client.ok("processKill", "{\"pid\":" + child.get("pid") + "}");
     }
+  }
+
+  @Test
+  void aFetchIsAbortedWhileItsBodyComes() throws Exception {
+    try (RawClient client = server.create()) {
+      String fetch = "{\"url\":\"http://a/endless\",\"method\":\"GET\",\"redirect\":\"follow\"";
+      long other = client.ok("fetch", fetch + ",\"abortId\":6}").get("bodyStreamId").longValue();
+      long id = client.ok("fetch", fetch + ",\"abortId\":5}").get("bodyStreamId").longValue();
+      await().until(() -> client.stream(id).bytes().get() > 100_000);
+      client.ok("abort", "{\"abortId\":5}");
+      assertThat(client.stream(id).end().get(10, TimeUnit.SECONDS)).contains("aborted");
+      assertThat(server.of(client).endlessAnswersClosed()).isEqualTo(1);
+      long before = client.stream(other).bytes().get();
+      await().until(() -> client.stream(other).bytes().get() > before + (1 << 20));
+      client.ok("abort", "{\"abortId\":5}");
+      client.tell("$sandbox.stream.cancel", "{\"streamId\":" + other + "}");
+    }
+    await().until(() -> server.heap().held() == 0);
   }
 
   @Test

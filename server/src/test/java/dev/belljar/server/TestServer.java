@@ -21,7 +21,7 @@ final class TestServer implements AutoCloseable {
   private static final HttpClient HTTP = HttpClient.newHttpClient();
 
   private final FakeSandboxes sandboxes = new FakeSandboxes();
-  private final HeapBudget heap = new HeapBudget(256 << 20);
+  private final HeapBudget heap;
   private final BelljarServer server;
   private final String token;
 
@@ -30,6 +30,11 @@ final class TestServer implements AutoCloseable {
   }
 
   TestServer(ServerConfig config, Duration patience) {
+    this(config, patience, new HeapBudget(256 << 20));
+  }
+
+  TestServer(ServerConfig config, Duration patience, HeapBudget heap) {
+    this.heap = heap;
     server =
         BelljarServer.start(
             config, sandboxes, new SocketLimits(heap, patience, Duration.ofSeconds(2)));

@@ -10,7 +10,6 @@ import java.io.IOException;
 import java.io.InterruptedIOException;
 import java.nio.ByteBuffer;
 import java.util.Map;
-import java.util.Optional;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.ConcurrentHashMap;
 import java.util.concurrent.ExecutionException;
@@ -167,20 +166,12 @@ final class ControlConnection implements AutoCloseable {
 
   private static @Nullable Object valueOf(Map<?, ?> answer) throws IOException {
     if (answer.get("error") instanceof Map<?, ?> error) {
-      throw new ScriptException(
-          text(error, "constructorName", "Error"),
-          text(error, "name", "Error"),
-          text(error, "message", ""),
-          Optional.ofNullable(error.get("stack")).map(Object::toString));
+      throw new ScriptException(ThrownError.read(error));
     }
     if (!answer.containsKey("value")) {
       throw new IOException("it answered neither a value nor an error");
     }
     return answer.get("value");
-  }
-
-  private static String text(Map<?, ?> error, String key, String otherwise) {
-    return error.get(key) instanceof String text ? text : otherwise;
   }
 
   private static InterruptedIOException interrupted() {

@@ -12,7 +12,7 @@ import dev.belljar.Signal;
 import dev.belljar.SpawnOptions;
 import dev.belljar.SpawnOptions.Stdio;
 import dev.belljar.engine.fetch.GuestFetch;
-import dev.belljar.engine.process.CollectedOutput;
+import dev.belljar.spi.CollectedOutput;
 import java.io.IOException;
 import java.io.InputStream;
 import java.io.OutputStream;

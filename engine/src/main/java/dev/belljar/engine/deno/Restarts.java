@@ -21,8 +21,10 @@ final class Restarts {
   /** A program that makes them up faster than they are heard is not heard out. */
   private static final int MOST_UNHEARD = 100;
 
+  private final List<ReadAhead> streams = new CopyOnWriteArrayList<>();
   private final List<Runnable> listeners = new CopyOnWriteArrayList<>();
   private final Semaphore unheard = new Semaphore(0);
+  private volatile boolean ended;
 
   Restarts(ChildProcess process) {
     Thread teller =
@@ -37,6 +39,8 @@ final class Restarts {
                 // The sandbox has ended, and the process with it.
               }
               teller.interrupt();
+              ended = true;
+              streams.forEach(ReadAhead::stop);
             });
   }
 
@@ -44,9 +48,15 @@ final class Restarts {
     listeners.add(listener);
   }
 
-  /** The same stream; what is read from it is heard. */
+  /** The same stream; what comes on it is heard, whether somebody reads it yet or not. */
   InputStream in(InputStream stream) {
-    return new Listening(stream);
+    ReadAhead ahead = new ReadAhead(new Listening(stream));
+    streams.add(ahead);
+    ahead.start("listening");
+    if (ended) {
+      ahead.stop();
+    }
+    return ahead;
   }
 
   private void tellUntilInterrupted() {

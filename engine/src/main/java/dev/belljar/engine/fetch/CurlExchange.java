@@ -230,6 +230,7 @@ final class CurlExchange implements AutoCloseable {
   private final class Body extends InputStream {
     private final InputStream stdout = curl.stdout();
     private boolean ended;
+    private volatile boolean closed;
 
     @Override
     public int read() throws IOException {
@@ -242,7 +243,10 @@ final class CurlExchange implements AutoCloseable {
       if (ended || length == 0) {
         return ended ? -1 : 0;
       }
-      int count = stdout.read(target, offset, length);
+      int count = closed ? -1 : stdout.read(target, offset, length);
+      if (closed) {
+        throw new IOException("the answer was given up");
+      }
       if (count < 0) {
         ChildProcessStatus status = curl.status();
         ended = true;
@@ -261,8 +265,10 @@ final class CurlExchange implements AutoCloseable {
       return ended ? 0 : stdout.available();
     }
 
+    /** Whoever still reads is told, and not that the body was whole. */
     @Override
     public void close() {
+      closed = true;
       CurlExchange.this.close();
     }
   }

@@ -6,6 +6,10 @@ import { Session } from "node:inspector";
 
 const LARGEST = 64 << 20;
 const DEEPEST = 500;
+// Of an error and those that it carries: how many, how deep, and the characters of all their texts.
+const MOST_ERRORS = 64;
+const DEEPEST_ERROR = 8;
+const LONGEST_ERROR = 1 << 20;
 const encoder = new TextEncoder();
 const decoder = new TextDecoder();
 const { parse, stringify } = JSON;
@@ -238,16 +242,55 @@ function ownFrames(trace) {
   return end < 0 ? stack : stack.slice(0, end);
 }
 
-function plainError(value) {
-  if (value instanceof Error || (typeof value === "object" && value !== null && typeof value.stack === "string")) {
-    return {
-      constructorName: String(value.constructor?.name || "Error"),
-      name: String(value.name),
-      message: String(value.message),
-      stack: ownFrames(value.stack),
+function isError(value) {
+  return value instanceof Error || (typeof value === "object" && value !== null && typeof value.stack === "string");
+}
+
+/** What was thrown, with the errors that it carries. */
+function plainError(thrown) {
+  let errors = 0;
+  let room = LONGEST_ERROR;
+
+  const text = (value) => {
+    const cut = String(value).slice(0, room);
+    room -= cut.length;
+    return cut;
+  };
+  const carried = (value, above) =>
+    isError(value) && !above.includes(value) && above.length < DEEPEST_ERROR && errors < MOST_ERRORS
+      ? described(value, above)
+      : undefined;
+  const described = (error, above) => {
+    errors++;
+    const member = (name) => {
+      try {
+        return error[name];
+      } catch {
+        // Its getter throws; the rest is told all the same.
+      }
     };
-  }
-  return { constructorName: "Error", name: "Error", message: `Uncaught ${inspect(value)}` };
+    const code = member("code");
+    const list = member("errors");
+    const within = [...above, error];
+    const stack = ownFrames(member("stack"));
+    return {
+      constructorName: text(error.constructor?.name || "Error"),
+      name: text(error.name),
+      message: text(error.message),
+      code: typeof code === "string" ? text(code) : undefined,
+      stack: stack === undefined ? undefined : text(stack),
+      cause: carried(member("cause"), within),
+      errors: Array.isArray(list) && list.every(isError)
+        ? list.slice(0, MOST_ERRORS).map((item) => carried(item, within)).filter((item) => item !== undefined)
+        : undefined,
+      error: carried(member("error"), within),
+      suppressed: carried(member("suppressed"), within),
+    };
+  };
+
+  return isError(thrown)
+    ? described(thrown, [])
+    : { constructorName: "Error", name: "Error", message: text(`Uncaught ${inspect(thrown)}`) };
 }
 
 // ---- the control connection ----

@@ -22,6 +22,7 @@ import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
+import java.util.OptionalLong;
 import java.util.Set;
 import java.util.UUID;
 import tools.jackson.databind.JsonNode;
@@ -171,7 +172,7 @@ final class DenoMethods {
       FetchRequest request = new FetchRequest(target, method, headers, body, follow);
       FetchResponse response =
           program.isPresent() ? program.get().fetch(request) : session.sandbox().fetch(request);
-      return answer(method, response);
+      return answer(method, response, abortId(params));
     } catch (RuntimeException e) {
       if (body.isPresent()) {
         body.get().close();
@@ -188,7 +189,16 @@ final class DenoMethods {
     }
   }
 
-  private Answer answer(String method, FetchResponse response) {
+  /** As {@code abort} names it; what cannot be one aborts nothing. */
+  private static OptionalLong abortId(Params params) {
+    JsonNode carried = params.node().path("abortId");
+    return carried.isIntegralNumber() && carried.canConvertToLong()
+        ? OptionalLong.of(carried.longValue())
+        : OptionalLong.empty();
+  }
+
+  private Answer answer(String method, FetchResponse response, OptionalLong abortId)
+      throws InterruptedException {
     ObjectNode node =
         Json.NODES
             .objectNode()
@@ -200,7 +210,12 @@ final class DenoMethods {
       response.close();
       node.putNull("bodyStreamId");
     } else {
-      node.put("bodyStreamId", session.outgoing().send(new Body(response), false));
+      node.put("bodyStreamId", session.outgoing().send(new Body(response), false, abortId));
+      // An abort that came before the stream was there did not find it.
+      if (Thread.currentThread().isInterrupted()) {
+        abortId.ifPresent(session.outgoing()::abort);
+        throw new InterruptedException("aborted");
+      }
     }
     return new Answer.Value(node);
   }

@@ -2,9 +2,11 @@ package dev.belljar.server.rpc;
 
 import java.io.IOException;
 import java.io.InputStream;
+import java.time.Duration;
 import java.util.ArrayDeque;
 import java.util.Comparator;
 import java.util.HashMap;
+import java.util.LinkedHashSet;
 import java.util.Map;
 import java.util.Optional;
 import java.util.function.BiConsumer;
@@ -15,7 +17,8 @@ import org.jspecify.annotations.Nullable;
  * held here, within bounds; {@link #full} says that the socket must not be read on.
  *
  * <p>A stream may be named by a call before it starts or after. It is forgotten when it has ended
- * and was read.
+ * and was read, but for its number: clients number upwards, and a call that names it again would
+ * wait for nothing.
  */
 final class IncomingStreams {
   /** Streams that are started or asked for, and not yet over. */
@@ -30,11 +33,16 @@ final class IncomingStreams {
   /** Bytes held for a socket before it is no longer read while memory is scarce. */
   static final int SCARCE_LIMIT = 1 << 20;
 
+  /** Numbers of streams that are over, kept to refuse them; the oldest give way. */
+  private static final int MOST_OVER = 4096;
+
   /** What a part costs beside its bytes, so that many small ones are not free. */
   private static final int PART_COST = 64;
 
   private final Map<Long, Stream> streams = new HashMap<>();
+  private final LinkedHashSet<Long> over = new LinkedHashSet<>();
   private final HeapBudget budget;
+  private final Duration patience;
   private final BiConsumer<Long, String> cancel;
   private final Runnable drained;
   private long held;
@@ -46,11 +54,14 @@ final class IncomingStreams {
    * Streams of a socket.
    *
    * @param budget what is held is taken from it
+   * @param patience how long a call waits for a stream to start
    * @param cancel tells the client that nobody wants a stream any more, and why
    * @param drained called when {@link #full} may have become false
    */
-  IncomingStreams(HeapBudget budget, BiConsumer<Long, String> cancel, Runnable drained) {
+  IncomingStreams(
+      HeapBudget budget, Duration patience, BiConsumer<Long, String> cancel, Runnable drained) {
     this.budget = budget;
+    this.patience = patience;
     this.cancel = cancel;
     this.drained = drained;
   }
@@ -77,11 +88,17 @@ final class IncomingStreams {
   /** The client starts a stream; again, or one too many: nothing happens. */
   void start(long id) {
     synchronized (this) {
-      if (closed || streams.containsKey(id)) {
+      Stream named = streams.get(id);
+      if (named != null) {
+        named.started = true;
+      }
+      if (closed || named != null || over.contains(id)) {
         return;
       }
       if (streams.size() < MOST_STREAMS) {
-        streams.put(id, new Stream(id));
+        Stream stream = new Stream(id);
+        stream.started = true;
+        streams.put(id, stream);
         return;
       }
     }
@@ -96,6 +113,7 @@ final class IncomingStreams {
       if (stream == null || stream.over || bytes.length == 0) {
         return;
       }
+      stream.started = true;
       long cost = (long) bytes.length + PART_COST;
       if (budget.tryTake(cost)) {
         stream.chunks.add(bytes);
@@ -132,11 +150,17 @@ final class IncomingStreams {
     finish(id, reason);
   }
 
-  /** What a call reads; empty where another call reads it already, or there are too many. */
-  synchronized Optional<InputStream> claim(long id) {
+  /**
+   * What a call reads; empty where another call reads it already, it is over, or there are too
+   * many.
+   *
+   * @param forLong whether it may start whenever the client likes; if not, reading fails where it
+   *     does not start in time
+   */
+  synchronized Optional<InputStream> claim(long id, boolean forLong) {
     Stream stream = streams.get(id);
     if (stream == null) {
-      if (closed || streams.size() >= MOST_STREAMS) {
+      if (closed || streams.size() >= MOST_STREAMS || over.contains(id)) {
         return Optional.empty();
       }
       stream = new Stream(id);
@@ -146,6 +170,7 @@ final class IncomingStreams {
       return Optional.empty();
     }
     stream.claimed = true;
+    stream.started |= forLong;
     return Optional.of(stream);
   }
 
@@ -190,14 +215,23 @@ final class IncomingStreams {
       stream.over = true;
       stream.failure = failure;
       if (stream.claimed && stream.chunks.isEmpty()) {
-        streams.remove(id);
+        forget(stream);
       }
       notifyAll();
     }
   }
 
+  private void forget(Stream stream) {
+    if (streams.remove(stream.id, stream)) {
+      over.add(stream.id);
+      if (over.size() > MOST_OVER) {
+        over.removeFirst();
+      }
+    }
+  }
+
   private void drop(Stream stream) {
-    streams.remove(stream.id, stream);
+    forget(stream);
     release(stream, stream.held);
     stream.chunks.clear();
   }
@@ -208,7 +242,9 @@ final class IncomingStreams {
     private final ArrayDeque<byte[]> chunks = new ArrayDeque<>();
     private int offset;
     private long held;
+    private long deadline;
     private boolean claimed;
+    private boolean started;
     private boolean over;
     private @Nullable String failure;
 
@@ -235,10 +271,11 @@ final class IncomingStreams {
             throw new IOException(failure);
           }
           if (over) {
+            forget(this);
             return -1;
           }
           try {
-            IncomingStreams.this.wait();
+            await();
           } catch (InterruptedException e) {
             Thread.currentThread().interrupt();
             throw new java.io.InterruptedIOException("Interrupted while waiting for the client.");
@@ -259,11 +296,31 @@ final class IncomingStreams {
         release(this, Math.min(released, held));
         consumed += copied;
         if (over && chunks.isEmpty()) {
-          streams.remove(id, this);
+          forget(this);
         }
       }
       drained.run();
       return copied;
+    }
+
+    /** Waits for a change; gives the stream up where it does not start in time. */
+    private void await() throws InterruptedException {
+      if (started) {
+        IncomingStreams.this.wait();
+        return;
+      }
+      long now = System.nanoTime();
+      // While the socket is not read, the stream cannot start.
+      if (deadline == 0 || full()) {
+        deadline = now + patience.toNanos();
+      }
+      long left = deadline - now;
+      if (left <= 0) {
+        failure =
+            "The client did not start stream " + id + " within " + patience.toSeconds() + " s.";
+        return;
+      }
+      IncomingStreams.this.wait(left / 1_000_000 + 1);
     }
 
     /** No longer wanted: the client is told, unless it had said all. */

@@ -4,6 +4,7 @@ import java.io.IOException;
 import java.io.InputStream;
 import java.util.Base64;
 import java.util.Map;
+import java.util.OptionalLong;
 import java.util.concurrent.ConcurrentHashMap;
 import java.util.concurrent.atomic.AtomicLong;
 import org.slf4j.Logger;
@@ -54,6 +55,15 @@ final class OutgoingStreams {
    * @return the number of the stream
    */
   long send(InputStream bytes, boolean outlives) {
+    return send(bytes, outlives, OptionalLong.empty());
+  }
+
+  /**
+   * As above.
+   *
+   * @param abortId what aborts the stream as well as the call that it came of
+   */
+  long send(InputStream bytes, boolean outlives, OptionalLong abortId) {
     return send(
         new Chunks() {
           // Most streams are idle: they hold little until there is much to read.
@@ -81,12 +91,17 @@ final class OutgoingStreams {
             }
           }
         },
-        outlives);
+        outlives,
+        abortId);
   }
 
   long send(Chunks chunks, boolean outlives) {
+    return send(chunks, outlives, OptionalLong.empty());
+  }
+
+  private long send(Chunks chunks, boolean outlives, OptionalLong abortId) {
     long id = NEXT_ID.getAndIncrement();
-    Source source = new Source(id, chunks, outlives);
+    Source source = new Source(id, chunks, outlives, abortId);
     sources.put(id, source);
     Thread.ofVirtual().name("stream " + id).start(source);
     if (closed) {
@@ -113,6 +128,14 @@ final class OutgoingStreams {
     }
   }
 
+  /** Breaks off the streams of that abort id; the client is told so. */
+  void abort(long abortId) {
+    OptionalLong carried = OptionalLong.of(abortId);
+    sources.values().stream()
+        .filter(source -> source.abortId.equals(carried))
+        .forEach(Source::abort);
+  }
+
   /** The socket is gone. */
   void close() {
     closed = true;
@@ -123,13 +146,21 @@ final class OutgoingStreams {
     private final long id;
     private final Chunks chunks;
     private final boolean outlives;
+    private final OptionalLong abortId;
     private volatile boolean cancelled;
+    private volatile boolean aborted;
     private volatile boolean mute;
 
-    Source(long id, Chunks chunks, boolean outlives) {
+    Source(long id, Chunks chunks, boolean outlives, OptionalLong abortId) {
       this.id = id;
       this.chunks = chunks;
       this.outlives = outlives;
+      this.abortId = abortId;
+    }
+
+    void abort() {
+      aborted = true;
+      chunks.close();
     }
 
     void cancel() {
@@ -150,17 +181,25 @@ final class OutgoingStreams {
         tell("$sandbox.stream.start", "");
         byte[] chunk;
         while ((chunk = chunks.next()) != null) {
-          if (!mute && !cancelled) {
+          if (!mute && !cancelled && !aborted) {
             enqueue(chunk);
           }
         }
-        tell("$sandbox.stream.end", "");
+        if (aborted) {
+          failed(WireError.aborted());
+        } else {
+          tell("$sandbox.stream.end", "");
+        }
       } catch (IOException | RuntimeException e) {
         LOG.debug("Stream {} broke off", id, e);
-        tell("$sandbox.stream.error", ",\"error\":" + WireError.of(e).toJson());
+        failed(aborted ? WireError.aborted() : WireError.of(e));
       } finally {
         sources.remove(id);
       }
+    }
+
+    private void failed(WireError error) {
+      tell("$sandbox.stream.error", ",\"error\":" + error.toJson());
     }
 
     private void enqueue(byte[] chunk) {

@@ -94,7 +94,7 @@ final class ProcessMethods {
     }
     long id = params.integer("stdinStreamId");
     params.check();
-    InputStream input = session.claim(id, params, "stdinStreamId");
+    InputStream input = session.claimForLong(id, params, "stdinStreamId");
     params.check();
     return Optional.of(input);
   }
@@ -229,7 +229,7 @@ final class ProcessMethods {
     int port = params.integer("port", 1, 65_535);
     long from = params.integer("streamId");
     params.check();
-    InputStream input = session.claim(from, params, "streamId");
+    InputStream input = session.claimForLong(from, params, "streamId");
     params.check();
     GuestConnection connection;
     try {

@@ -82,13 +82,23 @@ final class RpcSession implements AutoCloseable {
     return files.size();
   }
 
-  /** What the client sends on a stream that a call names. */
+  /** What the client sends on a stream that a call names and waits for. */
   InputStream claim(long id, Params params, String name) throws InvalidParamsException {
+    return claim(id, false, params, name);
+  }
+
+  /** The same for a stream that is read while something lasts, and may start at any time. */
+  InputStream claimForLong(long id, Params params, String name) throws InvalidParamsException {
+    return claim(id, true, params, name);
+  }
+
+  private InputStream claim(long id, boolean forLong, Params params, String name) {
     return incoming
-        .claim(id)
+        .claim(id, forLong)
         .orElseGet(
             () -> {
-              params.wrong(name, "Stream " + id + " is read by another call, or one too many.");
+              params.wrong(
+                  name, "Stream " + id + " is over, read by another call, or one too many.");
               return InputStream.nullInputStream();
             });
   }

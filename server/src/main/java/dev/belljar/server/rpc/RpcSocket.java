@@ -138,7 +138,7 @@ public final class RpcSocket implements Session.Listener, HostedSandbox.Connecti
         new RpcSession(
             hosted,
             outbox,
-            new IncomingStreams(budget, this::cancel, this::resume),
+            new IncomingStreams(budget, limits.patience(), this::cancel, this::resume),
             budget,
             events);
     new FileMethods(rpc).register(methods);
@@ -653,6 +653,11 @@ public final class RpcSocket implements Session.Listener, HostedSandbox.Connecti
     exchanges.values().stream()
         .filter(exchange -> exchange.carries(abortId))
         .forEach(Exchange::abort);
+    RpcSession open = rpc;
+    if (open != null) {
+      // What a call that was answered goes on sending.
+      open.outgoing().abort(abortId);
+    }
     return Answer.DONE;
   }
 

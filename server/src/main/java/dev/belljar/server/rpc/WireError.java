@@ -10,40 +10,48 @@ import dev.belljar.NotADirectoryException;
 import dev.belljar.NotFoundException;
 import dev.belljar.PermissionDeniedException;
 import dev.belljar.ProcessEndedException;
+import dev.belljar.ScriptError;
 import dev.belljar.ScriptException;
 import java.util.Optional;
 import org.jspecify.annotations.Nullable;
+import tools.jackson.databind.JsonNode;
+import tools.jackson.databind.node.ArrayNode;
 import tools.jackson.databind.node.ObjectNode;
 
 /**
- * A failed operation as clients read it: the name of a JavaScript or Deno class, and what it says.
+ * A failed operation as clients read it: an error of JavaScript.
  *
- * @param constructorName for example {@code NotFound}
- * @param name the error's {@code name}
- * @param message in words
- * @param code for example {@code ENOENT}
- * @param stack the trace that the error has in the sandbox, where it has one
+ * @param error its class is one that JavaScript or Deno has, for example {@code NotFound}
  */
-record WireError(
-    String constructorName,
-    String name,
-    String message,
-    Optional<String> code,
-    Optional<String> stack) {
+record WireError(ScriptError error) {
 
   static WireError of(String constructorName, String message, @Nullable String code) {
     return new WireError(
-        constructorName, constructorName, message, Optional.ofNullable(code), Optional.empty());
+        new ScriptError(
+            constructorName,
+            constructorName,
+            message,
+            Optional.ofNullable(code),
+            Optional.empty()));
   }
 
   /** What an aborted request ends with, as an aborted {@code fetch} does (DOM, "AbortError"). */
   static WireError aborted() {
     return new WireError(
-        "DOMException",
-        "AbortError",
-        "The signal has been aborted",
-        Optional.empty(),
-        Optional.empty());
+        new ScriptError(
+            "DOMException",
+            "AbortError",
+            "The signal has been aborted",
+            Optional.empty(),
+            Optional.empty()));
+  }
+
+  String constructorName() {
+    return error.constructorName();
+  }
+
+  String message() {
+    return error.message();
   }
 
   /** What clients are told of a failure. */
@@ -53,9 +61,7 @@ record WireError(
       case FileSystemOperationException e -> of(classOf(e), message, e.code());
       case ProcessEndedException e ->
           of("TypeError", "Child process has already terminated", "ENOENT");
-      case ScriptException e ->
-          new WireError(
-              e.constructorName(), e.errorName(), message, Optional.empty(), e.scriptStack());
+      case ScriptException e -> new WireError(e.error());
       case FetchException e -> of("TypeError", message, null);
       case InvalidOptionException e -> of("TypeError", message, null);
       default -> of("Error", message, null);
@@ -92,16 +98,30 @@ record WireError(
   }
 
   ObjectNode toJson() {
+    return json(error);
+  }
+
+  private static ObjectNode json(ScriptError error) {
+    String trace = error.name() + ": " + error.message() + "\n    at <sandbox>:1:1";
     ObjectNode node = Json.NODES.objectNode();
-    node.put("constructorName", constructorName);
-    node.put("message", message);
-    node.put("code", code.orElse(null));
-    node.put("stack", stack.orElse(name + ": " + message + "\n    at <sandbox>:1:1"));
-    node.putNull("cause");
-    node.putNull("errors");
-    node.put("name", name);
-    node.putNull("error");
-    node.putNull("suppressed");
+    node.put("constructorName", error.constructorName());
+    node.put("message", error.message());
+    node.put("code", error.code().orElse(null));
+    node.put("stack", error.stack().orElse(trace));
+    node.set("cause", json(error.cause()));
+    if (error.errors().isEmpty()) {
+      node.putNull("errors");
+    } else {
+      ArrayNode errors = node.putArray("errors");
+      error.errors().forEach(carried -> errors.add(json(carried)));
+    }
+    node.put("name", error.name());
+    node.set("error", json(error.error()));
+    node.set("suppressed", json(error.suppressed()));
     return node;
+  }
+
+  private static JsonNode json(Optional<ScriptError> error) {
+    return error.isPresent() ? json(error.get()) : Json.NODES.nullNode();
   }
 }

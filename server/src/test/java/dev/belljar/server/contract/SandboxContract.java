@@ -36,6 +36,7 @@ import dev.belljar.SandboxClosedException;
 import dev.belljar.SandboxCommandException;
 import dev.belljar.SandboxFs;
 import dev.belljar.SandboxOptions;
+import dev.belljar.ScriptError;
 import dev.belljar.ScriptException;
 import dev.belljar.Signal;
 import dev.belljar.SpawnOptions;
@@ -51,6 +52,7 @@ import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.time.Duration;
+import java.nio.file.attribute.PosixFilePermissions;
 import java.time.Instant;
 import java.util.ArrayList;
 import java.util.Arrays;
@@ -186,7 +188,10 @@ abstract class SandboxContract {
         .isInstanceOf(FileSystemOperationException.class);
     assertThatThrownBy(() -> fs.rename(directory + "/file", "/proc/x"))
         .isInstanceOf(FileSystemOperationException.class);
-    assertThatThrownBy(() -> fs.stat("")).isInstanceOf(InvalidOptionException.class);
+    assertThatThrownBy(() -> fs.stat(""))
+        .isInstanceOf(NotFoundException.class)
+        .hasMessageStartingWith("No such file or directory (os error 2): ");
+    assertThat(fs.exists("")).isFalse();
     assertThatThrownBy(() -> fs.stat("a\0b")).isInstanceOf(InvalidOptionException.class);
   }
 
@@ -278,6 +283,34 @@ abstract class SandboxContract {
   }
 
   @Test
+  void walksAndGlobsGivePathsWithoutDots() {
+    String root = fs.makeTempDir();
+    fs.mkdirs(root + "/a/b");
+    fs.writeTextFile(root + "/a/one.ts", "");
+    try (Stream<WalkEntry> all = fs.walk(root + "//a/b/.././")) {
+      assertThat(all.map(WalkEntry::path))
+          .containsExactly(root + "/a/", root + "/a/b", root + "/a/one.ts");
+    }
+    try (Stream<WalkEntry> found = fs.expandGlob(root + "/./a/b/../*.ts")) {
+      assertThat(found.map(WalkEntry::path)).containsExactly(root + "/a/one.ts");
+    }
+    try (Stream<WalkEntry> found = fs.expandGlob(root + "/a/*/")) {
+      assertThat(found.map(WalkEntry::path)).containsExactly(root + "/a/b");
+    }
+  }
+
+  @Test
+  void followedLinkThatLeadsNowhereIsNotFound() {
+    String root = fs.makeTempDir();
+    fs.symlink("nowhere", root + "/dangling");
+    WalkOptions following =
+        new WalkOptions(9, true, true, true, true, true, List.of(), List.of(), List.of());
+    assertThatThrownBy(() -> fs.walk(root, following).toList())
+        .isInstanceOf(NotFoundException.class)
+        .hasMessageContaining("dangling");
+  }
+
+  @Test
   void aWalkCanBeLeftHalfWay() {
     try (Stream<WalkEntry> entries = fs.walk("/usr")) {
       assertThat(entries.limit(3)).hasSize(3);
@@ -295,6 +328,10 @@ abstract class SandboxContract {
     assertThat(fs.readTextFile(there + "/sub/file")).isEqualTo("x");
     fs.download(there, local.resolve("back"));
     assertThat(local.resolve("back/sub/file")).hasContent("x");
+    fs.chmod(there + "/run.sh", 04711);
+    fs.download(there, local.resolve("modes"));
+    assertThat(Files.getPosixFilePermissions(local.resolve("modes/run.sh")))
+        .isEqualTo(PosixFilePermissions.fromString("rwx--x--x"));
   }
 
   @Test
@@ -327,6 +364,18 @@ abstract class SandboxContract {
     }
     assertThatThrownBy(() -> fs.open(path + "none", OpenOptions.READ))
         .isInstanceOf(NotFoundException.class);
+  }
+
+  @Test
+  void directoryCanBeOpenedButNotRead() {
+    try (FsFile directory = fs.open("/tmp", OpenOptions.READ)) {
+      assertThat(directory.stat().isDirectory()).isTrue();
+      assertThatThrownBy(() -> directory.read(new byte[10]))
+          .isInstanceOf(IsADirectoryException.class)
+          .hasMessageStartingWith("Is a directory (os error 21)");
+    }
+    assertThatThrownBy(() -> fs.open("/tmp", OpenOptions.READ_WRITE))
+        .isInstanceOf(IsADirectoryException.class);
   }
 
   @Test
@@ -605,6 +654,46 @@ abstract class SandboxContract {
     assertThat(sandbox.deno().eval("[1, 2].map(v => v * 2)")).isEqualTo(List.of(2L, 4L));
   }
 
+  @Test
+  void whatCodeThrowsCarriesItsCodeCauseAndErrors() {
+    assertThatThrownBy(
+            () ->
+                sandbox
+                    .deno()
+                    .eval(
+                        "const cause = Object.assign(new TypeError('why'), { code: 'E_WHY' });"
+                            + " const errors = [new RangeError('one', { cause }), new Error('two')];"
+                            + " throw Object.assign(new AggregateError(errors, 'all'), { code: 'E_ALL', cause })"))
+        .isInstanceOfSatisfying(
+            ScriptException.class,
+            e -> {
+              assertThat(e.constructorName()).isEqualTo("AggregateError");
+              assertThat(e.code()).contains("E_ALL");
+              assertThat(e).cause().isInstanceOf(ScriptException.class).hasMessage("why");
+              assertThat(e.error().errors())
+                  .extracting(ScriptError::message)
+                  .containsExactly("one", "two");
+              ScriptError inner = e.error().errors().getFirst().cause().orElseThrow();
+              assertThat(inner.constructorName()).isEqualTo("TypeError");
+              assertThat(inner.code()).contains("E_WHY");
+            });
+    assertThatThrownBy(
+            () ->
+                sandbox
+                    .deno()
+                    .eval("throw Object.assign(new TypeError('none'), { code: 'ENOENT' })"))
+        .isInstanceOf(ScriptException.class)
+        .hasMessage("none");
+    assertThatThrownBy(
+            () -> sandbox.deno().eval("throw new SuppressedError(new Error('b'), new Error('a'))"))
+        .isInstanceOfSatisfying(
+            ScriptException.class,
+            e -> {
+              assertThat(e.error().error().orElseThrow().message()).isEqualTo("b");
+              assertThat(e.error().suppressed().orElseThrow().message()).isEqualTo("a");
+            });
+  }
+
   // Network
 
   @Test
@@ -619,6 +708,24 @@ abstract class SandboxContract {
     }
     assertThatThrownBy(() -> sandbox.fetch(FetchRequest.to("http://localhost:1/").build()))
         .isInstanceOf(FetchException.class);
+  }
+
+  @Test
+  void answerThatIsGivenUpEndsItsRequest() throws IOException {
+    String code =
+        "Deno.serve({port: 8125}, () => new Response(new ReadableStream({"
+            + " async pull(c) { c.enqueue(new Uint8Array(1000)); await new Promise(d => setTimeout(d, 9)); }"
+            + " })))";
+    try (DenoProcess program = sandbox.deno().run(code)) {
+      assertThat(program.httpReady()).isTrue();
+      FetchResponse response = sandbox.fetch(FetchRequest.to("http://localhost:8125/").build());
+      assertThat(response.body().readNBytes(5000)).hasSize(5000);
+      response.close();
+      assertThatThrownBy(() -> response.body().readAllBytes()).isInstanceOf(IOException.class);
+      await()
+          .untilAsserted(
+              () -> assertThat(sandbox.sh("pgrep -x curl | wc -l").text().strip()).isEqualTo("0"));
+    }
   }
 
   @Test

@@ -1,4 +1,4 @@
-package dev.belljar.engine.process;
+package dev.belljar.spi;
 
 import dev.belljar.BelljarException;
 import dev.belljar.ByteSize;

@@ -1,0 +1,111 @@
+package dev.belljar.engine.deno;
+
+import java.io.IOException;
+import java.io.InputStream;
+import java.io.InterruptedIOException;
+import java.util.Objects;
+
+/**
+ * Reads a stream before somebody wants it, so that what it says is seen at once; up to a bound, for
+ * what nobody reads must stop the process that writes.
+ */
+final class ReadAhead extends InputStream {
+  private static final int MOST = 256 << 10;
+
+  private final InputStream source;
+  private final byte[] held = new byte[MOST];
+  private int from;
+  private int count;
+  private boolean ahead = true;
+  private boolean stopped;
+
+  /** Takes ownership of the stream, and reads it until its end or {@link #stop}. */
+  ReadAhead(InputStream source) {
+    this.source = source;
+  }
+
+  /** Begins; to be called once. */
+  void start(String name) {
+    Thread.ofVirtual().name(name).start(this::readOn);
+  }
+
+  /** From now on, what is not here yet is read when somebody wants it. */
+  synchronized void stop() {
+    stopped = true;
+    notifyAll();
+  }
+
+  @Override
+  public int read() throws IOException {
+    byte[] one = new byte[1];
+    return read(one, 0, 1) < 0 ? -1 : one[0] & 0xff;
+  }
+
+  @Override
+  public int read(byte[] target, int offset, int length) throws IOException {
+    Objects.checkFromIndexSize(offset, length, target.length);
+    synchronized (this) {
+      while (count == 0 && ahead) {
+        try {
+          wait();
+        } catch (InterruptedException e) {
+          Thread.currentThread().interrupt();
+          throw new InterruptedIOException("Interrupted while waiting for output.");
+        }
+      }
+      if (count > 0) {
+        int part = Math.min(length, Math.min(count, MOST - from));
+        System.arraycopy(held, from, target, offset, part);
+        from = (from + part) % MOST;
+        count -= part;
+        notifyAll();
+        return part;
+      }
+    }
+    // Its end, its failure, or what came since nothing was read ahead.
+    return source.read(target, offset, length);
+  }
+
+  @Override
+  public synchronized int available() throws IOException {
+    return ahead ? count : count + source.available();
+  }
+
+  @Override
+  public void close() throws IOException {
+    stop();
+    source.close();
+  }
+
+  private void readOn() {
+    try {
+      int read = 0;
+      while (read >= 0) {
+        int to;
+        int room;
+        synchronized (this) {
+          while (count == MOST && !stopped) {
+            wait();
+          }
+          if (stopped) {
+            return;
+          }
+          to = (from + count) % MOST;
+          room = Math.min(MOST - count, MOST - to);
+        }
+        read = source.read(held, to, room);
+        synchronized (this) {
+          count += Math.max(read, 0);
+          notifyAll();
+        }
+      }
+    } catch (IOException | InterruptedException e) {
+      // Whoever reads meets the same.
+    } finally {
+      synchronized (this) {
+        ahead = false;
+        notifyAll();
+      }
+    }
+  }
+}
