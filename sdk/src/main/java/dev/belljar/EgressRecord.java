@@ -42,6 +42,8 @@ public record EgressRecord(
     ALLOWED,
     /** Policy refused it. */
     DENIED,
+    /** The sandbox's {@link EgressLimits} refused or ended it. */
+    LIMITED,
     /** Policy let it out, but it could not be resolved or connected. */
     FAILED
   }

@@ -314,6 +314,12 @@ public record SandboxOptions(
       return this;
     }
 
+    /** Lowers the limits of egress to these where they are higher. */
+    public Builder egressLimitsAtMost(EgressLimits most) {
+      egressLimits = egressLimits.within(most);
+      return this;
+    }
+
     /** Adds a certificate authority, as PEM text, to what the guest's programs trust. */
     public Builder caCertificate(String pem) {
       caCertificates.add(pem);

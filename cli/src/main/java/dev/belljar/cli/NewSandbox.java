@@ -1,6 +1,7 @@
 package dev.belljar.cli;
 
 import dev.belljar.ByteSize;
+import dev.belljar.EgressLimits;
 import dev.belljar.Endpoint;
 import dev.belljar.InvalidOptionException;
 import dev.belljar.SandboxOptions;
@@ -64,6 +65,22 @@ final class NewSandbox {
       description = "Add certificate authorities (PEM) to those that the sandbox trusts.")
   private List<String> caCertificates = new ArrayList<>();
 
+  @Option(
+      names = "--secret",
+      paramLabel = "NAME@HOST[,HOST]=VARIABLE",
+      description =
+          "Let requests to these hosts carry what this command's environment VARIABLE holds; the"
+              + " program sees a placeholder in its variable NAME.")
+  private List<String> secrets = new ArrayList<>();
+
+  @Option(
+      names = "--net-limits",
+      paramLabel = "LIMITS",
+      description =
+          "How much it may do on the network, as in connections=50,per-second=10,bytes=100MB,idle=30s;"
+              + " 256 connections, 200 per second and 10 minutes unless given.")
+  private @Nullable String netLimits;
+
   /** What was asked for, on that server or on this machine. */
   SandboxOptions.Builder options(Optional<Endpoint> server) throws IOException {
     SandboxOptions.Builder options =
@@ -82,6 +99,12 @@ final class NewSandbox {
       options.processes(processes);
     }
     connectTo.forEach(options::connectTo);
+    for (String secret : secrets) {
+      SecretOption.parse(secret).addTo(options, System.getenv());
+    }
+    if (netLimits != null) {
+      options.egressLimits(EgressLimits.parse(netLimits));
+    }
     for (String file : caCertificates) {
       options.caCertificate(CertificateFile.read(file));
     }

@@ -58,12 +58,12 @@ class EgressLimitsIT {
         .formatted(count);
   }
 
-  private static void awaitDenied(Sandbox sandbox, String part) {
+  private static void awaitLimited(Sandbox sandbox, String part) {
     await()
         .untilAsserted(
             () ->
                 assertThat(sandbox.egress())
-                    .filteredOn(r -> r.verdict() == Verdict.DENIED)
+                    .filteredOn(r -> r.verdict() == Verdict.LIMITED)
                     .extracting(EgressRecord::reason)
                     .anyMatch(reason -> reason.contains(part)));
   }
@@ -72,7 +72,7 @@ class EgressLimitsIT {
   void noMoreConnectionsThanAllowedExistAtOnce() {
     try (Sandbox sandbox = with("connections=7")) {
       assertThat(sandbox.sh(connect(12)).text().strip()).isEqualTo("7");
-      awaitDenied(sandbox, "there are 7 connections");
+      awaitLimited(sandbox, "there are 7 connections");
       assertThat(sandbox.sh("curl -sS http://api.example.com/hello").text()).contains("hello");
     }
   }
@@ -97,7 +97,7 @@ class EgressLimitsIT {
                   .status()
                   .success())
           .isFalse();
-      awaitDenied(sandbox, "its limit");
+      awaitLimited(sandbox, "its limit");
       assertThat(
               sandbox
                   .sh("curl -sS http://api.example.com/hello")

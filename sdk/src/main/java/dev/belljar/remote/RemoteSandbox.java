@@ -316,6 +316,7 @@ final class RemoteSandbox implements Sandbox {
         switch (verdict) {
           case "ALLOWED" -> EgressRecord.Verdict.ALLOWED;
           case "DENIED" -> EgressRecord.Verdict.DENIED;
+          case "LIMITED" -> EgressRecord.Verdict.LIMITED;
           default -> EgressRecord.Verdict.FAILED;
         },
         record.optionalText("reason").orElse(""),

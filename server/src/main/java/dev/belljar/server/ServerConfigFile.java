@@ -1,6 +1,7 @@
 package dev.belljar.server;
 
 import dev.belljar.ByteSize;
+import dev.belljar.EgressLimits;
 import dev.belljar.InvalidOptionException;
 import dev.belljar.SandboxOptions.ConnectTo;
 import dev.belljar.server.sandboxes.Limits;
@@ -190,7 +191,7 @@ public final class ServerConfigFile {
     if (!node.isObject()) {
       throw wrong(name, "a table");
     }
-    only(node, name + ".", Set.of("sandboxes", "memory", "lifetime"));
+    only(node, name + ".", Set.of("sandboxes", "memory", "lifetime", "egress"));
     int sandboxes = otherwise.sandboxes();
     if (node.has("sandboxes")) {
       if (!node.get("sandboxes").isInt()) {
@@ -203,7 +204,9 @@ public final class ServerConfigFile {
       memory =
           (int) Math.min(ByteSize.parse(text(node, "memory")).bytes() >> 20, Integer.MAX_VALUE);
     }
-    return new Limits(sandboxes, memory, duration(node, "lifetime", otherwise.lifetime()));
+    EgressLimits egress =
+        node.has("egress") ? EgressLimits.parse(text(node, "egress")) : otherwise.egress();
+    return new Limits(sandboxes, memory, duration(node, "lifetime", otherwise.lifetime()), egress);
   }
 
   private Duration duration(JsonNode node, String name, Duration otherwise) {

@@ -7,6 +7,7 @@ import ch.qos.logback.classic.Level;
 import ch.qos.logback.classic.Logger;
 import ch.qos.logback.classic.spi.ILoggingEvent;
 import ch.qos.logback.core.AppenderBase;
+import dev.belljar.EgressLimits;
 import dev.belljar.server.sandboxes.Limits;
 import dev.belljar.server.store.CreatedToken;
 import java.net.http.HttpResponse;
@@ -51,7 +52,9 @@ class AuditTest {
   @BeforeEach
   void start() {
     var config =
-        ServerConfig.of(data).at("127.0.0.1", 0).with(new Limits(1, 4096, Duration.ofMinutes(30)));
+        ServerConfig.of(data)
+            .at("127.0.0.1", 0)
+            .with(new Limits(1, 4096, Duration.ofMinutes(30), EgressLimits.DEFAULT));
     server = new TestServer(config, Duration.ofSeconds(30));
     lines.start();
     AUDIT.setLevel(Level.INFO);

@@ -4,6 +4,7 @@ import static org.assertj.core.api.Assertions.assertThat;
 import static org.awaitility.Awaitility.await;
 
 import dev.belljar.ByteSize;
+import dev.belljar.EgressLimits;
 import dev.belljar.SandboxUnavailableException;
 import dev.belljar.server.sandboxes.Limits;
 import java.io.IOException;
@@ -163,6 +164,15 @@ class HandshakeTest {
         "{\"belljar\":{\"cwd\":\"relative\"}}",
         "{\"belljar\":{\"processes\":-1}}",
         "{\"belljar\":{\"connect_to\":[\"x\"]}}",
+        "{\"belljar\":{\"egress_limits\":\"connections=0\"}}",
+        "{\"belljar\":{\"egress_limits\":5}}",
+        "{\"secrets\":[]}",
+        "{\"secrets\":{\"X\":\"value\"}}",
+        "{\"secrets\":{\"X\":{\"hosts\":[\"a.example\"]}}}",
+        "{\"secrets\":{\"X\":{\"hosts\":[],\"value\":\"s\"}}}",
+        "{\"secrets\":{\"X\":{\"hosts\":\"a.example\",\"value\":\"s\"}}}",
+        "{\"secrets\":{\"X\":{\"hosts\":[\"a.example\"],\"value\":\"\"}}}",
+        "{\"env\":{\"X\":\"1\"},\"secrets\":{\"X\":{\"hosts\":[\"a.example\"],\"value\":\"s\"}}}",
         "{\"belljar\":{\"ca_certificates\":[\"x\"]}}"
       })
   void aMemberOfAWrongTypeOrBeyondItsBoundsIsRefused(String config) throws IOException {
@@ -176,7 +186,6 @@ class HandshakeTest {
       strings = {
         "{\"root\":{\"volume\":\"x\"}}",
         "{\"volumes\":[{\"volume\":\"x\",\"path\":\"/x\"}]}",
-        "{\"secrets\":{\"X\":{\"hosts\":[\"a\"],\"value\":\"s\"}}}",
         "{\"ssh\":true}",
         "{\"port\":80}",
         "{\"allowNet\":[]}",
@@ -189,7 +198,9 @@ class HandshakeTest {
   @Test
   void limitsOfAnOrganizationHaveCodesOfTheirOwn(@TempDir Path other) throws Exception {
     var config =
-        ServerConfig.of(other).at("127.0.0.1", 0).with(new Limits(2, 1024, Duration.ofMinutes(10)));
+        ServerConfig.of(other)
+            .at("127.0.0.1", 0)
+            .with(new Limits(2, 1024, Duration.ofMinutes(10), EgressLimits.DEFAULT));
     try (TestServer small = new TestServer(config, Duration.ofSeconds(30))) {
       assertRefused(
           small.create(small.token(), "{\"memory_mb\":2048}"), 400, "MEMORY_LIMIT_EXCEEDED");

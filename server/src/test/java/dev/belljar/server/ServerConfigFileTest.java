@@ -3,6 +3,7 @@ package dev.belljar.server;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatExceptionOfType;
 
+import dev.belljar.EgressLimits;
 import dev.belljar.InvalidOptionException;
 import dev.belljar.server.sandboxes.Limits;
 import java.nio.file.Files;
@@ -54,8 +55,10 @@ class ServerConfigFileTest {
     assertThat(config.tls().orElseThrow().certificate())
         .isEqualTo(data.toAbsolutePath().resolve("cert.pem"));
     assertThat(config.tls().orElseThrow().key()).isEqualTo(Path.of("/etc/key.pem"));
-    assertThat(config.limitsOf("other")).isEqualTo(new Limits(7, 4096, Duration.ofMinutes(30)));
-    assertThat(config.limitsOf("acme")).isEqualTo(new Limits(7, 2048, Duration.ofHours(1)));
+    assertThat(config.limitsOf("other"))
+        .isEqualTo(new Limits(7, 4096, Duration.ofMinutes(30), EgressLimits.DEFAULT));
+    assertThat(config.limitsOf("acme"))
+        .isEqualTo(new Limits(7, 2048, Duration.ofHours(1), EgressLimits.DEFAULT));
     assertThat(config.toString()).doesNotContain("from-environment").doesNotContain("in-file");
   }
 

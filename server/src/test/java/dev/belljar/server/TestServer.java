@@ -1,5 +1,6 @@
 package dev.belljar.server;
 
+import dev.belljar.EgressLimits;
 import dev.belljar.server.rpc.HeapBudget;
 import dev.belljar.server.rpc.SocketLimits;
 import dev.belljar.server.sandboxes.Limits;
@@ -17,7 +18,7 @@ import java.util.Map;
 
 /** A real server over fake sandboxes, on a port of loopback. */
 final class TestServer implements AutoCloseable {
-  static final Limits MANY = new Limits(1000, 4096, Duration.ofMinutes(30));
+  static final Limits MANY = new Limits(1000, 4096, Duration.ofMinutes(30), EgressLimits.DEFAULT);
   private static final HttpClient HTTP = HttpClient.newHttpClient();
 
   private final FakeSandboxes sandboxes = new FakeSandboxes();

@@ -100,7 +100,7 @@ final class EgressConnection {
   /** Ends it if it has been idle for too long, or has had its time. */
   void endIfOver(long now) {
     if (now - lastActivity > quota.idle().toNanos()) {
-      explain(Verdict.ALLOWED, "it was idle for " + quota.idle().toSeconds() + " s");
+      explain(Verdict.LIMITED, "it was idle for " + quota.idle().toSeconds() + " s");
       end();
     } else if (deadline != Long.MAX_VALUE && now - deadline > 0) {
       end();
@@ -289,7 +289,7 @@ final class EgressConnection {
 
   private void failed(IOException e) {
     if (e instanceof EgressQuota.ExhaustedException) {
-      explain(Verdict.DENIED, String.valueOf(e.getMessage()));
+      explain(Verdict.LIMITED, String.valueOf(e.getMessage()));
     } else {
       explain(Verdict.ALLOWED, String.valueOf(e.getMessage()));
     }

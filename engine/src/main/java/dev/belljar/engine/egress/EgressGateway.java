@@ -30,6 +30,7 @@ import java.util.concurrent.atomic.AtomicBoolean;
  */
 public final class EgressGateway implements IncomingStreams, AutoCloseable {
   private static final int ENOENT = 2;
+  private static final int EAGAIN = 11;
   private static final int EACCES = 13;
   private static final int ETIMEDOUT = 110;
   private static final int ECONNREFUSED = 111;
@@ -68,7 +69,8 @@ public final class EgressGateway implements IncomingStreams, AutoCloseable {
   public void lookup(Incoming stream, String name) {
     Instant asked = Instant.now();
     try {
-      Optional<String> refusal = quota.lookup().or(() -> policy.refusalOfLookup(name));
+      quota.lookup();
+      Optional<String> refusal = policy.refusalOfLookup(name);
       if (refusal.isPresent()) {
         log.add(closedRecord(asked, name, 0, Verdict.DENIED, refusal.get()));
         stream.refuse(EACCES);
@@ -80,6 +82,9 @@ public final class EgressGateway implements IncomingStreams, AutoCloseable {
         NameService.resolve(name);
       }
       stream.confirm();
+    } catch (EgressQuota.ExhaustedException e) {
+      log.add(closedRecord(asked, name, 0, Verdict.LIMITED, String.valueOf(e.getMessage())));
+      stream.refuse(EAGAIN);
     } catch (UnknownHostException e) {
       log.add(closedRecord(asked, name, 0, Verdict.FAILED, String.valueOf(e.getMessage())));
       stream.refuse(ENOENT);
@@ -97,22 +102,20 @@ public final class EgressGateway implements IncomingStreams, AutoCloseable {
     Instant asked = Instant.now();
     EgressTarget target = new EgressTarget(host, isName, port);
     try {
-      Optional<String> refusal = policy.refusalOfTarget(host, isName, port);
-      boolean counted = false;
-      if (refusal.isEmpty()) {
-        refusal = quota.connect();
-        counted = refusal.isEmpty();
-      }
+      // Refusals take their turn as well: each is a line of the log.
+      quota.connect();
       try {
+        Optional<String> refusal = policy.refusalOfTarget(host, isName, port);
         if (refusal.isPresent()) {
           throw new DeniedException(refusal.get());
         }
         carry(stream, target, asked);
       } finally {
-        if (counted) {
-          quota.disconnected();
-        }
+        quota.disconnected();
       }
+    } catch (EgressQuota.ExhaustedException e) {
+      log.add(closedRecord(asked, host, port, Verdict.LIMITED, String.valueOf(e.getMessage())));
+      stream.refuse(EAGAIN);
     } catch (DeniedException e) {
       log.add(closedRecord(asked, host, port, Verdict.DENIED, String.valueOf(e.getMessage())));
       stream.refuse(EACCES);

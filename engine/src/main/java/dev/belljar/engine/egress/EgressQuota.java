@@ -4,7 +4,6 @@ import dev.belljar.ByteSize;
 import dev.belljar.EgressLimits;
 import java.io.IOException;
 import java.time.Duration;
-import java.util.Optional;
 
 /** What is left of a sandbox's limits. */
 final class EgressQuota {
@@ -32,25 +31,26 @@ final class EgressQuota {
     }
   }
 
-  /** Waits for the turn of a look-up; tells why there is none. */
-  Optional<String> lookup() throws InterruptedException {
-    return asking.await() ? Optional.empty() : Optional.of(tooFast("names"));
+  /** Waits for the turn of a look-up. */
+  void lookup() throws InterruptedException, ExhaustedException {
+    if (!asking.await()) {
+      throw new ExhaustedException(tooFast("names"));
+    }
   }
 
-  /** Waits for the turn of a connection and takes a place for it; tells why there is none. */
-  Optional<String> connect() throws InterruptedException {
+  /** Waits for the turn of a connection and takes a place for it. */
+  void connect() throws InterruptedException, ExhaustedException {
     if (!connecting.await()) {
-      return Optional.of(tooFast("connections"));
+      throw new ExhaustedException(tooFast("connections"));
     }
     synchronized (this) {
       if (limits.bytes().isPresent() && bytes >= limits.bytes().get().bytes()) {
-        return Optional.of(exhausted(limits.bytes().get()));
+        throw new ExhaustedException(exhausted(limits.bytes().get()));
       }
       if (open >= limits.connections()) {
-        return Optional.of("there are " + open + " connections, the sandbox's limit");
+        throw new ExhaustedException("there are " + open + " connections, the sandbox's limit");
       }
       open++;
-      return Optional.empty();
     }
   }
 

@@ -1,8 +1,10 @@
 package dev.belljar.server.api;
 
 import dev.belljar.ByteSize;
+import dev.belljar.EgressLimits;
 import dev.belljar.InvalidOptionException;
 import dev.belljar.SandboxOptions;
+import dev.belljar.Secret;
 import dev.belljar.server.sandboxes.RefusedException;
 import dev.belljar.server.sandboxes.SandboxRequest;
 import java.nio.ByteBuffer;
@@ -42,16 +44,24 @@ final class CreateConfig {
           "labels",
           "env",
           "allow_net",
+          "secrets",
           "belljar",
           "region",
           "debug");
 
   /** Asking for none of them is no asking. */
-  private static final Set<String> NOT_OFFERED =
-      Set.of("root", "volumes", "secrets", "ssh", "port");
+  private static final Set<String> NOT_OFFERED = Set.of("root", "volumes", "ssh", "port");
 
   private static final Set<String> EXTENSIONS =
-      Set.of("vcpus", "processes", "no_net", "cwd", "connect_to", "ca_certificates");
+      Set.of(
+          "vcpus",
+          "processes",
+          "no_net",
+          "cwd",
+          "connect_to",
+          "ca_certificates",
+          "egress_limits",
+          "secrets_in_body");
 
   /** The last that JavaScript's dates know. */
   private static final double LATEST_MILLIS = 8.64e15;
@@ -135,8 +145,30 @@ final class CreateConfig {
         options.noNet();
       }
     }
+    secrets(options);
     extensions(options);
     return options;
+  }
+
+  /** No message may hold a value. */
+  private void secrets(SandboxOptions.Builder options) {
+    JsonNode secrets = get("secrets");
+    if (secrets == null) {
+      return;
+    }
+    if (!secrets.isObject()) {
+      throw invalid("'secrets' must be an object");
+    }
+    JsonNode own = get("belljar");
+    List<String> inBody = own != null && own.isObject() ? list(own, "secrets_in_body") : List.of();
+    for (String name : secrets.propertyNames()) {
+      JsonNode secret = secrets.get(name);
+      if (!secret.isObject() || !has(secret, "value") || !secret.get("value").isString()) {
+        throw invalid("'secrets." + shortened(name) + "' must have a 'value' that is text");
+      }
+      Secret read = Secret.of(secret.get("value").stringValue(), list(secret, "hosts"));
+      options.secret(name, inBody.contains(name) ? read.alsoInBody() : read);
+    }
   }
 
   /** What this server offers beyond the protocol. */
@@ -175,6 +207,12 @@ final class CreateConfig {
         throw invalid("'cwd' must be text");
       }
       options.workingDirectory(own.get("cwd").stringValue());
+    }
+    if (has(own, "egress_limits")) {
+      if (!own.get("egress_limits").isString()) {
+        throw invalid("'egress_limits' must be text");
+      }
+      options.egressLimits(EgressLimits.parse(own.get("egress_limits").stringValue()));
     }
     list(own, "connect_to").forEach(options::connectTo);
     list(own, "ca_certificates").forEach(options::caCertificate);

@@ -262,6 +262,8 @@ public final class Routes {
         .put("image", isolation.image());
     ArrayNode egress = node.putArray("egress");
     for (EgressRecord record : hosted.sandbox().egress()) {
+      ArrayNode secrets = NODES.arrayNode();
+      record.secrets().forEach(secrets::add);
       egress
           .addObject()
           .put("time", record.time().toString())
@@ -272,7 +274,8 @@ public final class Routes {
           .put("reason", record.reason())
           .put("bytes_out", record.bytesOut())
           .put("bytes_in", record.bytesIn())
-          .put("duration_ms", record.duration().toMillis());
+          .put("duration_ms", record.duration().toMillis())
+          .set("secrets", secrets);
     }
     json(context, node);
   }

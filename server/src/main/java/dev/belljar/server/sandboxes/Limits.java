@@ -1,5 +1,6 @@
 package dev.belljar.server.sandboxes;
 
+import dev.belljar.EgressLimits;
 import java.time.Duration;
 
 /**
@@ -9,11 +10,13 @@ import java.time.Duration;
  * @param memoryMib of one sandbox; 768 to 4096, default 4096
  * @param lifetime of a sandbox at its creation and by each extension; default 30 minutes (Deno's
  *     documented limit of an extension), which is also the most that an engine grants at a time
+ * @param egress of a sandbox
  */
-public record Limits(int sandboxes, int memoryMib, Duration lifetime) {
+public record Limits(int sandboxes, int memoryMib, Duration lifetime, EgressLimits egress) {
 
   /** The defaults. */
-  public static final Limits DEFAULT = new Limits(5, 4096, Duration.ofMinutes(30));
+  public static final Limits DEFAULT =
+      new Limits(5, 4096, Duration.ofMinutes(30), EgressLimits.DEFAULT);
 
   /** Checks the bounds. */
   public Limits {

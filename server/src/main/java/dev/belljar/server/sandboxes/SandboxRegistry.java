@@ -103,6 +103,7 @@ public final class SandboxRegistry implements AutoCloseable {
     Instant now = Instant.now();
     SandboxOptions.Builder builder = request.options();
     everySandbox.accept(builder);
+    builder.egressLimitsAtMost(bounds.egress());
     request.stopAt().ifPresent(stopAt -> builder.timeout(lifetime(now, stopAt, bounds)));
     SandboxOptions options = builder.build();
     long memory = options.memory().bytes() >> 20;

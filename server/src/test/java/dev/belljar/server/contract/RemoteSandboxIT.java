@@ -4,6 +4,7 @@ import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 import static org.awaitility.Awaitility.await;
 
+import dev.belljar.EgressLimits;
 import dev.belljar.Endpoint;
 import dev.belljar.InvalidTokenException;
 import dev.belljar.Sandbox;
@@ -32,7 +33,7 @@ class RemoteSandboxIT extends SandboxContract {
         BelljarServer.start(
             ServerConfig.of(data)
                 .at("127.0.0.1", 0)
-                .with(new Limits(3, 4096, Duration.ofMinutes(30))),
+                .with(new Limits(3, 4096, Duration.ofMinutes(30), EgressLimits.DEFAULT)),
             new LocalSandboxProvider());
     endpoint = Endpoint.of(server.endpoint(), server.firstToken().orElseThrow());
   }
