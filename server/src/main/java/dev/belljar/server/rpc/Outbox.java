@@ -33,17 +33,23 @@ final class Outbox {
     }
   }
 
-  /** Sends all as one message; a piece is made when the one before is out. */
+  /** Sends all as one message; a piece is made while the one before goes out. */
   void send(String before, Iterator<String> pieces, String after) throws IOException {
     turn.lock();
     try {
       pongFirst();
-      await(callback -> session.sendPartialText(before, false, callback));
+      Callback.Completable sending =
+          begin(callback -> session.sendPartialText(before, false, callback));
       while (pieces.hasNext()) {
         String piece = pieces.next();
-        await(callback -> session.sendPartialText(piece, false, callback));
+        Callback.Completable next =
+            begin(callback -> session.sendPartialText(piece, false, callback));
+        await(sending);
+        sending = next;
       }
-      await(callback -> session.sendPartialText(after, true, callback));
+      Callback.Completable end = begin(callback -> session.sendPartialText(after, true, callback));
+      await(sending);
+      await(end);
     } finally {
       turn.unlock();
     }
@@ -71,8 +77,16 @@ final class Outbox {
   }
 
   private static void await(Consumer<Callback> send) throws IOException {
+    await(begin(send));
+  }
+
+  private static Callback.Completable begin(Consumer<Callback> send) {
     Callback.Completable sent = new Callback.Completable();
     send.accept(sent);
+    return sent;
+  }
+
+  private static void await(Callback.Completable sent) throws IOException {
     try {
       sent.join();
     } catch (CompletionException e) {

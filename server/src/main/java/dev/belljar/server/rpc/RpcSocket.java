@@ -8,6 +8,7 @@ import dev.belljar.server.sandboxes.Closing;
 import dev.belljar.server.sandboxes.HostedSandbox;
 import java.io.IOException;
 import java.nio.ByteBuffer;
+import java.nio.charset.MalformedInputException;
 import java.time.Duration;
 import java.util.HashMap;
 import java.util.Map;
@@ -17,6 +18,7 @@ import java.util.concurrent.atomic.AtomicBoolean;
 import java.util.concurrent.atomic.AtomicInteger;
 import java.util.concurrent.atomic.AtomicLong;
 import org.eclipse.jetty.websocket.api.Callback;
+import org.eclipse.jetty.websocket.api.Frame;
 import org.eclipse.jetty.websocket.api.Session;
 import org.jspecify.annotations.Nullable;
 import org.slf4j.Logger;
@@ -45,11 +47,6 @@ public final class RpcSocket implements Session.Listener, HostedSandbox.Connecti
   /** Refusals and the like that may wait to be sent before the socket is no longer read. */
   static final int MOST_DEFERRED = 1000;
 
-  /**
-   * What a message costs of the heap while it is put together and understood: text, JSON, bytes.
-   */
-  private static final int COST = 5;
-
   /** What a request costs beside its text: its thread and its tree. */
   private static final int REQUEST_COST = 1024;
 
@@ -61,6 +58,8 @@ public final class RpcSocket implements Session.Listener, HostedSandbox.Connecti
 
   /** How long a large answer waits for memory. */
   private static final Duration MEMORY_PATIENCE = Duration.ofSeconds(30);
+
+  private static final String NO_MEMORY = "The server has no memory left for this message.";
 
   private static final int METHOD_NOT_FOUND = -32601;
   private static final int INVALID_REQUEST = -32600;
@@ -83,7 +82,9 @@ public final class RpcSocket implements Session.Listener, HostedSandbox.Connecti
   private final AtomicBoolean paused = new AtomicBoolean();
   private final AtomicBoolean watched = new AtomicBoolean();
   private final AtomicLong taken = new AtomicLong();
-  private final StringBuilder message = new StringBuilder();
+
+  /** What comes in; only the thread that reads uses it. */
+  private @Nullable IncomingMessage message;
 
   private volatile @Nullable Session session;
   private volatile @Nullable Outbox outbox;
@@ -154,32 +155,50 @@ public final class RpcSocket implements Session.Listener, HostedSandbox.Connecti
     opened.demand();
   }
 
+  /** Every frame comes here as it is: making strings of them would cost more than all the rest. */
   @Override
-  public void onWebSocketPartialText(String part, boolean last) {
-    if (closed.get()) {
-      return;
+  public void onWebSocketFrame(Frame frame, Callback callback) {
+    ByteBuffer payload = frame.getPayload();
+    switch (frame.getType()) {
+      case TEXT, CONTINUATION -> {
+        if (!closed.get()) {
+          byte[] part = new byte[payload.remaining()];
+          payload.get(part);
+          received(part, frame.isFin());
+        }
+        callback.succeed();
+      }
+      case BINARY -> {
+        callback.succeed();
+        close(Closing.UNSUPPORTED_DATA, "Messages are text.");
+      }
+      case PING -> pinged(payload, callback);
+      case PONG -> {
+        callback.succeed();
+        demand();
+      }
+      case CLOSE -> callback.succeed();
     }
-    long length = (long) message.length() + part.length();
-    if (length > LARGEST_MESSAGE) {
+  }
+
+  private void received(byte[] part, boolean last) {
+    IncomingMessage incoming = message == null ? new IncomingMessage() : message;
+    message = incoming;
+    incoming.add(part, part.length);
+    if (incoming.characters() > LARGEST_MESSAGE) {
       close(Closing.TOO_BIG, "A message may have " + (LARGEST_MESSAGE >> 20) + " MiB at most.");
       return;
     }
-    if (!grow(length * COST + REQUEST_COST)) {
-      close(Closing.TRY_AGAIN_LATER, "The server has no memory left for this message.");
+    if (!grow(incoming.cost() + REQUEST_COST)) {
+      close(Closing.TRY_AGAIN_LATER, NO_MEMORY);
       return;
     }
     if (!last) {
-      message.append(part);
       demand();
       return;
     }
-    String text = message.isEmpty() ? part : message.append(part).toString();
-    message.setLength(0);
-    if (message.capacity() > LARGE_ANSWER) {
-      message.trimToSize();
-    }
-    long held = taken.getAndSet(0);
-    receive(text, held);
+    message = null;
+    receive(incoming);
     if (!closed.get()) {
       pauseOrDemand();
     }
@@ -202,24 +221,22 @@ public final class RpcSocket implements Session.Listener, HostedSandbox.Connecti
     return true;
   }
 
-  @Override
-  public void onWebSocketPartialBinary(ByteBuffer bytes, boolean last, Callback callback) {
-    callback.succeed();
-    close(Closing.UNSUPPORTED_DATA, "Messages are text.");
-  }
-
-  @Override
-  public void onWebSocketPing(ByteBuffer payload) {
+  private void pinged(ByteBuffer payload, Callback callback) {
     Session open = session;
     if (open != null) {
       // The next frame is asked for when this one is answered: pongs must not pile up.
-      open.sendPong(payload, Callback.from(this::demand, failure -> ended()));
+      open.sendPong(
+          payload,
+          Callback.from(
+              () -> {
+                callback.succeed();
+                demand();
+              },
+              failure -> {
+                callback.fail(failure);
+                ended();
+              }));
     }
-  }
-
-  @Override
-  public void onWebSocketPong(ByteBuffer payload) {
-    demand();
   }
 
   @Override
@@ -267,28 +284,38 @@ public final class RpcSocket implements Session.Listener, HostedSandbox.Connecti
 
   // Reading.
 
-  private void receive(String text, long held) {
-    if (text.equals("ping")) {
-      budget.give(held);
+  private void receive(IncomingMessage incoming) {
+    if (incoming.is("ping")) {
+      budget.give(taken.getAndSet(0));
       pong();
       return;
     }
     JsonNode root;
     try {
-      root = Json.MAPPER.readTree(text);
+      root = incoming.tree();
       if (root.isMissingNode()) {
         throw new tools.jackson.core.exc.StreamReadException("nothing but space");
       }
+    } catch (MalformedInputException e) {
+      close(Closing.INVALID_TEXT, "Messages are UTF-8.");
+      return;
     } catch (JacksonException e) {
-      budget.give(held);
       close(Closing.INVALID_JSON, "Invalid JSON");
       return;
     }
+    JsonNode content = contentOf(root);
+    if (incoming.hasDecodedMoreThan(content)) {
+      if (!grow(incoming.costOfText() + REQUEST_COST)) {
+        close(Closing.TRY_AGAIN_LATER, NO_MEMORY);
+        return;
+      }
+      IncomingMessage.restoreStrings(root, content);
+    }
     if (!isMessage(root)) {
-      budget.give(held);
       close(Closing.INVALID_JSON_RPC, "Invalid message");
       return;
     }
+    long held = taken.getAndSet(0);
     JsonNode id = root.get("id");
     JsonNode method = root.get("method");
     if (method == null) {
@@ -300,6 +327,14 @@ public final class RpcSocket implements Session.Listener, HostedSandbox.Connecti
     } else {
       requested(id, method.stringValue(), root.get("params"), held);
     }
+  }
+
+  /** What may stay decoded, as its method wants bytes; a missing node where there is no such. */
+  private static JsonNode contentOf(JsonNode root) {
+    JsonNode method = root.path("method");
+    return method.isString() && method.stringValue().equals("writeFile")
+        ? root.path("params").path("content")
+        : Json.NODES.missingNode();
   }
 
   private static boolean isMessage(JsonNode root) {
@@ -593,7 +628,7 @@ public final class RpcSocket implements Session.Listener, HostedSandbox.Connecti
           try (HeldBytes bytes = content.bytes()) {
             Outbox out = outbox;
             if (out != null && !closed.get()) {
-              out.send(head + "\"", content.text() ? bytes.text() : bytes.base64(), "\"}}");
+              out.send(head + "\"", bytes.pieces(), "\"}}");
             }
           } catch (IOException e) {
             ended();
