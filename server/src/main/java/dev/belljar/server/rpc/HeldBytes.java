@@ -7,9 +7,11 @@ import java.io.InputStreamReader;
 import java.io.Reader;
 import java.io.SequenceInputStream;
 import java.io.UncheckedIOException;
+import java.nio.ByteBuffer;
 import java.nio.charset.StandardCharsets;
 import java.time.Duration;
 import java.util.ArrayList;
+import java.util.Arrays;
 import java.util.Base64;
 import java.util.Collections;
 import java.util.Iterator;
@@ -31,8 +33,11 @@ final class HeldBytes implements AutoCloseable {
 
   private final HeapBudget budget;
   private final boolean text;
+  private final byte[] chunk = new byte[CHUNK];
+
+  /** Of base64 or as it was read. */
   private final List<byte[]> chunks = new ArrayList<>();
-  private final List<String> base64 = new ArrayList<>();
+
   private long taken;
 
   private HeldBytes(HeapBudget budget, boolean text) {
@@ -75,13 +80,13 @@ final class HeldBytes implements AutoCloseable {
           }
           held.taken += missing;
         }
-        byte[] chunk = in.readNBytes(CHUNK);
-        total += chunk.length;
+        int read = in.readNBytes(held.chunk, 0, CHUNK);
+        total += read;
         if (total > most) {
           return new Result(Optional.empty(), Optional.of(Refusal.TOO_MANY));
         }
-        held.add(chunk);
-        if (chunk.length < CHUNK) {
+        held.add(read);
+        if (read < CHUNK) {
           budget.give(held.taken - held.cost(total));
           held.taken = held.cost(total);
           complete = true;
@@ -100,21 +105,20 @@ final class HeldBytes implements AutoCloseable {
     return text ? bytes : (bytes + 2) / 3 * 4;
   }
 
-  private void add(byte[] chunk) {
-    if (text) {
-      chunks.add(chunk);
-    } else {
-      base64.add(Base64.getEncoder().encodeToString(chunk));
-    }
+  private void add(int read) {
+    chunks.add(
+        text
+            ? Arrays.copyOf(chunk, read)
+            : Base64.getEncoder().encode(ByteBuffer.wrap(chunk, 0, read)).array());
   }
 
-  /** Pieces of what stands between the quotes of a JSON string. */
-  Iterator<String> pieces() {
-    return text ? quoted() : base64.iterator();
+  /** Pieces of what stands between the quotes of a JSON string, in UTF-8. */
+  Iterator<ByteBuffer> pieces() {
+    return text ? quoted() : chunks.stream().map(ByteBuffer::wrap).iterator();
   }
 
   /** What is not UTF-8 is replaced. */
-  private Iterator<String> quoted() {
+  private Iterator<ByteBuffer> quoted() {
     Reader reader =
         new InputStreamReader(
             new SequenceInputStream(
@@ -131,7 +135,7 @@ final class HeldBytes implements AutoCloseable {
       }
 
       @Override
-      public String next() {
+      public ByteBuffer next() {
         if (over) {
           throw new java.util.NoSuchElementException();
         }
@@ -148,13 +152,13 @@ final class HeldBytes implements AutoCloseable {
         } catch (IOException e) {
           throw new UncheckedIOException(e);
         }
-        // A message is cut between characters only.
+        // A piece is cut between characters only.
         kept = !over && Character.isHighSurrogate(buffer[length - 1]) ? 1 : 0;
-        String text = new String(buffer, 0, length - kept);
+        String piece = new String(buffer, 0, length - kept);
         if (kept == 1) {
           buffer[0] = buffer[length - 1];
         }
-        return new String(JsonStringEncoder.getInstance().quoteAsCharArray(text));
+        return ByteBuffer.wrap(JsonStringEncoder.getInstance().quoteAsUTF8(piece));
       }
     };
   }
@@ -164,6 +168,5 @@ final class HeldBytes implements AutoCloseable {
     budget.give(taken);
     taken = 0;
     chunks.clear();
-    base64.clear();
   }
 }

@@ -2,6 +2,7 @@ package dev.belljar.server.rpc;
 
 import java.io.InputStreamReader;
 import java.io.Reader;
+import java.nio.ByteBuffer;
 import java.nio.charset.MalformedInputException;
 import java.nio.charset.StandardCharsets;
 import java.security.SecureRandom;
@@ -42,6 +43,9 @@ final class IncomingMessage {
   /** What may become a long string; {@link #beginning} says whether it still may. */
   private final ChunkedBytes digits = new ChunkedBytes();
 
+  /** What came last. */
+  private byte[] part = {};
+
   private boolean beginning;
   private boolean decoding;
   private boolean inString;
@@ -76,12 +80,17 @@ final class IncomingMessage {
   }
 
   /** Takes more of it: UTF-8, cut anywhere. */
-  void add(byte[] part, int length) {
+  void add(ByteBuffer utf8) {
+    if (part.length < utf8.remaining()) {
+      part = new byte[utf8.remaining()];
+    }
+    int length = utf8.remaining();
+    utf8.get(part, 0, length);
     bytes += length;
     int at = 0;
     while (at < length) {
       if (!beginning && !decoding) {
-        at = addText(part, at, length);
+        at = addText(at, length);
         continue;
       }
       int end = LongBase64.endOfDigits(part, at, length);
@@ -101,7 +110,7 @@ final class IncomingMessage {
   }
 
   /** Up to where a string begins that may be a long one. */
-  private int addText(byte[] part, int from, int to) {
+  private int addText(int from, int to) {
     int at = from;
     while (at < to && !beginning) {
       byte b = part[at++];
@@ -122,11 +131,11 @@ final class IncomingMessage {
       }
     }
     text.add(part, from, at - from);
-    count(part, from, at);
+    count(from, at);
     return at;
   }
 
-  private void count(byte[] part, int from, int to) {
+  private void count(int from, int to) {
     int counted = 0;
     for (int i = from; i < to; i++) {
       int b = part[i];
