@@ -70,8 +70,8 @@ final class IncomingMessage {
 
   /** Heap that is needed to understand what came so far. */
   long cost() {
-    long long64 = decoded.stream().mapToLong(LongBase64::size).sum();
-    return (characters - long64 / 3 * 4) * COST + long64 + (bytes - characters);
+    long held = decoded.stream().mapToLong(LongBase64::size).sum();
+    return (characters - held / 3 * 4) * COST + held + (bytes - characters);
   }
 
   /** Heap that is needed at most to understand this without decoding anything early. */

@@ -1,11 +1,13 @@
 package dev.belljar.server.rpc;
 
+import java.io.ByteArrayInputStream;
+import java.io.IOException;
 import java.io.InputStream;
+import java.io.SequenceInputStream;
+import java.io.UncheckedIOException;
 import java.nio.ByteBuffer;
-import java.nio.charset.StandardCharsets;
-import java.util.ArrayList;
+import java.util.Arrays;
 import java.util.Base64;
-import java.util.List;
 
 /**
  * A long string that begins like base64, decoded as far as it does. It says the very same as the
@@ -23,10 +25,11 @@ final class LongBase64 {
     }
   }
 
-  private final List<byte[]> decoded = new ArrayList<>();
+  /** In large chunks: what comes byte by byte must not cost more than its size. */
+  private final ChunkedBytes decoded = new ChunkedBytes();
+
   private final byte[] group = new byte[GROUP];
   private int grouped;
-  private long size;
   private String rest = "";
 
   /** Where base64's digits end; padding is none. */
@@ -40,7 +43,7 @@ final class LongBase64 {
 
   /** Bytes that it holds. */
   long size() {
-    return size;
+    return decoded.size();
   }
 
   /** Takes digits. */
@@ -66,19 +69,12 @@ final class LongBase64 {
 
   private void decode(byte[] digits, int offset, int length) {
     ByteBuffer bytes = Base64.getDecoder().decode(ByteBuffer.wrap(digits, offset, length));
-    byte[] chunk = new byte[bytes.remaining()];
-    if (bytes.hasArray() && bytes.array().length == chunk.length) {
-      chunk = bytes.array();
-    } else {
-      bytes.get(chunk);
-    }
-    decoded.add(chunk);
-    size += chunk.length;
+    decoded.add(bytes.array(), bytes.arrayOffset() + bytes.position(), bytes.remaining());
   }
 
   /** Digits that made no group. */
   byte[] ungrouped() {
-    return java.util.Arrays.copyOf(group, grouped);
+    return Arrays.copyOf(group, grouped);
   }
 
   /** Says what follows the groups. */
@@ -86,18 +82,13 @@ final class LongBase64 {
     rest = text;
   }
 
-  /** Characters of the whole string. */
-  long length() {
-    return size / 3 * GROUP + rest.length();
-  }
-
   /** The string. */
   String text() {
-    StringBuilder text = new StringBuilder(Math.toIntExact(length()));
-    for (byte[] chunk : decoded) {
-      text.append(new String(Base64.getEncoder().encode(chunk), StandardCharsets.ISO_8859_1));
+    try (InputStream all = decoded.stream()) {
+      return Base64.getEncoder().encodeToString(all.readAllBytes()) + rest;
+    } catch (IOException e) {
+      throw new UncheckedIOException(e);
     }
-    return text.append(rest).toString();
   }
 
   /**
@@ -106,36 +97,9 @@ final class LongBase64 {
    * @throws IllegalArgumentException where it is none
    */
   InputStream bytes() {
-    List<byte[]> all = new ArrayList<>(decoded);
-    if (!rest.isEmpty()) {
-      all.add(Base64.getDecoder().decode(rest));
-    }
-    return new InputStream() {
-      private int chunk;
-      private int offset;
-
-      @Override
-      public int read() {
-        byte[] one = new byte[1];
-        return read(one, 0, 1) < 0 ? -1 : one[0] & 0xff;
-      }
-
-      @Override
-      public int read(byte[] into, int at, int length) {
-        int done = 0;
-        while (done < length && chunk < all.size()) {
-          byte[] from = all.get(chunk);
-          int some = Math.min(length - done, from.length - offset);
-          System.arraycopy(from, offset, into, at + done, some);
-          done += some;
-          offset += some;
-          if (offset == from.length) {
-            chunk++;
-            offset = 0;
-          }
-        }
-        return done == 0 && length > 0 ? -1 : done;
-      }
-    };
+    return rest.isEmpty()
+        ? decoded.stream()
+        : new SequenceInputStream(
+            decoded.stream(), new ByteArrayInputStream(Base64.getDecoder().decode(rest)));
   }
 }
