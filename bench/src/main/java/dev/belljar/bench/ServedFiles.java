@@ -78,13 +78,14 @@ final class ServedFiles {
   }
 
   private void write(RawSocket socket) throws IOException, InterruptedException {
-    var params = RawSocket.params().put("path", GUEST_FILE);
-    socket.call("writeFile", params.put("content", Base64.getEncoder().encodeToString(data)));
+    String content = Base64.getEncoder().encodeToString(data);
+    socket.callLarge(
+        "writeFile", "{\"path\":\"" + GUEST_FILE + "\",\"content\":\"" + content + "\"}");
   }
 
   private static byte[] read(RawSocket socket) throws IOException, InterruptedException {
-    var answer = socket.call("readFile", RawSocket.params().put("path", GUEST_FILE));
-    return Base64.getDecoder().decode(answer.stringValue());
+    String content = socket.callLarge("readFile", "{\"path\":\"" + GUEST_FILE + "\"}");
+    return Base64.getDecoder().decode(content.substring(1, content.length() - 1));
   }
 
   private void check(byte[] read) throws IOException {

@@ -32,6 +32,9 @@ public final class Handshakes {
   /** Clients say "ping" every two seconds; one that says nothing for so long is gone. */
   private static final Duration IDLE = Duration.ofMinutes(5);
 
+  /** What is read at once, in bytes; held only while something arrives. */
+  private static final int INPUT_BUFFER = 64 << 10;
+
   /** Sockets on one sandbox at the same time. */
   private static final int MOST_SOCKETS = 1000;
 
@@ -66,6 +69,7 @@ public final class Handshakes {
     container.setMaxTextMessageSize(-1);
     container.setMaxFrameSize(RpcSocket.LARGEST_MESSAGE);
     container.setAutoFragment(true);
+    container.setInputBufferSize(INPUT_BUFFER);
     container.setIdleTimeout(IDLE);
     container.addMapping(Answers.CREATE, this::accept);
     container.addMapping("/api/v3/sandbox/*", this::accept);

@@ -100,15 +100,14 @@ final class FileMethods {
     String path = path(params);
     long size = size(path);
     try (InputStream in = fs.newInputStream(path)) {
-      HeldBytes.Result read = HeldBytes.read(in, size, LARGEST_FILE, session.budget());
+      HeldBytes.Result read = HeldBytes.read(in, text, size, LARGEST_FILE, session.budget());
       return new Answer.Content(
           read.bytes()
               .orElseThrow(
                   () ->
                       read.refusal().equals(Optional.of(HeldBytes.Refusal.TOO_MANY))
                           ? tooLarge(path)
-                          : noMemory(path)),
-          text);
+                          : noMemory(path)));
     }
   }
 
@@ -156,7 +155,7 @@ final class FileMethods {
     } else if (text) {
       data = new ByteArrayInputStream(params.string("content").getBytes(StandardCharsets.UTF_8));
     } else {
-      data = new ByteArrayInputStream(params.bytes("content"));
+      data = params.stream("content");
     }
     try (data) {
       params.check();

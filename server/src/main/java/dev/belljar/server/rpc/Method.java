@@ -31,9 +31,8 @@ interface Method {
      * The content of a file.
      *
      * @param bytes closed when they were sent
-     * @param text whether they travel as text; base64 otherwise
      */
-    record Content(HeldBytes bytes, boolean text) implements Answer {}
+    record Content(HeldBytes bytes) implements Answer {}
   }
 
   /** An operation failed in a way that has a name of its own on the wire. */

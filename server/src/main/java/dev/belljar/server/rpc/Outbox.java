@@ -1,6 +1,8 @@
 package dev.belljar.server.rpc;
 
 import java.io.IOException;
+import java.nio.ByteBuffer;
+import java.nio.charset.StandardCharsets;
 import java.util.Iterator;
 import java.util.concurrent.CompletionException;
 import java.util.concurrent.atomic.AtomicBoolean;
@@ -8,6 +10,10 @@ import java.util.concurrent.locks.ReentrantLock;
 import java.util.function.Consumer;
 import org.eclipse.jetty.websocket.api.Callback;
 import org.eclipse.jetty.websocket.api.Session;
+import org.eclipse.jetty.websocket.common.WebSocketSession;
+import org.eclipse.jetty.websocket.core.CoreSession;
+import org.eclipse.jetty.websocket.core.Frame;
+import org.eclipse.jetty.websocket.core.OpCode;
 
 /**
  * What goes out on one socket: a message at a time, in fair order. Sending blocks until the network
@@ -16,11 +22,13 @@ import org.eclipse.jetty.websocket.api.Session;
  */
 final class Outbox {
   private final Session session;
+  private final CoreSession core;
   private final ReentrantLock turn = new ReentrantLock(true);
   private final AtomicBoolean pong = new AtomicBoolean();
 
   Outbox(Session session) {
     this.session = session;
+    this.core = ((WebSocketSession) session).getCoreSession();
   }
 
   void send(String message) throws IOException {
@@ -33,20 +41,41 @@ final class Outbox {
     }
   }
 
-  /** Sends all as one message; a piece is made when the one before is out. */
-  void send(String before, Iterator<String> pieces, String after) throws IOException {
+  /**
+   * Sends all as one message; a piece is made while the one before goes out.
+   *
+   * @param pieces in UTF-8
+   */
+  void send(String before, Iterator<ByteBuffer> pieces, String after) throws IOException {
     turn.lock();
     try {
       pongFirst();
-      await(callback -> session.sendPartialText(before, false, callback));
+      Callback.Completable sending = part(OpCode.TEXT, utf8(before), false);
       while (pieces.hasNext()) {
-        String piece = pieces.next();
-        await(callback -> session.sendPartialText(piece, false, callback));
+        Callback.Completable next = part(OpCode.CONTINUATION, pieces.next(), false);
+        sent(sending);
+        sending = next;
       }
-      await(callback -> session.sendPartialText(after, true, callback));
+      Callback.Completable end = part(OpCode.CONTINUATION, utf8(after), true);
+      sent(sending);
+      sent(end);
     } finally {
       turn.unlock();
     }
+  }
+
+  private static ByteBuffer utf8(String text) {
+    return ByteBuffer.wrap(text.getBytes(StandardCharsets.UTF_8));
+  }
+
+  /** Frames as bytes: what is text already need not become a string for that. */
+  private Callback.Completable part(byte type, ByteBuffer payload, boolean last) {
+    Callback.Completable sent = new Callback.Completable();
+    core.sendFrame(
+        new Frame(type, last, payload),
+        org.eclipse.jetty.util.Callback.from(sent::succeed, sent::fail),
+        false);
+    return sent;
   }
 
   /** Notes a ping; false where one waits for its answer already. */
@@ -73,6 +102,10 @@ final class Outbox {
   private static void await(Consumer<Callback> send) throws IOException {
     Callback.Completable sent = new Callback.Completable();
     send.accept(sent);
+    sent(sent);
+  }
+
+  private static void sent(Callback.Completable sent) throws IOException {
     try {
       sent.join();
     } catch (CompletionException e) {

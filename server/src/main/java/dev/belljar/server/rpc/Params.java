@@ -1,6 +1,8 @@
 package dev.belljar.server.rpc;
 
 import dev.belljar.server.rpc.InvalidParamsException.Issue;
+import java.io.ByteArrayInputStream;
+import java.io.InputStream;
 import java.time.DateTimeException;
 import java.time.Instant;
 import java.time.OffsetDateTime;
@@ -14,6 +16,7 @@ import java.util.OptionalInt;
 import java.util.function.Function;
 import org.jspecify.annotations.Nullable;
 import tools.jackson.databind.JsonNode;
+import tools.jackson.databind.node.POJONode;
 
 /**
  * The parameters of a call, read one by one. What does not fit is noted, and {@link #check} throws
@@ -141,9 +144,26 @@ final class Params {
     try {
       return text.isEmpty() ? NOTHING : Base64.getDecoder().decode(text);
     } catch (IllegalArgumentException e) {
-      issue("invalid_format", "base64", at(name), "Invalid base64-encoded string");
+      notBase64(name);
       return NOTHING;
     }
+  }
+
+  /** Base64 that may be long, as a stream that does not block. */
+  InputStream stream(String name) {
+    if (root.get(name) instanceof POJONode node && node.getPojo() instanceof LongBase64 decoded) {
+      try {
+        return decoded.bytes();
+      } catch (IllegalArgumentException e) {
+        notBase64(name);
+        return InputStream.nullInputStream();
+      }
+    }
+    return new ByteArrayInputStream(bytes(name));
+  }
+
+  private void notBase64(String name) {
+    issue("invalid_format", "base64", at(name), "Invalid base64-encoded string");
   }
 
   /** ISO 8601 with an offset. */

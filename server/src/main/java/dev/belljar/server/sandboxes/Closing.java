@@ -14,6 +14,9 @@ public final class Closing {
   /** A binary message. */
   public static final int UNSUPPORTED_DATA = 1003;
 
+  /** Text that is not UTF-8. */
+  public static final int INVALID_TEXT = 1007;
+
   /** More than a client may have under way. */
   public static final int POLICY = 1008;
 
