@@ -1,8 +1,10 @@
 package dev.belljar.engine;
 
 import static org.assertj.core.api.Assertions.assertThat;
+import static org.junit.jupiter.api.Assumptions.assumeFalse;
 
 import dev.belljar.Sandbox;
+import dev.belljar.engine.vmm.Cgroups;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.LinkOption;
@@ -141,6 +143,26 @@ class JailIT {
   }
 
   @Test
+  void itIsInAGroupOfItsOwnWithItsLimits() throws IOException {
+    Cgroups cgroups = Cgroups.ofThisProcess();
+    assumeFalse(cgroups.places().isEmpty(), () -> cgroups.reasons().toString());
+    String pid = String.valueOf(qemu.getFileName());
+    for (Cgroups.Place place : cgroups.places().values()) {
+      try (Stream<Path> groups = Files.list(place.directory())) {
+        Path group =
+            groups
+                .filter(path -> String.valueOf(path.getFileName()).startsWith("belljar-"))
+                .filter(path -> contains(path.resolve("cgroup.procs"), pid))
+                .findFirst()
+                .orElseThrow();
+        assertThat(Files.readAllLines(group.resolve("cgroup.procs"))).containsExactly(pid);
+      }
+    }
+    assertThat(sandbox.isolation().jail())
+        .contains("cgroup: " + String.join(", ", cgroups.places().keySet()));
+  }
+
+  @Test
   void itHoldsNothingOfOurs() throws IOException {
     assertThat(Files.readAllBytes(qemu.resolve("environ")))
         .asString()
@@ -184,6 +206,14 @@ class JailIT {
             .findFirst()
             .orElseThrow(),
         8);
+  }
+
+  private static boolean contains(Path file, String line) {
+    try {
+      return Files.readAllLines(file).contains(line);
+    } catch (IOException e) {
+      return false; // The group of a machine that has ended.
+    }
   }
 
   private static String target(Path link) {

@@ -89,6 +89,18 @@ public record Cgroups(Map<String, Place> places, Map<String, String> reasons) {
     }
   }
 
+  /** What is written for a machine of that shape, by a file beside the groups' directories. */
+  Map<Path, String> settings(MachineShape shape) {
+    Map<Path, String> values = new LinkedHashMap<>();
+    places.forEach(
+        (controller, place) ->
+            settings(controller, place.version(), shape)
+                .forEach(
+                    setting ->
+                        values.put(place.directory().resolve(setting.file()), setting.value())));
+    return values;
+  }
+
   private static List<Setting> settings(String controller, int version, MachineShape shape) {
     long bytes = (shape.memoryMebibytes() + (long) OVERHEAD_MEBIBYTES) << 20;
     // Half a processor more than the guest has, for the disk and the monitor.

@@ -148,7 +148,8 @@ public final class Jail {
     return missing;
   }
 
-  private static boolean insecureAccepted() {
+  /** Whether machines run although their jail lacks something. */
+  public static boolean insecureAccepted() {
     return Boolean.getBoolean(INSECURE_PROPERTY) || "1".equals(System.getenv(INSECURE_VARIABLE));
   }
 
