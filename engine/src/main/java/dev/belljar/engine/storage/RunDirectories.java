@@ -26,7 +26,7 @@ public final class RunDirectories implements AutoCloseable {
   private static final Logger LOG = LoggerFactory.getLogger(RunDirectories.class);
   private static final String LOCK_SUFFIX = ".lock";
   private static final String GROUPS_SUFFIX = ".groups";
-  private static final int GROUPS_MILLIS = 2000;
+  private static final int GROUPS_MILLIS = 500;
   private static final Set<Path> OWN_LOCKS = ConcurrentHashMap.newKeySet();
 
   private final Path own;

@@ -1,8 +1,10 @@
 package dev.belljar.engine.vmm;
 
 import java.io.IOException;
+import java.io.InterruptedIOException;
 import java.util.List;
 import java.util.Optional;
+import java.util.concurrent.TimeUnit;
 import org.jspecify.annotations.Nullable;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
@@ -16,6 +18,7 @@ import org.slf4j.LoggerFactory;
  */
 record Confinement(JailUser user, Optional<MachineCgroup> group, List<String> missing) {
   private static final Logger LOG = LoggerFactory.getLogger(Confinement.class);
+  private static final int ENDING_MILLIS = 300;
 
   /**
    * Puts QEMU in its control group and looks at its jail. QEMU must have connected: by then it has
@@ -23,11 +26,17 @@ record Confinement(JailUser user, Optional<MachineCgroup> group, List<String> mi
    *
    * @param jailer the process that was started
    */
-  static Confinement impose(Jail jail, long jailer, MachineShape shape, MachineFiles files)
+  static Confinement impose(Jail jail, Process jailer, MachineShape shape, MachineFiles files)
       throws IOException {
     long began = System.nanoTime();
-    long pid = QemuProcess.below(jailer);
-    List<String> missing = jail.check(pid, files, shape.accelerator());
+    long pid = QemuProcess.below(jailer.pid());
+    List<String> missing = jail.missing(pid, files, shape.accelerator());
+    if (!missing.isEmpty()) {
+      if (ends(jailer)) {
+        throw new IOException("QEMU ended while its jail was looked at.");
+      }
+      jail.accept(missing);
+    }
     long checked = System.nanoTime();
     Optional<MachineCgroup> group = jail.group(files, shape);
     @Nullable IOException failure = group.isPresent() ? added(group.get(), pid) : null;
@@ -41,6 +50,16 @@ record Confinement(JailUser user, Optional<MachineCgroup> group, List<String> mi
       group = Optional.empty();
     }
     return new Confinement(files.user(), group, missing);
+  }
+
+  /** Of a process that is gone nothing can be seen, which is not the jail's fault. */
+  private static boolean ends(Process jailer) throws IOException {
+    try {
+      return jailer.waitFor(ENDING_MILLIS, TimeUnit.MILLISECONDS);
+    } catch (InterruptedException e) {
+      Thread.currentThread().interrupt();
+      throw new InterruptedIOException("Interrupted while starting a machine.");
+    }
   }
 
   private static @Nullable IOException added(MachineCgroup group, long pid) {

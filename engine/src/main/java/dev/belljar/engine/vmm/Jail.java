@@ -125,18 +125,17 @@ public final class Jail {
     return cgroups.make(groupPrefix + files.run().getFileName(), shape);
   }
 
+  /** What a machine's process lacks of its jail, looked at from outside; empty if nothing. */
+  List<String> missing(long pid, MachineFiles files, Accelerator accelerator) throws IOException {
+    return new JailCheck(Path.of("/proc"), promise(files, accelerator)).verify(pid);
+  }
+
   /**
-   * Looks at a machine's process.
+   * Lets a machine run that lacks something, where this was asked for, and says so once.
    *
-   * @return what it lacks, where this is accepted; otherwise nothing
-   * @throws IncompleteJailException where it lacks something and this is not accepted
+   * @throws IncompleteJailException where it was not
    */
-  List<String> check(long pid, MachineFiles files, Accelerator accelerator)
-      throws IncompleteJailException {
-    List<String> missing = new JailCheck(Path.of("/proc"), promise(files, accelerator)).verify(pid);
-    if (missing.isEmpty()) {
-      return missing;
-    }
+  void accept(List<String> missing) throws IncompleteJailException {
     if (!insecureAccepted()) {
       throw new IncompleteJailException(missing);
     }
@@ -145,7 +144,6 @@ public final class Jail {
           "Machines run although their jail lacks what is promised, because that was asked for: {}",
           String.join("; ", missing));
     }
-    return missing;
   }
 
   /** Whether machines run although their jail lacks something. */
@@ -154,7 +152,7 @@ public final class Jail {
   }
 
   /** How the process that {@link #command} starts must be confined. */
-  JailPromise promise(MachineFiles files, Accelerator accelerator) throws IncompleteJailException {
+  JailPromise promise(MachineFiles files, Accelerator accelerator) throws IOException {
     Map<String, Path> mounts = new LinkedHashMap<>();
     Set<String> writable = new java.util.HashSet<>();
     for (Bind bind : binds(files, accelerator)) {
@@ -170,12 +168,8 @@ public final class Jail {
     if (files.user().kind() == JailUser.Kind.OF_THE_MACHINE) {
       limits.put("Max processes", PROCESSES);
     }
-    Set<Integer> groups;
-    try {
-      groups = accelerator == Accelerator.KVM ? Set.of(groupOf(KVM)) : Set.of();
-    } catch (IOException e) {
-      throw new IncompleteJailException(List.of("a group for /dev/kvm (" + e + ")"));
-    }
+    int kvmGroup = accelerator == Accelerator.KVM ? groupOf(KVM) : 0;
+    Set<Integer> groups = kvmGroup == 0 ? Set.of() : Set.of(kvmGroup);
     return new JailPromise(
         files.user(),
         groups,

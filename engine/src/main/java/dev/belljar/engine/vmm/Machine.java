@@ -82,7 +82,7 @@ public final class Machine implements AutoCloseable {
         monitor.send("{\"execute\":\"migrate-incoming\",\"arguments\":{\"uri\":\"fd:0\"}}");
       }
       // While the state is loaded. No user's code runs before this has returned.
-      confinement = Confinement.impose(jail, process.pid(), shape, files);
+      confinement = Confinement.impose(jail, process, shape, files);
       Agent agent = new Agent(channelSocket, egress);
       return new Machine(run, process, monitor, agent, confinement);
     } catch (IOException | RuntimeException e) {

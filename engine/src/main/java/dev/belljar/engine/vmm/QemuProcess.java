@@ -17,7 +17,7 @@ final class QemuProcess {
    * The last of the line of only children that begins with this process. QEMU may not fork, so once
    * it runs there is one.
    *
-   * @throws MachineException where there is no such line, or it is hidden from us
+   * @throws IOException where there is no such line, or it is hidden from us
    */
   static long below(long ancestor) throws IOException {
     long pid = ancestor;
@@ -31,7 +31,7 @@ final class QemuProcess {
       }
       pid = children.getFirst();
     }
-    throw new MachineException(
+    throw new IOException(
         "QEMU's process is not to be found below bubblewrap's ("
             + ancestor
             + "). If /proc is mounted with hidepid, Belljar's user must be in the group that may see"
