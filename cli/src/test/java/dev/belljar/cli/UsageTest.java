@@ -98,6 +98,17 @@ class UsageTest {
 
   static Stream<Arguments> mistakesWithServers() {
     return Stream.of(
+        mistake(
+            "a server's jail",
+            "a server is started with it",
+            "run",
+            "--endpoint",
+            "http://127.0.0.1:1",
+            "--token-file",
+            text.toString(),
+            "--insecure-jail",
+            "-c",
+            "true"),
         mistake("no server named", "--endpoint", "list"),
         mistake("server without a token", "BELLJAR_TOKEN", "list", "--endpoint", "http://h:1"),
         mistake("copy within this host", "ID:PATH", "copy", "a", "b"),

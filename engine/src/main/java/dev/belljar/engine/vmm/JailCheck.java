@@ -1,7 +1,6 @@
 package dev.belljar.engine.vmm;
 
 import java.io.IOException;
-import java.io.UncheckedIOException;
 import java.nio.file.DirectoryStream;
 import java.nio.file.Files;
 import java.nio.file.Path;
@@ -13,9 +12,8 @@ import java.util.LinkedHashSet;
 import java.util.List;
 import java.util.Map;
 import java.util.Set;
+import java.util.StringTokenizer;
 import java.util.TreeSet;
-import java.util.stream.Collectors;
-import java.util.stream.Stream;
 
 /**
  * Looks from outside whether a process is confined as promised, by what the kernel says of it in
@@ -63,7 +61,7 @@ final class JailCheck {
   private static void look(Set<String> missing, String what, Look look) {
     try {
       look.run();
-    } catch (IOException | UncheckedIOException | IllegalArgumentException e) {
+    } catch (IOException | RuntimeException e) {
       missing.add(what + " (this cannot be read in /proc: " + e + ")");
     }
   }
@@ -102,8 +100,9 @@ final class JailCheck {
       }
     }
     for (String set : CAPABILITY_SETS) {
-      if (!status.getOrDefault(set, "").matches("0+")) {
-        missing.add("no capabilities (" + set + " is " + status.get(set) + ")");
+      String mask = status.getOrDefault(set, "");
+      if (mask.isEmpty() || !mask.replace("0", "").isEmpty()) {
+        missing.add("no capabilities (" + set + " is " + mask + ")");
       }
     }
     if (!"1".equals(status.get("NoNewPrivs"))) {
@@ -170,24 +169,24 @@ final class JailCheck {
   }
 
   private void checkLimits(Path process, Set<String> missing) throws IOException {
-    List<String> lines = Files.readAllLines(process.resolve("limits"));
+    Map<String, List<String>> found = new HashMap<>();
+    for (String line : Files.readAllLines(process.resolve("limits"))) {
+      for (String name : promise.limits().keySet()) {
+        if (line.startsWith(name)) {
+          found.put(name, words(line.substring(name.length())));
+        }
+      }
+    }
     promise
         .limits()
         .forEach(
             (name, value) -> {
-              String both = " " + value + " " + value + " ";
-              boolean holds =
-                  lines.stream()
-                      .filter(line -> line.startsWith(name))
-                      .map(line -> line.substring(name.length()).replaceAll("\\s+", " "))
-                      .anyMatch(line -> line.startsWith(both));
-              if (!holds) {
-                missing.add(
-                    "limit of "
-                        + name.substring("Max ".length())
-                        + " (it should be "
-                        + value
-                        + ")");
+              List<String> values = found.getOrDefault(name, List.of());
+              String wanted = value.toString();
+              if (values.size() < 2
+                  || !values.get(0).equals(wanted)
+                  || !values.get(1).equals(wanted)) {
+                missing.add("limit of " + name.substring(4) + " (it should be " + value + ")");
               }
             });
   }
@@ -204,9 +203,11 @@ final class JailCheck {
   }
 
   private static List<String> words(String line) {
-    return Stream.of(line.strip().split("\\s+", -1))
-        .filter(word -> !word.isEmpty())
-        .collect(Collectors.toCollection(ArrayList::new));
+    List<String> words = new ArrayList<>();
+    for (StringTokenizer rest = new StringTokenizer(line); rest.hasMoreTokens(); ) {
+      words.add(rest.nextToken());
+    }
+    return words;
   }
 
   /** The kernel writes a blank in a path as three octal digits. */
