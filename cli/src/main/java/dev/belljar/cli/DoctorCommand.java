@@ -1,8 +1,12 @@
 package dev.belljar.cli;
 
+import dev.belljar.BelljarException;
+import dev.belljar.engine.GuestSoftware;
 import dev.belljar.engine.Host;
 import dev.belljar.engine.HostReport;
+import java.io.IOException;
 import java.util.Locale;
+import java.util.Optional;
 import java.util.concurrent.Callable;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.Option;
@@ -26,6 +30,13 @@ final class DoctorCommand implements Callable<Integer> {
   @Option(names = "--json", description = "Print one JSON object.")
   private boolean json;
 
+  @Option(
+      names = "--sbom",
+      description =
+          "Print a software bill of materials instead, in CycloneDX's JSON: the libraries on the class"
+              + " path and the packages in the guest's image.")
+  private boolean sbom;
+
   DoctorCommand(StandardStreams streams) {
     this.streams = streams;
   }
@@ -33,6 +44,9 @@ final class DoctorCommand implements Callable<Integer> {
   @Override
   public Integer call() {
     CommandLogging.to(streams, json ? CommandLogging.Detail.WARNINGS : CommandLogging.Detail.NOTES);
+    if (sbom) {
+      return printBill();
+    }
     HostReport report = Host.inspect();
     if (json) {
       JsonOutput.print(json(report), streams.out());
@@ -40,6 +54,21 @@ final class DoctorCommand implements Callable<Integer> {
       streams.print(text(report));
     }
     return report.ready() ? ExitCode.SUCCESS : ExitCode.FAILURE;
+  }
+
+  private int printBill() {
+    try {
+      Optional<GuestSoftware> guest = GuestSoftware.read();
+      if (guest.isEmpty()) {
+        streams.say("the guest's image is not built yet, and left out. 'belljar setup' builds it.");
+      }
+      JsonOutput.print(
+          SoftwareBill.document(BelljarCommand.Version.text(), SoftwareBill.classPath(), guest),
+          streams.out());
+      return ExitCode.SUCCESS;
+    } catch (IOException e) {
+      throw new BelljarException("There is no software bill: " + e.getMessage(), e);
+    }
   }
 
   private static ObjectNode json(HostReport report) {

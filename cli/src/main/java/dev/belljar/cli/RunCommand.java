@@ -114,6 +114,8 @@ final class RunCommand implements Callable<Integer> {
 
   @Mixin private EndpointOptions server = new EndpointOptions();
 
+  @Mixin private JailOption jail = new JailOption();
+
   @Parameters(paramLabel = "FILE ARG", hidden = true)
   private List<String> words = new ArrayList<>();
 
@@ -131,7 +133,13 @@ final class RunCommand implements Callable<Integer> {
             copies.stream().map(CopyRequest::parse).toList(),
             Optional.ofNullable(cwd).map(GuestPath::absolute),
             Optional.ofNullable(timeout));
-    if (request.options().endpoint().isEmpty()) {
+    if (request.options().endpoint().isPresent()) {
+      if (jail.insecure()) {
+        throw new InvalidOptionException(
+            "--insecure-jail is for machines on this host; a server is started with it.");
+      }
+    } else {
+      jail.apply();
       FirstUse.prepare(streams, quiet || json);
     }
     if (json) {

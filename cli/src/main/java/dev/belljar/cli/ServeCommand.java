@@ -71,6 +71,8 @@ final class ServeCommand implements Callable<Integer> {
 
   @Mixin private ServerOptions server = new ServerOptions();
 
+  @Mixin private JailOption jail = new JailOption();
+
   ServeCommand(StandardStreams streams) {
     this.streams = streams;
   }
@@ -82,6 +84,7 @@ final class ServeCommand implements Callable<Integer> {
     if (listen != null) {
       config = ServerConfigFile.listen(config, listen);
     }
+    jail.apply();
     FirstUse.prepare(streams, false);
     LocalSandboxProvider engine = new LocalSandboxProvider();
     CountDownLatch asked = new CountDownLatch(1);

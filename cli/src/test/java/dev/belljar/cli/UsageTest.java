@@ -63,6 +63,17 @@ class UsageTest {
             "missing --copy", "no such file or directory", "run", "--copy", "nix", "-c", "true"),
         mistake("--copy ..", "GUEST", "run", "--copy", "..", "-c", "true"),
         mistake("missing --ca-cert", "no such file", "run", "--ca-cert", "nix.pem", "-c", "true"),
+        mistake(
+            "a server's jail",
+            "a server is started with it",
+            "run",
+            "--endpoint",
+            "http://127.0.0.1:1",
+            "--token-file",
+            script.toString(),
+            "--insecure-jail",
+            "-c",
+            "true"),
         mistake("no PEM", "no PEM certificate", "run", "--ca-cert", text.toString(), "-c", "true"),
         mistake("unknown option", "Unknown option: '--tiemout'", "run", "--tiemout", "1s", "x.py"),
         mistake("option without value", "--timeout", "run", "--timeout"));

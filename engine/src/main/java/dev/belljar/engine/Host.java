@@ -10,7 +10,9 @@ import dev.belljar.engine.image.ImageStore;
 import dev.belljar.engine.storage.Directories;
 import dev.belljar.engine.template.AcceleratorChoice;
 import dev.belljar.engine.vmm.Accelerator;
+import dev.belljar.engine.vmm.Cgroups;
 import dev.belljar.engine.vmm.HostTools;
+import dev.belljar.engine.vmm.Jail;
 import java.io.IOException;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
@@ -18,6 +20,8 @@ import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Optional;
+import java.util.Set;
+import java.util.stream.Collectors;
 import java.util.stream.Stream;
 
 /** This host, as a place for sandboxes: what it offers, and how it is made ready. */
@@ -36,6 +40,7 @@ public final class Host {
     findings.add(accelerator(directories));
     findings.add(userNamespaces());
     findings.add(subordinateIds());
+    findings.add(jail());
     findings.add(cgroups());
     findings.add(image(directories));
     findings.add(disk(directories));
@@ -90,6 +95,16 @@ public final class Host {
     }
     LocalEngine.instance(progress::step)
         .prepare(SandboxOptions.builder().local().build(), progress::step);
+  }
+
+  /**
+   * Lets machines of this process run also where their jail lacks something; what is missing is
+   * logged as a warning, once, and told by {@code Sandbox.isolation()}. The environment variable
+   * {@code BELLJAR_INSECURE_JAIL=1} and the system property {@code belljar.insecureJail=true} do
+   * the same.
+   */
+  public static void acceptInsecureJails() {
+    System.setProperty(Jail.INSECURE_PROPERTY, "true");
   }
 
   private static Finding tools() {
@@ -174,24 +189,51 @@ public final class Host {
   }
 
   private static Finding cgroups() {
-    Path root = Path.of("/sys/fs/cgroup");
-    if (Files.exists(root.resolve("cgroup.controllers"))) {
+    Cgroups cgroups = Cgroups.ofThisProcess();
+    String always =
+        "A machine's limits hold inside it in any case, and QEMU may write no file above 11 GiB, open"
+            + " no more than 1024 and dump no core.";
+    if (cgroups.places().isEmpty()) {
       return new Finding(
-          "cgroups",
-          State.OK,
-          "v2, " + (Files.isWritable(root) ? "writable" : "not writable"),
-          "A machine's limits hold inside it in any case.",
-          "");
+          "limits",
+          State.WARNING,
+          "none by cgroup",
+          always
+              + " No group can be made: "
+              + String.join("; ", Set.copyOf(cgroups.reasons().values())),
+          Files.isDirectory(Path.of("/run/user/" + ownId() + "/systemd"))
+              ? "systemd-run --user --scope belljar serve"
+              : "");
     }
-    boolean v1 = Files.isDirectory(root.resolve("memory"));
+    String which =
+        cgroups.places().entrySet().stream()
+            .map(place -> place.getKey() + " (cgroup v" + place.getValue().version() + ")")
+            .collect(Collectors.joining(", "));
+    String missing =
+        cgroups.reasons().entrySet().stream()
+            .map(reason -> " Not " + reason.getKey() + ": " + reason.getValue() + ".")
+            .collect(Collectors.joining());
     return new Finding(
-        "cgroups",
-        v1 ? State.OK : State.WARNING,
-        v1
-            ? "v1, " + (Files.isWritable(root.resolve("memory")) ? "writable" : "not writable")
-            : "none",
-        "A machine's limits hold inside it in any case.",
+        "limits",
+        cgroups.reasons().isEmpty() ? State.OK : State.WARNING,
+        which,
+        "A machine may take its memory and "
+            + Cgroups.OVERHEAD_MEBIBYTES
+            + " MiB, and half a processor more than it has. "
+            + always
+            + missing,
         "");
+  }
+
+  private static Finding jail() {
+    return Jail.insecureAccepted()
+        ? new Finding(
+            "jail",
+            State.WARNING,
+            "may lack something",
+            "Machines run all the same, because " + Jail.INSECURE_VARIABLE + " is 1.",
+            "unset " + Jail.INSECURE_VARIABLE)
+        : new Finding("jail", State.OK, "looked at from outside, for every machine", "", "");
   }
 
   private static Finding image(Directories directories) {
@@ -258,10 +300,14 @@ public final class Host {
   }
 
   static boolean isRoot() {
+    return ownId() == 0;
+  }
+
+  private static int ownId() {
     try {
-      return (Integer) Files.getAttribute(Path.of("/proc/self"), "unix:uid") == 0;
+      return (Integer) Files.getAttribute(Path.of("/proc/self"), "unix:uid");
     } catch (IOException e) {
-      return false;
+      return -1;
     }
   }
 

@@ -23,8 +23,10 @@ import dev.belljar.engine.template.ColdBoot;
 import dev.belljar.engine.template.Template;
 import dev.belljar.engine.template.TemplateStore;
 import dev.belljar.engine.vmm.Accelerator;
+import dev.belljar.engine.vmm.Cgroups;
 import dev.belljar.engine.vmm.HostTools;
 import dev.belljar.engine.vmm.Jail;
+import dev.belljar.engine.vmm.JailUser;
 import dev.belljar.engine.vmm.Machine;
 import dev.belljar.engine.vmm.MachineFiles;
 import dev.belljar.engine.vmm.MachineShape;
@@ -82,6 +84,7 @@ final class LocalEngine {
                 () ->
                     new SandboxUnavailableException(
                         "QEMU or bubblewrap is missing on this host. " + HostPackages.remedy()));
+    directories.makeAll();
     image = new ImageStore(directories).build(progress);
     runs = RunDirectories.open(directories);
     qemuVersion = HostTools.versionOf(tools.qemu());
@@ -90,7 +93,9 @@ final class LocalEngine {
           "QEMU %s at %s is too old or tells no version: Belljar needs %s or newer."
               .formatted(qemuVersion, tools.qemu(), HostTools.OLDEST_QEMU));
     }
-    jail = Jail.of(tools, directories, qemuVersion);
+    Cgroups cgroups = Cgroups.ofThisProcess();
+    runs.clearAlso(cgroups.directories());
+    jail = Jail.of(tools, directories, qemuVersion, cgroups, runs.groupPrefix());
     ColdBoot boot = new ColdBoot(tools, jail, image);
     boolean known = AcceleratorChoice.remembered(directories, qemuVersion).isPresent();
     accelerator = AcceleratorChoice.make(directories, runs, boot, qemuVersion, progress);
@@ -171,7 +176,15 @@ final class LocalEngine {
                 interception.map(means -> means.secrets().environment()).orElse(Map.of()));
         LocalSandbox sandbox =
             new LocalSandbox(
-                id, options, env, machine, gateway, egress, isolation(), timer, sandboxes::remove);
+                id,
+                options,
+                env,
+                machine,
+                gateway,
+                egress,
+                isolation(machine),
+                timer,
+                sandboxes::remove);
         sandbox.start();
         sandboxes.add(sandbox);
         return sandbox;
@@ -216,18 +229,19 @@ final class LocalEngine {
 
   private Machine restore(Template template, EgressGateway gateway) throws IOException {
     Path run = runs.create();
+    JailUser user = jail.nextUser();
     try {
       Path disk = run.resolve(MachineFiles.DISK);
       Files.copy(template.emptyDisk(), disk);
       Files.setAttribute(disk, "unix:mode", 0600);
-      jail.hand(disk);
+      user.take(disk);
     } catch (IOException e) {
       FileTree.delete(run);
       throw e;
     }
     MachineFiles files =
         new MachineFiles(
-            image.directory(), template.directory(), Optional.of(template.state()), 0, run);
+            image.directory(), template.directory(), Optional.of(template.state()), 0, run, user);
     return Machine.start(jail, template.shape(), files, gateway, QEMU_LIMIT);
   }
 
@@ -264,10 +278,10 @@ final class LocalEngine {
         accelerator.accelerator(), (int) (options.memory().bytes() >> 20), options.vcpus());
   }
 
-  private Isolation isolation() {
+  private Isolation isolation(Machine machine) {
     boolean hardware = accelerator.accelerator() == Accelerator.KVM;
     return new Isolation(
-        "QEMU " + qemuVersion, hardware ? "kvm" : "tcg", hardware, jail.describe(), image.hash());
+        "QEMU " + qemuVersion, hardware ? "kvm" : "tcg", hardware, machine.jail(), image.hash());
   }
 
   private byte[] bytes(int count) {

@@ -12,8 +12,8 @@ import java.util.regex.Pattern;
 
 /** What this host's kernel says of the processes behind sandboxes. */
 final class HostProcesses {
-  /** The run directory in bubblewrap's command line: of the process, and of one machine in it. */
-  private static final Pattern RUN = Pattern.compile("/run/([0-9a-f]{8})/[0-9a-f]{8}\\b");
+  /** The run directory where a machine has it mounted: of the process, and of the machine in it. */
+  private static final Pattern RUN = Pattern.compile("/run/([0-9a-f]{8})/[0-9a-f]{8} /machine ");
 
   private HostProcesses() {}
 
@@ -34,7 +34,7 @@ final class HostProcesses {
   static Set<String> runDirectories(ProcessHandle ancestor) {
     Set<String> names = new TreeSet<>();
     for (ProcessHandle process : machinery(ancestor)) {
-      Matcher matcher = RUN.matcher(commandLine(process.pid()));
+      Matcher matcher = RUN.matcher(mounts(process.pid()));
       while (matcher.find()) {
         names.add(matcher.group(1));
       }
@@ -47,6 +47,14 @@ final class HostProcesses {
     try {
       return Files.readString(Path.of("/proc/" + pid + "/cmdline"), StandardCharsets.UTF_8)
           .replace('\0', ' ');
+    } catch (IOException e) {
+      return "";
+    }
+  }
+
+  private static String mounts(long pid) {
+    try {
+      return Files.readString(Path.of("/proc/" + pid + "/mountinfo"), StandardCharsets.UTF_8);
     } catch (IOException e) {
       return "";
     }

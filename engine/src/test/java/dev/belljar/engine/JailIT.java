@@ -1,8 +1,10 @@
 package dev.belljar.engine;
 
 import static org.assertj.core.api.Assertions.assertThat;
+import static org.junit.jupiter.api.Assumptions.assumeFalse;
 
 import dev.belljar.Sandbox;
+import dev.belljar.engine.vmm.Cgroups;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.LinkOption;
@@ -39,13 +41,17 @@ class JailIT {
   }
 
   @Test
-  void itRunsAsNobodyWhereWeAreRoot() throws IOException {
+  void itRunsAsAUserOfItsOwnWhereWeAreRoot() throws IOException {
     int own = (Integer) Files.getAttribute(Path.of("/proc/self"), "unix:uid");
-    String expected = Integer.toString(own == 0 ? 65_534 : own);
-    for (String id : List.of("Uid", "Gid")) {
-      assertThat(status(qemu, id).split("\\s+", -1)).hasSize(4).containsOnly(expected);
+    List<String> ids = List.of(status(qemu, "Uid").split("\\s+", -1));
+    assertThat(ids).hasSize(4);
+    assertThat(Set.copyOf(ids)).hasSize(1);
+    assertThat(status(qemu, "Gid")).isEqualTo(status(qemu, "Uid"));
+    assertThat(Integer.parseInt(ids.getFirst()))
+        .matches(id -> own == 0 ? id == 65_534 || id >= 1_900_000_000 : id == own);
+    if (own == 0) {
+      assertThat(status(qemu, "Groups")).isEmpty();
     }
-    assertThat(status(qemu, "Groups")).isIn("", "65534");
   }
 
   @Test
@@ -65,7 +71,7 @@ class JailIT {
   }
 
   @ParameterizedTest
-  @ValueSource(strings = {"user", "mnt", "pid", "net", "ipc", "uts"})
+  @ValueSource(strings = {"user", "mnt", "pid", "net", "ipc", "uts", "cgroup"})
   void itHasNamespacesOfItsOwn(String name) throws IOException {
     assertThat(Files.readSymbolicLink(qemu.resolve("ns").resolve(name)))
         .isNotEqualTo(Files.readSymbolicLink(Path.of("/proc/self/ns").resolve(name)));
@@ -132,7 +138,28 @@ class JailIT {
   void itDumpsNoCoreAndOpensFewFiles() throws IOException {
     assertThat(Files.readAllLines(qemu.resolve("limits")))
         .anyMatch(line -> line.matches("Max core file size +0 +0 .*"))
+        .anyMatch(line -> line.matches("Max file size +11811160064 +11811160064 .*"))
         .anyMatch(line -> line.matches("Max open files +1024 +1024 .*"));
+  }
+
+  @Test
+  void itIsInAGroupOfItsOwnWithItsLimits() throws IOException {
+    Cgroups cgroups = Cgroups.ofThisProcess();
+    assumeFalse(cgroups.places().isEmpty(), () -> cgroups.reasons().toString());
+    String pid = String.valueOf(qemu.getFileName());
+    for (Cgroups.Place place : cgroups.places().values()) {
+      try (Stream<Path> groups = Files.list(place.directory())) {
+        Path group =
+            groups
+                .filter(path -> String.valueOf(path.getFileName()).startsWith("belljar-"))
+                .filter(path -> contains(path.resolve("cgroup.procs"), pid))
+                .findFirst()
+                .orElseThrow();
+        assertThat(Files.readAllLines(group.resolve("cgroup.procs"))).containsExactly(pid);
+      }
+    }
+    assertThat(sandbox.isolation().jail())
+        .contains("cgroup: " + String.join(", ", cgroups.places().keySet()));
   }
 
   @Test
@@ -179,6 +206,14 @@ class JailIT {
             .findFirst()
             .orElseThrow(),
         8);
+  }
+
+  private static boolean contains(Path file, String line) {
+    try {
+      return Files.readAllLines(file).contains(line);
+    } catch (IOException e) {
+      return false; // The group of a machine that has ended.
+    }
   }
 
   private static String target(Path link) {

@@ -8,10 +8,12 @@ import dev.belljar.ChildProcess;
 import dev.belljar.Sandbox;
 import dev.belljar.SandboxClosedException;
 import dev.belljar.engine.storage.Directories;
+import dev.belljar.engine.vmm.Cgroups;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.time.Duration;
+import java.util.ArrayList;
 import java.util.List;
 import java.util.Set;
 import org.junit.jupiter.api.Test;
@@ -40,6 +42,7 @@ class KilledHostIT {
           .atMost(Duration.ofSeconds(10))
           .untilAsserted(() -> assertThat(machinery).noneMatch(ProcessHandle::isAlive));
       assertThat(RUN.resolve(theirs)).exists();
+      assertThat(groups(theirs)).hasSize(2 * Cgroups.ofThisProcess().directories().size());
 
       try (HoldingProgram next = HoldingProgram.start(0)) {
         next.end();
@@ -47,9 +50,11 @@ class KilledHostIT {
       try (HoldingProgram next = HoldingProgram.start(1)) {
         assertThat(RUN.resolve(theirs)).doesNotExist();
         assertThat(RUN.resolve(theirs + ".lock")).doesNotExist();
+        assertThat(groups(theirs)).isEmpty();
         String nexts = HostProcesses.runDirectories(next.handle()).iterator().next();
         next.end();
         assertThat(RUN.resolve(nexts)).as("a program that ends clears up itself").doesNotExist();
+        assertThat(groups(nexts)).isEmpty();
       }
       for (String name : ours) {
         assertThat(RUN.resolve(name)).exists();
@@ -94,6 +99,17 @@ class KilledHostIT {
     try (var left = Files.list(RUN.resolve(name))) {
       assertThat(left).isEmpty();
     }
+  }
+
+  /** The control groups of the machines of the process that had this run directory. */
+  private static List<Path> groups(String run) throws IOException {
+    List<Path> found = new ArrayList<>();
+    for (Path directory : Cgroups.ofThisProcess().directories()) {
+      try (var groups = Files.newDirectoryStream(directory, "belljar-" + run + "-*")) {
+        groups.forEach(found::add);
+      }
+    }
+    return found;
   }
 
   private static Set<Long> pids() {

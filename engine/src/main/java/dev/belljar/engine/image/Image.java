@@ -11,6 +11,15 @@ import java.nio.file.Path;
  */
 public record Image(String hash, Path directory) {
 
+  /**
+   * A runtime that the recipe pins.
+   *
+   * @param name what it is called in the guest
+   * @param npmPackage the npm package that it comes in
+   * @param sha512 of that package's archive, hexadecimal
+   */
+  public record PinnedRuntime(String name, String npmPackage, String version, String sha512) {}
+
   /** The agent, which is also a program of this host. */
   public Path agent() {
     return directory.resolve("agent");

@@ -8,6 +8,8 @@ import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.nio.file.StandardCopyOption;
+import java.util.Base64;
+import java.util.HexFormat;
 import java.util.List;
 import java.util.Optional;
 import java.util.function.Consumer;
@@ -42,6 +44,23 @@ public final class ImageStore {
     return Files.isDirectory(directory)
         ? Optional.of(new Image(hash, directory))
         : Optional.empty();
+  }
+
+  /** The runtimes that the recipe pins. */
+  public List<Image.PinnedRuntime> runtimes() {
+    return imageRecipe
+        .text("versions")
+        .lines()
+        .filter(line -> !line.isBlank() && !line.startsWith("#"))
+        .map(line -> line.strip().split("\\s+", -1))
+        .map(words -> new Image.PinnedRuntime(words[0], words[1], words[2], hexadecimal(words[3])))
+        .toList();
+  }
+
+  /** From npm's form of it. */
+  private static String hexadecimal(String integrity) {
+    return HexFormat.of()
+        .formatHex(Base64.getDecoder().decode(integrity.substring("sha512-".length())));
   }
 
   /**

@@ -66,6 +66,15 @@ final class Recipe {
     }
   }
 
+  /** One of its files. */
+  String text(String name) {
+    byte[] content = files.get(name);
+    if (content == null) {
+      throw new IllegalArgumentException("The recipe has no file " + name);
+    }
+    return new String(content, StandardCharsets.UTF_8);
+  }
+
   /** Writes the files into a new directory. */
   void extract(Path directory) throws IOException {
     for (Map.Entry<String, byte[]> file : files.entrySet()) {

@@ -5,6 +5,7 @@ import java.nio.file.FileSystemException;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.nio.file.attribute.PosixFilePermissions;
+import java.util.List;
 
 /**
  * Belljar's directories on this host, all below one cache directory that only its owner can enter.
@@ -13,6 +14,7 @@ import java.nio.file.attribute.PosixFilePermissions;
  *     ~/.cache/belljar}
  */
 public record Directories(Path cache) {
+  private static final int OWNER_ONLY = 0700;
 
   /** Those of this user. */
   public static Directories ofUser() {
@@ -48,6 +50,13 @@ public record Directories(Path cache) {
     return cache.resolve("run");
   }
 
+  /** Makes all of them, for the owner alone, and closes those that others could enter. */
+  public void makeAll() throws IOException {
+    for (Path directory : List.of(images(), templates(), jails(), run())) {
+      make(directory);
+    }
+  }
+
   /** Makes a directory below the cache, and the cache itself, for the owner alone. */
   public Path make(Path directory) throws IOException {
     var ownerOnly =
@@ -60,13 +69,29 @@ public record Directories(Path cache) {
         }
         Files.createDirectories(cache, ownerOnly);
       }
-      return Files.createDirectories(directory, ownerOnly);
+      close(cache);
+      Path made = Files.createDirectories(directory, ownerOnly);
+      close(made);
+      return made;
     } catch (FileSystemException e) {
       String reason = e.getReason() == null ? e.getClass().getSimpleName() : e.getReason();
       throw new IOException(
           "The cache directory %s cannot be used (%s: %s). Set BELLJAR_CACHE to a directory of your own."
               .formatted(cache, e.getFile(), reason),
           e);
+    }
+  }
+
+  /** Also one that was there before, or that an older Belljar opened. */
+  private static void close(Path directory) throws IOException {
+    int owner = (Integer) Files.getAttribute(directory, "unix:uid");
+    int we = (Integer) Files.getAttribute(Path.of("/proc/self"), "unix:uid");
+    if (owner != we) {
+      throw new FileSystemException(
+          directory.toString(), null, "it belongs to user " + owner + ", and this is user " + we);
+    }
+    if (((Integer) Files.getAttribute(directory, "unix:mode") & 0777) != OWNER_ONLY) {
+      Files.setAttribute(directory, "unix:mode", OWNER_ONLY);
     }
   }
 }

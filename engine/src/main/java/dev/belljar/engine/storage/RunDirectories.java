@@ -10,19 +10,23 @@ import java.nio.file.Path;
 import java.nio.file.StandardOpenOption;
 import java.security.SecureRandom;
 import java.util.HexFormat;
+import java.util.List;
 import java.util.Set;
 import java.util.concurrent.ConcurrentHashMap;
+import java.util.concurrent.locks.LockSupport;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
 /**
  * The files of the sandboxes that this process runs. The process holds a lock beside them for as
  * long as it lives; whoever starts next finds the lock free where a process was killed, and clears
- * what it left.
+ * what it left: its directory, and its control groups.
  */
 public final class RunDirectories implements AutoCloseable {
   private static final Logger LOG = LoggerFactory.getLogger(RunDirectories.class);
   private static final String LOCK_SUFFIX = ".lock";
+  private static final String GROUPS_SUFFIX = ".groups";
+  private static final int GROUPS_MILLIS = 500;
   private static final Set<Path> OWN_LOCKS = ConcurrentHashMap.newKeySet();
 
   private final Path own;
@@ -66,13 +70,74 @@ public final class RunDirectories implements AutoCloseable {
     }
   }
 
+  /** What the names of control groups that this process makes begin with. */
+  public String groupPrefix() {
+    return groupPrefix(String.valueOf(own.getFileName()));
+  }
+
+  private static String groupPrefix(String name) {
+    return "belljar-" + name + "-";
+  }
+
+  /**
+   * Notes the directories in which this process makes control groups, so that they are cleared when
+   * it is gone.
+   */
+  public void clearAlso(List<Path> parents) throws IOException {
+    Files.write(
+        own.resolveSibling(own.getFileName() + GROUPS_SUFFIX),
+        parents.stream().map(Path::toString).toList());
+  }
+
   /** Removes what is left and gives the lock back. */
   @Override
   public void close() throws IOException {
     FileTree.delete(own);
-    Files.deleteIfExists(lockFile);
+    // A machine that was killed is on its way out. What takes longer is left to the next start.
+    long deadline = System.nanoTime() + GROUPS_MILLIS * 1_000_000L;
+    boolean cleared = groupsCleared(own);
+    while (!cleared && System.nanoTime() < deadline) {
+      LockSupport.parkNanos(10_000_000);
+      cleared = groupsCleared(own);
+    }
+    if (cleared) {
+      Files.deleteIfExists(lockFile);
+    }
     lock.close();
     OWN_LOCKS.remove(lockFile);
+  }
+
+  /** Removes the control groups of a process; not all where a process is left in one. */
+  private static boolean groupsCleared(Path directory) throws IOException {
+    Path note = directory.resolveSibling(directory.getFileName() + GROUPS_SUFFIX);
+    if (!Files.exists(note)) {
+      return true;
+    }
+    boolean all = true;
+    String pattern = groupPrefix(String.valueOf(directory.getFileName())) + "*";
+    for (String parent : Files.readAllLines(note)) {
+      if (!Files.isDirectory(Path.of(parent))) {
+        continue;
+      }
+      try (DirectoryStream<Path> groups = Files.newDirectoryStream(Path.of(parent), pattern)) {
+        for (Path group : groups) {
+          all &= removed(group);
+        }
+      }
+    }
+    if (all) {
+      Files.deleteIfExists(note);
+    }
+    return all;
+  }
+
+  private static boolean removed(Path group) {
+    try {
+      Files.deleteIfExists(group);
+      return true;
+    } catch (IOException e) {
+      return false; // A process is left in it.
+    }
   }
 
   private static void sweep(Path run) throws IOException {
@@ -95,7 +160,9 @@ public final class RunDirectories implements AutoCloseable {
       if (held != null) {
         LOG.info("Clearing what a process that was killed left in {}", directory);
         FileTree.delete(directory);
-        Files.deleteIfExists(file);
+        if (groupsCleared(directory)) {
+          Files.deleteIfExists(file);
+        }
       }
     } catch (OverlappingFileLockException e) {
       // It is this very process's.

@@ -5,6 +5,7 @@ import dev.belljar.engine.storage.Directories;
 import dev.belljar.engine.storage.FileTree;
 import dev.belljar.engine.storage.RunDirectories;
 import dev.belljar.engine.vmm.Accelerator;
+import dev.belljar.engine.vmm.IncompleteJailException;
 import dev.belljar.engine.vmm.Machine;
 import dev.belljar.engine.vmm.MachineShape;
 import java.io.IOException;
@@ -85,6 +86,8 @@ public record AcceleratorChoice(Accelerator accelerator, String reason) {
         boot.boot(new MachineShape(Accelerator.KVM, 768, 1), scratch, runs.create(), PROBE_LIMIT)) {
       return new AcceleratorChoice(
           Accelerator.KVM, "A machine booted with KVM (process " + machine.process().pid() + ").");
+    } catch (IncompleteJailException e) {
+      throw e;
     } catch (IOException e) {
       return new AcceleratorChoice(
           Accelerator.TCG,

@@ -6,6 +6,7 @@ import dev.belljar.engine.image.Image;
 import dev.belljar.engine.vmm.Accelerator;
 import dev.belljar.engine.vmm.HostTools;
 import dev.belljar.engine.vmm.Jail;
+import dev.belljar.engine.vmm.JailUser;
 import dev.belljar.engine.vmm.Machine;
 import dev.belljar.engine.vmm.MachineException;
 import dev.belljar.engine.vmm.MachineFiles;
@@ -54,11 +55,12 @@ public final class ColdBoot {
         FileChannel.open(memory, StandardOpenOption.CREATE_NEW, StandardOpenOption.WRITE)) {
       file.write(java.nio.ByteBuffer.allocate(1), ((long) shape.memoryMebibytes() << 20) - 1);
     }
-    jail.hand(directory);
-    jail.hand(directory.resolve(MachineFiles.DISK));
-    jail.hand(memory);
+    JailUser user = jail.nextUser();
+    user.take(directory);
+    user.take(directory.resolve(MachineFiles.DISK));
+    user.take(memory);
     MachineFiles files =
-        new MachineFiles(image.directory(), directory, Optional.empty(), tsc(shape), run);
+        new MachineFiles(image.directory(), directory, Optional.empty(), tsc(shape), run, user);
     Machine machine = Machine.start(jail, shape, files, new NoEgress(), QEMU_LIMIT);
     try {
       machine.agent().awaitGreeting(limit);

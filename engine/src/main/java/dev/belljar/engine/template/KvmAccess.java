@@ -17,7 +17,8 @@ import java.util.Set;
  * @param everyoneMay whether everyone may
  * @param processorFlags what the processor can, as /proc/cpuinfo has it
  * @param user this user's name
- * @param root whether that is root: machines run as nobody with the device's group then
+ * @param root whether that is root: machines run as users without rights, with the device's group
+ *     then
  * @param userMay whether this process may read and write it
  */
 record KvmAccess(
@@ -71,7 +72,7 @@ record KvmAccess(
       return "";
     }
     return root
-        ? "As root, machines run as nobody with the group of /dev/kvm, which is "
+        ? "As root, machines run without rights but with the group of /dev/kvm, which is "
             + group
             + (isRootsGroup() ? ", and root's is not given away." : " and may not use it.")
         : "The user " + user + " may not use /dev/kvm.";

@@ -8,6 +8,7 @@ import dev.belljar.engine.storage.BuildLock;
 import dev.belljar.engine.storage.Directories;
 import dev.belljar.engine.storage.FileTree;
 import dev.belljar.engine.storage.RunDirectories;
+import dev.belljar.engine.vmm.IncompleteJailException;
 import dev.belljar.engine.vmm.Jail;
 import dev.belljar.engine.vmm.Machine;
 import dev.belljar.engine.vmm.MachineFiles;
@@ -144,6 +145,8 @@ public final class TemplateStore {
         Template template = new Template(directory, shape);
         known.put(shape, template);
         return template;
+      } catch (IncompleteJailException e) {
+        throw e;
       } catch (IOException e) {
         LOG.info("Making a template failed (try {} of {}): {}", attempt, TRIES, e.getMessage());
         failure = e;

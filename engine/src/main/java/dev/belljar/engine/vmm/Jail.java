@@ -3,18 +3,29 @@ package dev.belljar.engine.vmm;
 import dev.belljar.engine.storage.Directories;
 import java.io.IOException;
 import java.nio.file.Files;
+import java.nio.file.LinkOption;
 import java.nio.file.Path;
+import java.nio.file.StandardOpenOption;
+import java.nio.file.attribute.PosixFilePermissions;
 import java.util.ArrayList;
+import java.util.LinkedHashMap;
 import java.util.List;
+import java.util.Map;
+import java.util.Optional;
+import java.util.Set;
+import java.util.concurrent.ConcurrentHashMap;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
 
 /**
  * What confines QEMU: bubblewrap, with namespaces of its own for everything, an empty network, no
- * capabilities, no new privileges, and a root that holds only QEMU and the files of this machine.
- * Dies with the thread that started it.
+ * capabilities, no new privileges, and a root that holds only QEMU and the files of this machine;
+ * and a control group, where this user may make one. Dies with the thread that started it. Every
+ * machine's jail is looked at from outside before the machine is handed out.
  *
- * <p>Where Belljar runs as root, QEMU runs as {@code nobody}. Nobody may not walk through root's
- * home, so the cache directory is first bound to a place that everybody can reach, in a mount
- * namespace that goes with the machine.
+ * <p>Where Belljar runs as root, QEMU runs as a user of its own, who may not walk through the cache
+ * directory. What it needs is first bound to a place that it can reach, in a mount namespace that
+ * goes with the machine.
  */
 public final class Jail {
   /** Where a jail has the image. */
@@ -23,57 +34,80 @@ public final class Jail {
   /** Where a jail has the template. */
   public static final String TEMPLATE = "/template";
 
+  /** Set to 1, machines run also where their jail lacks something; the log says what. */
+  public static final String INSECURE_VARIABLE = "BELLJAR_INSECURE_JAIL";
+
+  /** The system property that does the same, set to {@code true}. */
+  public static final String INSECURE_PROPERTY = "belljar.insecureJail";
+
   /** Where a jail has the machine's own directory. */
   static final String RUN = "/machine";
 
-  /** {@code nobody} on every Linux: whom QEMU runs as when Belljar runs as root. */
-  private static final int NOBODY = 65_534;
-
+  private static final Logger LOG = LoggerFactory.getLogger(Jail.class);
   private static final Path KVM = Path.of("/dev/kvm");
-  private static final int OPEN_FILES = 1024;
-  private static final List<String> REACHABLE = List.of("/mnt", "/srv", "/media", "/opt");
+  private static final Path NULL = Path.of("/dev/null");
+  private static final long OPEN_FILES = 1024;
+
+  /** Of a user of its own only: others count all processes of that user. */
+  private static final long PROCESSES = 256;
+
+  /** More than the disk, which is the largest file that QEMU writes. */
+  private static final long FILE_BYTES = 11L << 30;
+
+  private static final List<String> REACHABLE = List.of("/mnt", "/srv", "/media", "/opt", "/tmp");
 
   private final HostTools tools;
-  private final Directories directories;
   private final JailRoot root;
-  private final boolean privileged;
+  private final Cgroups cgroups;
+  private final String groupPrefix;
+  private final int ownId;
+  private final Path reachable;
+  private final Set<String> announced = ConcurrentHashMap.newKeySet();
 
-  private Jail(HostTools tools, Directories directories, JailRoot root, boolean privileged) {
+  private Jail(
+      HostTools tools,
+      JailRoot root,
+      Cgroups cgroups,
+      String groupPrefix,
+      int ownId,
+      Path reachable) {
     this.tools = tools;
-    this.directories = directories;
     this.root = root;
-    this.privileged = privileged;
+    this.cgroups = cgroups;
+    this.groupPrefix = groupPrefix;
+    this.ownId = ownId;
+    this.reachable = reachable;
   }
 
-  /** The jail of this host. */
-  public static Jail of(HostTools tools, Directories directories, String qemuVersion)
+  /**
+   * The jail of this host.
+   *
+   * @param groupPrefix what the names of the machines' control groups begin with
+   */
+  public static Jail of(
+      HostTools tools,
+      Directories directories,
+      String qemuVersion,
+      Cgroups cgroups,
+      String groupPrefix)
       throws IOException {
-    boolean privileged = (Integer) Files.getAttribute(Path.of("/proc/self"), "unix:uid") == 0;
-    return new Jail(tools, directories, JailRoot.of(tools, directories, qemuVersion), privileged);
+    int ownId = (Integer) Files.getAttribute(Path.of("/proc/self"), "unix:uid");
+    JailRoot root = JailRoot.of(tools, directories, qemuVersion);
+    return new Jail(tools, root, cgroups, groupPrefix, ownId, reachable(tools, directories));
   }
 
-  /** In a few words, for {@code Isolation}. */
-  public String describe() {
-    return "bubblewrap, "
-        + (privileged ? "uid " + NOBODY : "the uid of its user")
-        + ", no capabilities, own namespaces, no network, seccomp";
-  }
-
-  /** Gives a directory or file of a machine to whoever QEMU runs as. */
-  public void hand(Path file) throws IOException {
-    if (privileged) {
-      Files.setAttribute(file, "unix:uid", NOBODY);
-      Files.setAttribute(file, "unix:gid", NOBODY);
-    }
+  /** Whom the next machine runs as; what it writes to must be given to that user. */
+  public JailUser nextUser() {
+    return JailUser.next(ownId);
   }
 
   /** Takes a directory and what is in it back from whoever QEMU ran as. */
   public void takeBack(Path directory) throws IOException {
-    if (privileged) {
+    if (ownId == 0) {
       try (var all = Files.walk(directory)) {
         for (Path file : (Iterable<Path>) all::iterator) {
-          Files.setAttribute(file, "unix:uid", 0);
-          Files.setAttribute(file, "unix:gid", 0);
+          Files.setAttribute(file, "unix:uid", 0, LinkOption.NOFOLLOW_LINKS);
+          Files.setAttribute(file, "unix:gid", 0, LinkOption.NOFOLLOW_LINKS);
         }
       }
     }
@@ -86,22 +120,88 @@ public final class Jail {
     return root.preload().isPresent() ? "" : ",readonly=on,rom=off";
   }
 
-  /** The command that runs QEMU's in the jail. */
+  /** The control group for a machine, if this user may make one. */
+  Optional<MachineCgroup> group(MachineFiles files, MachineShape shape) {
+    return cgroups.make(groupPrefix + files.run().getFileName(), shape);
+  }
+
+  /** What a machine's process lacks of its jail, looked at from outside; empty if nothing. */
+  List<String> missing(long pid, MachineFiles files, Accelerator accelerator) throws IOException {
+    return new JailCheck(Path.of("/proc"), promise(files, accelerator)).verify(pid);
+  }
+
+  /**
+   * Lets a machine run that lacks something, where this was asked for, and says so once.
+   *
+   * @throws IncompleteJailException where it was not
+   */
+  void accept(List<String> missing) throws IncompleteJailException {
+    if (!insecureAccepted()) {
+      throw new IncompleteJailException(missing);
+    }
+    if (announced.addAll(missing)) {
+      LOG.warn(
+          "Machines run although their jail lacks what is promised, because that was asked for: {}",
+          String.join("; ", missing));
+    }
+  }
+
+  /** Whether machines run although their jail lacks something. */
+  public static boolean insecureAccepted() {
+    return Boolean.getBoolean(INSECURE_PROPERTY) || "1".equals(System.getenv(INSECURE_VARIABLE));
+  }
+
+  /** How the process that {@link #command} starts must be confined. */
+  JailPromise promise(MachineFiles files, Accelerator accelerator) throws IOException {
+    Map<String, Path> mounts = new LinkedHashMap<>();
+    Set<String> writable = new java.util.HashSet<>();
+    for (Bind bind : binds(files, accelerator)) {
+      mounts.put(bind.target(), bind.source());
+      if (!bind.how().equals("--ro-bind")) {
+        writable.add(bind.target());
+      }
+    }
+    Map<String, Long> limits = new LinkedHashMap<>();
+    limits.put("Max core file size", 0L);
+    limits.put("Max open files", OPEN_FILES);
+    limits.put("Max file size", FILE_BYTES);
+    if (files.user().kind() == JailUser.Kind.OF_THE_MACHINE) {
+      limits.put("Max processes", PROCESSES);
+    }
+    int kvmGroup = accelerator == Accelerator.KVM ? groupOf(KVM) : 0;
+    Set<Integer> groups = kvmGroup == 0 ? Set.of() : Set.of(kvmGroup);
+    return new JailPromise(
+        files.user(),
+        groups,
+        root.directory().resolve(JailRoot.QEMU.substring(1)),
+        mounts,
+        writable,
+        limits);
+  }
+
+  /**
+   * The command that runs QEMU's in the jail. Where Belljar is root, {@link #mountTable} must be
+   * there when it runs.
+   */
   List<String> command(MachineFiles files, Accelerator accelerator, List<String> qemu)
       throws IOException {
     List<String> command = new ArrayList<>();
-    add(command, "prlimit", "--core=0", "--nofile=" + OPEN_FILES);
-    if (privileged) {
-      String reachable = reachable();
+    add(command, "prlimit", "--core=0", "--nofile=" + OPEN_FILES, "--fsize=" + FILE_BYTES);
+    if (files.user().kind() == JailUser.Kind.OF_THE_MACHINE) {
+      add(command, "--nproc=" + PROCESSES);
+    }
+    if (privileged()) {
+      writeMountTable(files, accelerator);
       add(
           command,
           "unshare",
           "--mount",
           "sh",
           "-c",
-          "mount --bind \"$0\" \"$1\" && shift && exec \"$@\"");
-      add(command, directories.cache().toString(), reachable);
-      add(command, "setpriv", "--reuid=" + NOBODY, "--regid=" + NOBODY, "--no-new-privs");
+          "umask 022 && mount -a -T \"$0\" && exec \"$@\"");
+      add(command, mountTable(files).toString());
+      String id = Integer.toString(files.user().id());
+      add(command, "setpriv", "--reuid=" + id, "--regid=" + id, "--no-new-privs");
       int kvmGroup = accelerator == Accelerator.KVM ? groupOf(KVM) : 0;
       // The group of root opens far more than /dev/kvm.
       add(command, kvmGroup == 0 ? "--clear-groups" : "--groups=" + kvmGroup);
@@ -114,16 +214,13 @@ public final class Jail {
         "--die-with-parent",
         "--new-session");
     add(command, "--cap-drop", "ALL", "--clearenv", "--hostname", "belljar");
-    if (!privileged) {
-      add(command, "--uid", Integer.toString(NOBODY), "--gid", Integer.toString(NOBODY));
+    if (!privileged()) {
+      String nobody = Integer.toString(JailUser.NOBODY_ID);
+      add(command, "--uid", nobody, "--gid", nobody);
     }
-    bind(command, "--ro-bind", root.directory(), "/");
-    bind(command, "--ro-bind", files.image(), IMAGE);
-    bind(command, files.state().isPresent() ? "--ro-bind" : "--bind", files.template(), TEMPLATE);
-    bind(command, "--bind", files.run(), RUN);
-    add(command, "--dev-bind", "/dev/null", "/dev/null");
-    if (accelerator == Accelerator.KVM) {
-      add(command, "--dev-bind", KVM.toString(), KVM.toString());
+    for (Bind bind : binds(files, accelerator)) {
+      Path source = privileged() ? bind.reachable(reachable) : bind.source();
+      add(command, bind.how(), source.toString(), bind.target());
     }
     if (files.state().isPresent() && root.preload().isPresent()) {
       add(command, "--setenv", "LD_PRELOAD", root.preload().get());
@@ -133,34 +230,79 @@ public final class Jail {
     return List.copyOf(command);
   }
 
-  private void bind(List<String> command, String how, Path source, String target)
-      throws IOException {
-    if (privileged) {
-      letThrough(source);
-      add(command, how, reachable() + "/" + directories.cache().relativize(source), target);
-    } else {
-      add(command, how, source.toString(), target);
+  /** What is mounted for a machine before it drops root; beside its directory, not in it. */
+  Path mountTable(MachineFiles files) {
+    return files.run().resolveSibling(files.run().getFileName() + ".mounts");
+  }
+
+  private boolean privileged() {
+    return ownId == 0;
+  }
+
+  private record Bind(String how, Path source, String target) {
+    /** Where a user without rights finds it. */
+    Path reachable(Path place) {
+      if (target.startsWith("/dev/")) {
+        return source;
+      }
+      return place.resolve(target.equals("/") ? "root" : target.substring(1));
     }
   }
 
-  /** Lets everybody walk through, but not look into, the directories from the cache to a file. */
-  private void letThrough(Path file) throws IOException {
-    for (Path directory = file.getParent();
-        directory != null && directory.startsWith(directories.cache());
-        directory = directory.getParent()) {
-      int mode = (Integer) Files.getAttribute(directory, "unix:mode") & 07777;
-      boolean ours = (Integer) Files.getAttribute(directory, "unix:uid") == 0;
-      if (ours && (mode & 0001) == 0) {
-        Files.setAttribute(directory, "unix:mode", mode | 0011);
+  private List<Bind> binds(MachineFiles files, Accelerator accelerator) {
+    List<Bind> binds = new ArrayList<>();
+    binds.add(new Bind("--ro-bind", root.directory(), "/"));
+    binds.add(new Bind("--ro-bind", files.image(), IMAGE));
+    String template = files.state().isPresent() ? "--ro-bind" : "--bind";
+    binds.add(new Bind(template, files.template(), TEMPLATE));
+    binds.add(new Bind("--bind", files.run(), RUN));
+    binds.add(new Bind("--dev-bind", NULL, NULL.toString()));
+    if (accelerator == Accelerator.KVM) {
+      binds.add(new Bind("--dev-bind", KVM, KVM.toString()));
+    }
+    return binds;
+  }
+
+  /** In fstab(5)'s form, so that one process mounts all of it. */
+  private void writeMountTable(MachineFiles files, Accelerator accelerator) throws IOException {
+    StringBuilder table = new StringBuilder();
+    table.append("belljar ").append(escape(reachable));
+    table.append(" tmpfs size=64k,mode=0755,nosuid,nodev 0 0\n");
+    for (Bind bind : binds(files, accelerator)) {
+      if (!bind.target().startsWith("/dev/")) {
+        table.append(escape(bind.source())).append(' ').append(escape(bind.reachable(reachable)));
+        table.append(" none bind,X-mount.mkdir 0 0\n");
       }
     }
+    Path file = mountTable(files);
+    Files.createFile(
+        file, PosixFilePermissions.asFileAttribute(PosixFilePermissions.fromString("rw-------")));
+    Files.writeString(file, table, StandardOpenOption.WRITE);
   }
 
-  private static String reachable() {
+  private static String escape(Path path) {
+    return path.toString()
+        .replace("\\", "\\134")
+        .replace(" ", "\\040")
+        .replace("\t", "\\011")
+        .replace("\n", "\\012");
+  }
+
+  /** A directory to mount on, which hides nothing that is needed after that. */
+  private static Path reachable(HostTools tools, Directories directories) throws MachineException {
     return REACHABLE.stream()
-        .filter(place -> Files.isDirectory(Path.of(place)))
+        .map(Path::of)
+        .filter(Files::isDirectory)
+        .filter(
+            place ->
+                !directories.cache().startsWith(place) && !tools.bubblewrap().startsWith(place))
         .findFirst()
-        .orElse("/tmp");
+        .orElseThrow(
+            () ->
+                new MachineException(
+                    "There is no directory to mount on. Make one of "
+                        + String.join(", ", REACHABLE)
+                        + ", or set BELLJAR_CACHE to a directory elsewhere."));
   }
 
   private static int groupOf(Path file) throws IOException {

@@ -12,6 +12,7 @@ import java.nio.channels.SocketChannel;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.nio.file.StandardOpenOption;
+import java.nio.file.attribute.PosixFilePermissions;
 import java.time.Duration;
 import java.util.concurrent.ExecutionException;
 import java.util.concurrent.TimeUnit;
@@ -27,6 +28,7 @@ import org.slf4j.LoggerFactory;
 public final class Machine implements AutoCloseable {
   private static final Logger LOG = LoggerFactory.getLogger(Machine.class);
   private static final int LONGEST_SOCKET_PATH = 100;
+  private static final int OWNER_ONLY = 0600;
   private static final int MONITOR_MILLIS = 10_000;
   private static final String CAPABILITIES = "{\"execute\":\"qmp_capabilities\"}";
   private static final String IGNORE_SHARED =
@@ -36,20 +38,23 @@ public final class Machine implements AutoCloseable {
   private final Process process;
   private final Qmp monitor;
   private final Agent agent;
+  private final Confinement confinement;
 
-  private Machine(Path run, Process process, Qmp monitor, Agent agent) {
+  private Machine(Path run, Process process, Qmp monitor, Agent agent, Confinement confinement) {
     this.run = run;
     this.process = process;
     this.monitor = monitor;
     this.agent = agent;
+    this.confinement = confinement;
   }
 
   /**
    * Starts a machine: restores it where the files have a state, boots it otherwise. Returns as soon
-   * as QEMU is connected; what is sent to the agent is answered once the guest runs. On failure the
-   * run directory is removed.
+   * as QEMU is connected and its jail has been looked at; what is sent to the agent is answered
+   * once the guest runs. On failure the run directory is removed.
    *
    * @param limit how long QEMU may take to connect
+   * @throws IncompleteJailException where the jail lacks something and that is not accepted
    */
   public static Machine start(
       Jail jail, MachineShape shape, MachineFiles files, IncomingStreams egress, Duration limit)
@@ -57,11 +62,13 @@ public final class Machine implements AutoCloseable {
     Path run = files.run();
     long began = System.nanoTime();
     @Nullable Process process = null;
+    @Nullable Confinement confinement = null;
     try (ServerSocketChannel monitorListener =
-            listen(jail, run.resolve(MachineFiles.MONITOR_SOCKET));
+            listen(files.user(), run.resolve(MachineFiles.MONITOR_SOCKET));
         ServerSocketChannel channelListener =
-            listen(jail, run.resolve(MachineFiles.CHANNEL_SOCKET))) {
-      jail.hand(run);
+            listen(files.user(), run.resolve(MachineFiles.CHANNEL_SOCKET))) {
+      createLog(run);
+      files.user().take(run);
       process = launch(jail, shape, files);
       Thread limiter = closeWhenDeadOrLate(process, limit, monitorListener, channelListener);
       SocketChannel monitorSocket = accept(monitorListener, process, run, limit);
@@ -74,19 +81,28 @@ public final class Machine implements AutoCloseable {
         // The state is QEMU's standard input. It was saved running, so it runs when it is loaded.
         monitor.send("{\"execute\":\"migrate-incoming\",\"arguments\":{\"uri\":\"fd:0\"}}");
       }
+      // While the state is loaded. No user's code runs before this has returned.
+      confinement = Confinement.impose(jail, process, shape, files);
       Agent agent = new Agent(channelSocket, egress);
-      return new Machine(run, process, monitor, agent);
+      return new Machine(run, process, monitor, agent, confinement);
     } catch (IOException | RuntimeException e) {
       String complaints = "";
       if (process != null) {
         end(process);
         complaints = complaints(run);
       }
+      if (confinement != null) {
+        confinement.lift();
+      }
       FileTree.delete(run);
-      if (complaints.isEmpty() || e instanceof MachineException) {
+      if (complaints.isEmpty()
+          || e instanceof MachineException
+          || e instanceof IncompleteJailException) {
         throw e;
       }
       throw new MachineException(complaints, e);
+    } finally {
+      Files.deleteIfExists(jail.mountTable(files));
     }
   }
 
@@ -98,6 +114,11 @@ public final class Machine implements AutoCloseable {
   /** The process on this host that the machine is. */
   public ProcessHandle process() {
     return process.toHandle();
+  }
+
+  /** What confines the machine, in a few words, and what it lacks where that was accepted. */
+  public String jail() {
+    return confinement.describe();
   }
 
   /**
@@ -119,7 +140,8 @@ public final class Machine implements AutoCloseable {
     Path socket = run.resolve("state");
     try (ServerSocketChannel listener = ServerSocketChannel.open(StandardProtocolFamily.UNIX)) {
       listener.bind(UnixDomainSocketAddress.of(socket));
-      Files.setAttribute(socket, "unix:mode", 0666);
+      Files.setAttribute(socket, "unix:mode", OWNER_ONLY);
+      confinement.user().take(socket);
       monitor.send(
           "{\"execute\":\"migrate\",\"arguments\":{\"uri\":\"unix:" + Jail.RUN + "/state\"}}");
       monitor.await(MONITOR_MILLIS);
@@ -144,6 +166,7 @@ public final class Machine implements AutoCloseable {
     agent.close();
     monitor.close();
     end(process);
+    confinement.lift();
     FileTree.delete(run);
   }
 
@@ -176,7 +199,14 @@ public final class Machine implements AutoCloseable {
     return Spawner.start(builder);
   }
 
-  private static ServerSocketChannel listen(Jail jail, Path socket) throws IOException {
+  /** Before the directory is given away: whoever has that might put a link there. */
+  private static void createLog(Path run) throws IOException {
+    Files.createFile(
+        log(run),
+        PosixFilePermissions.asFileAttribute(PosixFilePermissions.fromString("rw-------")));
+  }
+
+  private static ServerSocketChannel listen(JailUser user, Path socket) throws IOException {
     if (socket.toString().length() > LONGEST_SOCKET_PATH) {
       throw new MachineException(
           "The path "
@@ -185,7 +215,8 @@ public final class Machine implements AutoCloseable {
     }
     ServerSocketChannel listener = ServerSocketChannel.open(StandardProtocolFamily.UNIX);
     listener.bind(UnixDomainSocketAddress.of(socket), 1);
-    jail.hand(socket);
+    Files.setAttribute(socket, "unix:mode", OWNER_ONLY);
+    user.take(socket);
     return listener;
   }
 

@@ -14,9 +14,10 @@ import java.util.Optional;
  * @param tscKilohertz the frequency of this host's time stamp counter, which an emulated guest
  *     cannot find out for itself; 0 where it does not boot
  * @param run the machine's own directory: its sockets and its disk, named {@link #DISK}
+ * @param user whom QEMU runs as; what it writes to must be that user's already
  */
 public record MachineFiles(
-    Path image, Path template, Optional<Path> state, long tscKilohertz, Path run) {
+    Path image, Path template, Optional<Path> state, long tscKilohertz, Path run, JailUser user) {
   /**
    * The disk's name in the run directory (of a restored machine) or the template's (of one that is
    * to be frozen).

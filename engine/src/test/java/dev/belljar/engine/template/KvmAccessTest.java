@@ -39,7 +39,7 @@ class KvmAccessTest {
   void rootNeedsTheGroupAsWell() {
     KvmAccess access = present("root", false, "root", true);
     assertThat(access.granted()).isFalse();
-    assertThat(access.reason()).contains("nobody");
+    assertThat(access.reason()).contains("without rights");
     assertThat(access.fix()).isEqualTo(GROUP);
     assertThat(present("kvm", true, "root", true).granted()).isTrue();
     assertThat(present("root", true, "root", true).fix()).isEqualTo(GROUP);
