@@ -7,6 +7,7 @@ import dev.belljar.engine.storage.Directories;
 import dev.belljar.engine.storage.FileTree;
 import dev.belljar.engine.template.AcceleratorChoice;
 import dev.belljar.engine.template.ColdBoot;
+import dev.belljar.engine.vmm.Cgroups;
 import dev.belljar.engine.vmm.HostTools;
 import dev.belljar.engine.vmm.Jail;
 import dev.belljar.engine.vmm.Machine;
@@ -41,7 +42,7 @@ final class ColdMachines implements AutoCloseable {
     MachineShape shape =
         new MachineShape(
             choice.accelerator(), (int) (defaults.memory().bytes() >> 20), defaults.vcpus());
-    Jail jail = Jail.of(tools, directories, version);
+    Jail jail = Jail.of(tools, directories, version, Cgroups.ofThisProcess(), "belljar-cold-");
     // Not in a second RunDirectories: its look at the engine's lock file, from the same process,
     // would release the engine's lock, and the next Belljar to start would clear what runs here.
     Path directory = Files.createTempDirectory(directories.make(directories.cache()), "cold-");

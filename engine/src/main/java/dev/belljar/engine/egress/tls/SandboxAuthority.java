@@ -98,8 +98,11 @@ public final class SandboxAuthority {
     return text.toString();
   }
 
-  /** What it takes to be that host for the guest; made once for each of the last hosts. */
-  synchronized SSLContext contextFor(String host) {
+  /**
+   * What it takes to be that host for whoever believes this authority; made once for each of the
+   * last hosts.
+   */
+  public synchronized SSLContext contextFor(String host) {
     return contexts.computeIfAbsent(host, this::newContext);
   }
 
