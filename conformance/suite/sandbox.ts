@@ -37,6 +37,13 @@ works("Sandbox.create", "reaches only what is allowed", async () => {
   const { status } = await sandbox.sh`curl -sS -m 5 https://api.coingecko.com/api/v3/ping`.noThrow();
   assert.notEqual(status.code, 0);
 });
+works("Sandbox.create", "with a secret that its programs do not see", async () => {
+  await using sandbox = await Sandbox.create({
+    secrets: { KEY: { hosts: ["api.example.com"], value: "the-value-itself" } },
+  });
+  const seen = await sandbox.sh`printf %s "$KEY"`.text();
+  assert.ok(seen.length > 20 && !seen.includes("the-value-itself"), seen);
+});
 works("Sandbox.create", "a session ends with its connection", async () => {
   const sandbox = await Sandbox.create({ timeout: "session" });
   await sandbox.close();

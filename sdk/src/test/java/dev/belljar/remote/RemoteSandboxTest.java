@@ -5,6 +5,7 @@ import static org.assertj.core.api.Assertions.assertThatThrownBy;
 import static org.awaitility.Awaitility.await;
 
 import dev.belljar.BelljarException;
+import dev.belljar.EgressLimits;
 import dev.belljar.Endpoint;
 import dev.belljar.FetchException;
 import dev.belljar.FetchRequest;
@@ -17,6 +18,7 @@ import dev.belljar.SandboxClosedException;
 import dev.belljar.SandboxOptions;
 import dev.belljar.SandboxUnavailableException;
 import dev.belljar.ScriptException;
+import dev.belljar.Secret;
 import dev.belljar.Signal;
 import dev.belljar.SpawnOptions;
 import dev.belljar.SpawnOptions.Stdio;
@@ -125,6 +127,8 @@ class RemoteSandboxTest {
                 .processes(99)
                 .workingDirectory("/srv")
                 .connectTo("a.example:443:[::1]:8443")
+                .egressLimits(EgressLimits.parse("connections=9"))
+                .secret("KEY", Secret.of("wörth", "api.example", "*.b.example").alsoInBody())
                 .build())) {
       JsonNode more = server.peer().config().path("belljar");
       assertThat(sandbox.id()).isNotEmpty();
@@ -133,6 +137,12 @@ class RemoteSandboxTest {
       assertThat(more.path("processes").asInt()).isEqualTo(99);
       assertThat(more.path("cwd").asString()).isEqualTo("/srv");
       assertThat(more.path("connect_to").path(0).asString()).isEqualTo("a.example:443:[::1]:8443");
+      assertThat(EgressLimits.parse(more.path("egress_limits").asString()))
+          .isEqualTo(EgressLimits.parse("connections=9"));
+      assertThat(more.path("secrets_in_body").path(0).asString()).isEqualTo("KEY");
+      JsonNode secret = server.peer().config().path("secrets").path("KEY");
+      assertThat(secret.path("value").asString()).isEqualTo("wörth");
+      assertThat(secret.path("hosts").path(1).asString()).isEqualTo("*.b.example");
     }
   }
 

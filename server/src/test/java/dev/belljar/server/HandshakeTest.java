@@ -5,7 +5,9 @@ import static org.awaitility.Awaitility.await;
 
 import dev.belljar.ByteSize;
 import dev.belljar.EgressLimits;
+import dev.belljar.SandboxOptions;
 import dev.belljar.SandboxUnavailableException;
+import dev.belljar.Secret;
 import dev.belljar.server.sandboxes.Limits;
 import java.io.IOException;
 import java.io.OutputStream;
@@ -117,6 +119,25 @@ class HandshakeTest {
     await()
         .untilAsserted(
             () -> assertRefused(server.connect(server.token(), id), 410, "SANDBOX_ENDED"));
+  }
+
+  @Test
+  void secretsAndLimitsOfEgressReachTheEngineAndNothingElse() throws Exception {
+    String config =
+        "{\"secrets\":{\"KEY\":{\"hosts\":[\"api.example\"],\"value\":\"geheim-1\"}},"
+            + "\"belljar\":{\"secrets_in_body\":[\"KEY\"],\"egress_limits\":\"connections=500,idle=1s\"}}";
+    try (RawClient client = server.create(server.token(), config)) {
+      SandboxOptions options = server.sandboxes().of(client.sandbox()).options();
+      Secret secret = java.util.Objects.requireNonNull(options.secrets().get("KEY"));
+      assertThat(new String(secret.value(), java.nio.charset.StandardCharsets.UTF_8))
+          .isEqualTo("geheim-1");
+      assertThat(secret.hosts()).containsExactly("api.example");
+      assertThat(secret.inBody()).isTrue();
+      assertThat(options.toString()).doesNotContain("geheim");
+      assertThat(options.egressLimits())
+          .as("within those of the organization")
+          .isEqualTo(EgressLimits.parse("idle=1s"));
+    }
   }
 
   @ParameterizedTest
