@@ -9,6 +9,7 @@ import dev.belljar.engine.storage.Directories;
 import dev.belljar.engine.vmm.HostTools;
 import java.io.IOException;
 import java.nio.file.Files;
+import java.nio.file.NoSuchFileException;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
@@ -101,14 +102,31 @@ class OtherUsersIT {
             directories.jails())) {
       assertThat(mode(directory)).as(directory.toString()).isEqualTo(0700);
     }
-    try (Stream<Path> all = Files.walk(directories.run())) {
+    try (Stream<Path> all = Files.walk(ownRun(directories))) {
       for (Path path : (Iterable<Path>) all::iterator) {
-        if (Files.isDirectory(path)) {
-          assertThat(mode(path)).as(path.toString()).isEqualTo(0700);
-        } else if (!directories.run().equals(path.getParent())) {
-          assertThat(mode(path)).as(path.toString()).isEqualTo(0600);
+        assertThat(mode(path)).as(path.toString()).isEqualTo(Files.isDirectory(path) ? 0700 : 0600);
+      }
+    }
+  }
+
+  /** The directory of this process, told by the lock that it holds beside it. */
+  private static Path ownRun(Directories directories) throws IOException {
+    try (Stream<Path> open = Files.list(Path.of("/proc/self/fd"))) {
+      for (Path descriptor : (Iterable<Path>) open::iterator) {
+        Path file = target(descriptor);
+        if (directories.run().equals(file.getParent())) {
+          return directories.run().resolve(file.getFileName().toString().replace(".lock", ""));
         }
       }
+    }
+    throw new AssertionError("this process holds no lock");
+  }
+
+  private static Path target(Path descriptor) throws IOException {
+    try {
+      return Files.readSymbolicLink(descriptor);
+    } catch (NoSuchFileException e) {
+      return descriptor; // closed meanwhile
     }
   }
 
