@@ -287,7 +287,7 @@ public final class HttpRelay {
     skipRest(body);
     BodyOutput.endChunks(
         body.trailers().stream()
-            .map(field -> new MessageHead.Field(field.name(), rules.incoming(field.value())))
+            .map(this::changed)
             .toList(),
         guestOut);
     return true;
@@ -320,8 +320,12 @@ public final class HttpRelay {
     return new MessageHead(
         rules.incoming(head.startLine()),
         head.fields().stream()
-            .map(field -> new MessageHead.Field(field.name(), rules.incoming(field.value())))
+            .map(this::changed)
             .toList());
+  }
+
+  private MessageHead.Field changed(MessageHead.Field field) {
+    return new MessageHead.Field(rules.incoming(field.name()), rules.incoming(field.value()));
   }
 
   // Refusals.
