@@ -285,11 +285,7 @@ public final class HttpRelay {
     guestOut.flush();
     BodyOutput.copyAsChunks(bytes, guestOut);
     skipRest(body);
-    BodyOutput.endChunks(
-        body.trailers().stream()
-            .map(this::changed)
-            .toList(),
-        guestOut);
+    BodyOutput.endChunks(body.trailers().stream().map(this::changed).toList(), guestOut);
     return true;
   }
 
@@ -318,10 +314,7 @@ public final class HttpRelay {
       return head;
     }
     return new MessageHead(
-        rules.incoming(head.startLine()),
-        head.fields().stream()
-            .map(this::changed)
-            .toList());
+        rules.incoming(head.startLine()), head.fields().stream().map(this::changed).toList());
   }
 
   private MessageHead.Field changed(MessageHead.Field field) {
