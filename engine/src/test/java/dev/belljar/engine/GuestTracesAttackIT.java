@@ -142,6 +142,7 @@ class GuestTracesAttackIT {
     }
     System.getenv().values().stream()
         .filter(v -> v.length() >= 24 && v.length() < 1000 && !v.matches("/(etc|usr)/.*"))
+        .limit(4)
         .forEach(texts::add);
     return texts.stream().filter(text -> text.length() >= 12).distinct().toList();
   }
