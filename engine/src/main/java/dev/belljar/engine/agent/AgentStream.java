@@ -3,7 +3,6 @@ package dev.belljar.engine.agent;
 import java.io.IOException;
 import java.io.InputStream;
 import java.io.OutputStream;
-import java.util.ArrayDeque;
 import java.util.concurrent.locks.Condition;
 import java.util.concurrent.locks.ReentrantLock;
 
@@ -31,9 +30,7 @@ public final class AgentStream implements AutoCloseable {
 
   private final ReentrantLock lock = new ReentrantLock();
   private final Condition changed = lock.newCondition();
-  private final ArrayDeque<byte[]> received = new ArrayDeque<>();
-  private int headOffset;
-  private int held;
+  private final ReceivedBytes received = new ReceivedBytes();
   private int consumed;
   private int sendCredit = WINDOW;
   private boolean accepted = true;
@@ -173,10 +170,9 @@ public final class AgentStream implements AutoCloseable {
       if (!receives || receiveEnded || !accepted) {
         throw new ProtocolException("DATA where none may come");
       }
-      if (bytes.length > WINDOW - held - consumed) {
+      if (bytes.length > WINDOW - received.size() - consumed) {
         throw new ProtocolException("more DATA than there was credit for");
       }
-      held += bytes.length;
       received.add(bytes);
       changed.signalAll();
     } finally {
@@ -247,7 +243,6 @@ public final class AgentStream implements AutoCloseable {
     sendEnded = true;
     receiveEnded = true;
     received.clear();
-    held = 0;
     changed.signalAll();
   }
 
@@ -294,11 +289,11 @@ public final class AgentStream implements AutoCloseable {
       if (length == 0) {
         return 0;
       }
-      int copied = 0;
+      int copied;
       int credit = 0;
       lock.lock();
       try {
-        while (received.isEmpty()) {
+        while (received.size() == 0) {
           if (reset && resetErrno != 0) {
             throw new StreamResetException(resetErrno);
           }
@@ -307,18 +302,7 @@ public final class AgentStream implements AutoCloseable {
           }
           await();
         }
-        while (copied < length && !received.isEmpty()) {
-          byte[] head = received.element();
-          int part = Math.min(head.length - headOffset, length - copied);
-          System.arraycopy(head, headOffset, target, offset + copied, part);
-          copied += part;
-          headOffset += part;
-          if (headOffset == head.length) {
-            received.remove();
-            headOffset = 0;
-          }
-        }
-        held -= copied;
+        copied = received.take(target, offset, length);
         consumed += copied;
         if (consumed >= CREDIT_STEP && !receiveEnded) {
           credit = consumed;
@@ -337,7 +321,7 @@ public final class AgentStream implements AutoCloseable {
     public int available() {
       lock.lock();
       try {
-        return held;
+        return received.size();
       } finally {
         lock.unlock();
       }

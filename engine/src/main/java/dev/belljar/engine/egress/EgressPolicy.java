@@ -16,6 +16,12 @@ import java.util.function.BiPredicate;
 public final class EgressPolicy {
   private static final int MAX_PATTERNS = 1000;
 
+  /**
+   * An address in a name's place would be judged as a name, and be redirected where an address is
+   * not.
+   */
+  private static final String NO_NAME = "it is an address where a name should be";
+
   private final boolean nothing;
   private final List<HostPattern> allowed;
   private final List<ConnectTo> redirections;
@@ -79,6 +85,9 @@ public final class EgressPolicy {
     if (nothing) {
       return Optional.of("this sandbox has no network");
     }
+    if (HostPattern.isAddressLike(name)) {
+      return Optional.of(NO_NAME);
+    }
     if (allowed.isEmpty() || allowed.stream().anyMatch(pattern -> pattern.matchesName(name))) {
       return Optional.empty();
     }
@@ -89,6 +98,9 @@ public final class EgressPolicy {
   Optional<String> refusalOfTarget(String host, boolean isName, int port) {
     if (nothing) {
       return Optional.of("this sandbox has no network");
+    }
+    if (isName && HostPattern.isAddressLike(host)) {
+      return Optional.of(NO_NAME);
     }
     if (allowed.isEmpty() || named(host, isName, port)) {
       return Optional.empty();

@@ -28,6 +28,9 @@ record HostPattern(String host, boolean isAddress, boolean wildcard, OptionalInt
   /** Whose last label is a number: an address (RFC 1123, 2.1), or a mistake. */
   private static final Pattern NUMBER_AT_END = Pattern.compile("(?:.*\\.)?[0-9]+");
 
+  private static final Pattern HEXADECIMAL_AT_END =
+      Pattern.compile("(?:.*\\.)?0x[0-9a-f]*", Pattern.CASE_INSENSITIVE);
+
   private static final Pattern DOTTED_QUAD = Pattern.compile("\\d{1,3}(?:\\.\\d{1,3}){3}");
 
   static HostPattern parse(String text) {
@@ -53,6 +56,11 @@ record HostPattern(String host, boolean isAddress, boolean wildcard, OptionalInt
       return new HostPattern(address(host, bracketed, text), true, false, port);
     }
     return new HostPattern(name(host, text), false, wildcard, port);
+  }
+
+  /** Whether resolvers could take a name for an address: 10.0.0.1, 127.1, 2130706433, 0x7f.1. */
+  static boolean isAddressLike(String name) {
+    return NUMBER_AT_END.matcher(name).matches() || HEXADECIMAL_AT_END.matcher(name).matches();
   }
 
   boolean matchesName(String name) {

@@ -5,6 +5,7 @@ import dev.belljar.engine.egress.http.Rules;
 import dev.belljar.engine.egress.secrets.HostSecrets;
 import java.io.InputStream;
 import java.util.Optional;
+import java.util.concurrent.Semaphore;
 import java.util.function.Predicate;
 
 /**
@@ -28,6 +29,16 @@ record NameRules(Predicate<String> names, Optional<HostSecrets> secrets) impleme
   @Override
   public int heldBody(Request request) {
     return secrets.map(s -> s.heldBody(request)).orElse(0);
+  }
+
+  @Override
+  public Semaphore requestsHeld() {
+    return secrets.map(HostSecrets::requestsHeld).orElseGet(Rules.super::requestsHeld);
+  }
+
+  @Override
+  public Semaphore responsesHeld() {
+    return secrets.map(HostSecrets::responsesHeld).orElseGet(Rules.super::responsesHeld);
   }
 
   @Override

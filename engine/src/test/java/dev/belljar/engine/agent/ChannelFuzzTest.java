@@ -22,13 +22,13 @@ import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.Timeout;
 
 /**
- * More than a million frames that a guest might send. The seed is fixed: a failure here is a
- * failure everywhere.
+ * More than a million frames that a guest might send; as many as {@code -Dbelljar.fuzz.frames} says
+ * where it is set. The seed is fixed: a failure here is a failure everywhere.
  */
-@Timeout(120)
+@Timeout(1800)
 class ChannelFuzzTest {
   private static final long SEED = 0x42454c4cL;
-  private static final int FRAMES = 1_000_000;
+  private static final int FRAMES = Integer.getInteger("belljar.fuzz.frames", 1_000_000);
   private static final int FRAMES_OF_A_SESSION = 2_000;
   private static final byte[] TARGET = connect(0, "example.com".getBytes(US_ASCII), 443);
 
@@ -79,6 +79,25 @@ class ChannelFuzzTest {
         noise[4] = (byte) random.nextInt(13);
       }
       assertThat(replay(noise)).isInstanceOf(IOException.class);
+    }
+  }
+
+  @Test
+  void everyTypeOfEveryLengthEndsTheConnectionOrIsInOrder() throws Exception {
+    var random = new SplittableRandom(SEED);
+    for (int type = 0; type < 256; type++) {
+      int longest = type < 13 ? 80 : 2;
+      for (int length = 0; length < longest; length++) {
+        for (int id : new int[] {0, 1, 2, 77, AGENT_ID}) {
+          byte[] payload = bytes(random, length);
+          assertThat(replay(ScriptedPeer.frame(length, type, 0, id, payload)))
+              .isInstanceOf(IOException.class);
+        }
+        // A length that is not the payload's.
+        int lie = random.nextInt();
+        byte[] lying = ScriptedPeer.frame(lie, type, 0, 1, bytes(random, length));
+        assertThat(replay(lying)).isInstanceOf(IOException.class);
+      }
     }
   }
 

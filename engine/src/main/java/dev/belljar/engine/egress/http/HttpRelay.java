@@ -137,7 +137,7 @@ public final class HttpRelay {
     }
   }
 
-  private void forward(Request request) throws IOException {
+  private void forward(Request request) throws IOException, InterruptedException {
     Request outgoing = rules.outgoing(request);
     Framing framing = Framing.ofRequest(request.head());
     HttpInput.Body body = guestIn.body(framing);
@@ -147,17 +147,23 @@ public final class HttpRelay {
         tellToContinue();
         outgoing = outgoing.with(outgoing.head().without(field -> field.is("Expect")));
       }
-      byte[] held = body.readNBytes(limit + 1);
-      if (held.length <= limit) {
-        byte[] changed = rules.outgoingBody(request, held);
-        MessageHead head =
-            outgoing
-                .head()
-                .without(field -> field.is("Content-Length") || field.is("Transfer-Encoding"))
-                .with("Content-Length", Integer.toString(changed.length));
-        serverOut.write(joined(head.toBytes(), changed));
-        serverOut.flush();
-        return;
+      byte[] held;
+      rules.requestsHeld().acquire();
+      try {
+        held = body.readNBytes(limit + 1);
+        if (held.length <= limit) {
+          byte[] changed = rules.outgoingBody(request, held);
+          MessageHead head =
+              outgoing
+                  .head()
+                  .without(field -> field.is("Content-Length") || field.is("Transfer-Encoding"))
+                  .with("Content-Length", Integer.toString(changed.length));
+          serverOut.write(joined(head.toBytes(), changed));
+          serverOut.flush();
+          return;
+        }
+      } finally {
+        rules.requestsHeld().release();
       }
       // Too large to be changed.
       serverOut.write(outgoing.head().toBytes());
@@ -262,17 +268,22 @@ public final class HttpRelay {
                         || field.is("Transfer-Encoding")
                         || field.is("Content-Encoding"));
     if (framing instanceof Framing.Length length && length.bytes() <= HELD_RESPONSE) {
-      byte[] held = bytes.readNBytes(LARGEST_UNPACKED);
-      if (held.length == LARGEST_UNPACKED) {
-        tell(502, "the response unpacks to too much");
-        return false;
+      rules.responsesHeld().acquireUninterruptibly();
+      try {
+        byte[] held = bytes.readNBytes(LARGEST_UNPACKED);
+        if (held.length == LARGEST_UNPACKED) {
+          tell(502, "the response unpacks to too much");
+          return false;
+        }
+        skipRest(body);
+        byte[] all =
+            joined(head.with("Content-Length", Integer.toString(held.length)).toBytes(), held);
+        guestOut.write(all);
+        guestOut.flush();
+        return true;
+      } finally {
+        rules.responsesHeld().release();
       }
-      skipRest(body);
-      byte[] all =
-          joined(head.with("Content-Length", Integer.toString(held.length)).toBytes(), held);
-      guestOut.write(all);
-      guestOut.flush();
-      return true;
     }
     if (version == 0 || framing instanceof Framing.UntilClose) {
       guestOut.write(
@@ -285,11 +296,7 @@ public final class HttpRelay {
     guestOut.flush();
     BodyOutput.copyAsChunks(bytes, guestOut);
     skipRest(body);
-    BodyOutput.endChunks(
-        body.trailers().stream()
-            .map(field -> new MessageHead.Field(field.name(), rules.incoming(field.value())))
-            .toList(),
-        guestOut);
+    BodyOutput.endChunks(body.trailers().stream().map(this::changed).toList(), guestOut);
     return true;
   }
 
@@ -318,10 +325,11 @@ public final class HttpRelay {
       return head;
     }
     return new MessageHead(
-        rules.incoming(head.startLine()),
-        head.fields().stream()
-            .map(field -> new MessageHead.Field(field.name(), rules.incoming(field.value())))
-            .toList());
+        rules.incoming(head.startLine()), head.fields().stream().map(this::changed).toList());
+  }
+
+  private MessageHead.Field changed(MessageHead.Field field) {
+    return new MessageHead.Field(rules.incoming(field.name()), rules.incoming(field.value()));
   }
 
   // Refusals.

@@ -3,6 +3,7 @@ package dev.belljar.engine.egress.http;
 import java.io.IOException;
 import java.io.InputStream;
 import java.util.Optional;
+import java.util.concurrent.Semaphore;
 
 /** What a relay does to the messages that go through it. */
 public interface Rules {
@@ -18,6 +19,16 @@ public interface Rules {
   /** How many bytes of a request's body may be held to change them; 0 is to leave it alone. */
   default int heldBody(Request request) {
     return 0;
+  }
+
+  /** As many bodies of requests may be held at once as it has permits, over all connections. */
+  default Semaphore requestsHeld() {
+    return new Semaphore(1);
+  }
+
+  /** As many bodies of responses may be held at once as it has permits, over all connections. */
+  default Semaphore responsesHeld() {
+    return new Semaphore(1);
   }
 
   /** A whole body of a request as the server is to have it. */

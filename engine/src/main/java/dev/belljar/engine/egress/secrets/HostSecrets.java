@@ -18,6 +18,7 @@ import java.util.Locale;
 import java.util.Optional;
 import java.util.Set;
 import java.util.concurrent.ConcurrentSkipListSet;
+import java.util.concurrent.Semaphore;
 import java.util.function.UnaryOperator;
 
 /** The secrets that one connection may carry: placeholders out, values back in. */
@@ -30,18 +31,32 @@ public final class HostSecrets {
   private static final Set<String> CREDENTIALS = Set.of("authorization", "proxy-authorization");
 
   private final List<Held> held;
+  private final Semaphore requestsHeld;
+  private final Semaphore responsesHeld;
   private final Set<String> used = new ConcurrentSkipListSet<>();
   private final List<Pair> credentials = new ArrayList<>();
   private volatile Replacement back;
 
-  HostSecrets(List<Held> held) {
+  HostSecrets(List<Held> held, Semaphore requestsHeld, Semaphore responsesHeld) {
     this.held = held;
+    this.requestsHeld = requestsHeld;
+    this.responsesHeld = responsesHeld;
     back = back();
   }
 
   /** The names of those that were put into requests. */
   public Collection<String> used() {
     return used;
+  }
+
+  /** How many more bodies of requests the sandbox may have held. */
+  public Semaphore requestsHeld() {
+    return requestsHeld;
+  }
+
+  /** How many more bodies of responses the sandbox may have held. */
+  public Semaphore responsesHeld() {
+    return responsesHeld;
   }
 
   // Out.

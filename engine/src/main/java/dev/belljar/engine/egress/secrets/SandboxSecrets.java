@@ -7,6 +7,7 @@ import java.util.Arrays;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.concurrent.Semaphore;
 import java.util.function.BiPredicate;
 
 /**
@@ -20,7 +21,12 @@ public final class SandboxSecrets implements AutoCloseable {
   private static final String ALPHABET = "0123456789abcdefghjkmnpqrstvwxyz";
   private static final int RANDOM_CHARACTERS = 32;
 
+  /** Bodies in memory at once: a guest that sends the beginnings of many waits for itself. */
+  private static final int BODIES = 16;
+
   private final List<Held> held;
+  private final Semaphore requestsHeld = new Semaphore(BODIES);
+  private final Semaphore responsesHeld = new Semaphore(BODIES);
 
   /** A secret with what stands for it. */
   @SuppressWarnings("ArrayRecordComponent") // never compared
@@ -77,7 +83,9 @@ public final class SandboxSecrets implements AutoCloseable {
   /** Those that may be sent to that host, for one connection. */
   public HostSecrets forHost(String name, int port) {
     return new HostSecrets(
-        held.stream().filter(secret -> secret.hosts().test(name, port)).toList());
+        held.stream().filter(secret -> secret.hosts().test(name, port)).toList(),
+        requestsHeld,
+        responsesHeld);
   }
 
   /** Overwrites the values. */
