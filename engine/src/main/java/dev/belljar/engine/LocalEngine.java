@@ -83,7 +83,6 @@ final class LocalEngine {
                     new SandboxUnavailableException(
                         "QEMU or bubblewrap is missing on this host. " + HostPackages.remedy()));
     image = new ImageStore(directories).build(progress);
-    runs = RunDirectories.open(directories);
     qemuVersion = HostTools.versionOf(tools.qemu());
     if (!HostTools.isAtLeast(qemuVersion, HostTools.OLDEST_QEMU)) {
       throw new SandboxUnavailableException(
@@ -93,8 +92,15 @@ final class LocalEngine {
     jail = Jail.of(tools, directories, qemuVersion);
     ColdBoot boot = new ColdBoot(tools, jail, image);
     boolean known = AcceleratorChoice.remembered(directories, qemuVersion).isPresent();
-    accelerator = AcceleratorChoice.make(directories, runs, boot, qemuVersion, progress);
-    templates = new TemplateStore(directories, runs, boot, jail, image, qemuVersion);
+    runs = RunDirectories.open(directories);
+    try {
+      accelerator = AcceleratorChoice.make(directories, runs, boot, qemuVersion, progress);
+      templates = new TemplateStore(directories, runs, boot, jail, image, qemuVersion);
+    } catch (IOException | RuntimeException e) {
+      // The next try makes its own; this one's would stay for as long as the process.
+      runs.close();
+      throw e;
+    }
     timer.setRemoveOnCancelPolicy(true);
     Runtime.getRuntime().addShutdownHook(new Thread(this::end, "belljar-end"));
     if (accelerator.accelerator() == Accelerator.TCG) {
@@ -172,8 +178,9 @@ final class LocalEngine {
         LocalSandbox sandbox =
             new LocalSandbox(
                 id, options, env, machine, gateway, egress, isolation(), timer, sandboxes::remove);
-        sandbox.start();
+        // Before it starts: one that ends at once takes itself off again.
         sandboxes.add(sandbox);
+        sandbox.start();
         return sandbox;
       } catch (IOException | RuntimeException e) {
         machine.close();
@@ -183,6 +190,9 @@ final class LocalEngine {
       gateway.close();
       throwIfInterrupted(e);
       throw new SandboxUnavailableException("No machine could be started: " + e.getMessage(), e);
+    } catch (RuntimeException e) {
+      gateway.close();
+      throw e;
     }
   }
 
@@ -221,7 +231,7 @@ final class LocalEngine {
       Files.copy(template.emptyDisk(), disk);
       Files.setAttribute(disk, "unix:mode", 0600);
       jail.hand(disk);
-    } catch (IOException e) {
+    } catch (IOException | RuntimeException e) {
       FileTree.delete(run);
       throw e;
     }

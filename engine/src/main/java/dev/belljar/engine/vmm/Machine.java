@@ -13,6 +13,8 @@ import java.nio.file.Files;
 import java.nio.file.Path;
 import java.nio.file.StandardOpenOption;
 import java.time.Duration;
+import java.util.ArrayList;
+import java.util.List;
 import java.util.concurrent.ExecutionException;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.TimeoutException;
@@ -57,6 +59,7 @@ public final class Machine implements AutoCloseable {
     Path run = files.run();
     long began = System.nanoTime();
     @Nullable Process process = null;
+    List<SocketChannel> sockets = new ArrayList<>(2);
     try (ServerSocketChannel monitorListener =
             listen(jail, run.resolve(MachineFiles.MONITOR_SOCKET));
         ServerSocketChannel channelListener =
@@ -65,7 +68,9 @@ public final class Machine implements AutoCloseable {
       process = launch(jail, shape, files);
       Thread limiter = closeWhenDeadOrLate(process, limit, monitorListener, channelListener);
       SocketChannel monitorSocket = accept(monitorListener, process, run, limit);
+      sockets.add(monitorSocket);
       SocketChannel channelSocket = accept(channelListener, process, run, limit);
+      sockets.add(channelSocket);
       limiter.interrupt();
       LOG.debug("QEMU connected after {} µs", (System.nanoTime() - began) / 1000);
       Qmp monitor = new Qmp(monitorSocket);
@@ -82,7 +87,7 @@ public final class Machine implements AutoCloseable {
         end(process);
         complaints = complaints(run);
       }
-      FileTree.delete(run);
+      clear(run, sockets);
       if (complaints.isEmpty() || e instanceof MachineException) {
         throw e;
       }
@@ -142,9 +147,28 @@ public final class Machine implements AutoCloseable {
   @Override
   public void close() throws IOException {
     agent.close();
-    monitor.close();
     end(process);
-    FileTree.delete(run);
+    try {
+      monitor.close();
+    } finally {
+      FileTree.delete(run);
+    }
+  }
+
+  /** Of a machine that did not come to be; the failure that is known already says why. */
+  private static void clear(Path run, List<SocketChannel> sockets) {
+    for (SocketChannel socket : sockets) {
+      try {
+        socket.close();
+      } catch (IOException e) {
+        LOG.debug("A socket of a machine that is gone did not close", e);
+      }
+    }
+    try {
+      FileTree.delete(run);
+    } catch (IOException e) {
+      LOG.warn("Cannot clear {}: {}. The next start will.", run, e.getMessage());
+    }
   }
 
   private void awaitMigrated() throws IOException {
