@@ -74,7 +74,8 @@ final class LocalEngine {
       new ScheduledThreadPoolExecutor(
           1, Thread.ofPlatform().daemon().name("belljar-timer").factory());
 
-  private LocalEngine(Directories directories, Consumer<String> progress) throws IOException {
+  /** Over those directories; {@link #instance} has the user's. */
+  LocalEngine(Directories directories, Consumer<String> progress) throws IOException {
     this.directories = directories;
     HostTools tools =
         HostTools.find()
@@ -291,7 +292,8 @@ final class LocalEngine {
     return id.replace('_', '-');
   }
 
-  private void end() {
+  /** Ends all sandboxes and removes what belongs to this process; it makes no more. */
+  void end() {
     sandboxes.forEach(LocalSandbox::kill);
     timer.shutdownNow();
     try {
