@@ -146,7 +146,7 @@ class KilledAtAnyMomentIT {
       TimeUnit.MILLISECONDS.sleep(delay);
       List<ProcessHandle> machinery = HostProcesses.machinery(program.toHandle());
       // What Ctrl-C does to it, and what it can do nothing about.
-      boolean unused =
+      boolean _ =
           delay % 200 == 0 ? program.toHandle().destroy() : program.toHandle().destroyForcibly();
       assertThat(program.waitFor(20, TimeUnit.SECONDS)).isTrue();
       await()

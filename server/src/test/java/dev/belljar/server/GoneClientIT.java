@@ -57,7 +57,7 @@ class GoneClientIT {
         }
       }
       await()
-          .atMost(Duration.ofSeconds(60))
+          .atMost(Duration.ofMinutes(1))
           .untilAsserted(
               () -> {
                 assertThat(server.store().sandboxes().countRunning("local")).isZero();

@@ -114,7 +114,7 @@ class PowerCutTest {
     try (MetadataStore store = MetadataStore.open(StoreConfig.embedded(directory.resolve("live")));
         ExecutorService clients = Executors.newVirtualThreadPerTaskExecutor()) {
       for (int i = 0; i < 4; i++) {
-        var unused =
+        var _ =
             clients.submit(
                 () -> {
                   while (!over.get()) {
