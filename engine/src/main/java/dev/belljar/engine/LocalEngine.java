@@ -76,7 +76,8 @@ final class LocalEngine {
       new ScheduledThreadPoolExecutor(
           1, Thread.ofPlatform().daemon().name("belljar-timer").factory());
 
-  private LocalEngine(Directories directories, Consumer<String> progress) throws IOException {
+  /** Over those directories; {@link #instance} has the user's. */
+  LocalEngine(Directories directories, Consumer<String> progress) throws IOException {
     this.directories = directories;
     HostTools tools =
         HostTools.find()
@@ -86,20 +87,26 @@ final class LocalEngine {
                         "QEMU or bubblewrap is missing on this host. " + HostPackages.remedy()));
     directories.makeAll();
     image = new ImageStore(directories).build(progress);
-    runs = RunDirectories.open(directories);
     qemuVersion = HostTools.versionOf(tools.qemu());
     if (!HostTools.isAtLeast(qemuVersion, HostTools.OLDEST_QEMU)) {
       throw new SandboxUnavailableException(
           "QEMU %s at %s is too old or tells no version: Belljar needs %s or newer."
               .formatted(qemuVersion, tools.qemu(), HostTools.OLDEST_QEMU));
     }
-    Cgroups cgroups = Cgroups.ofThisProcess();
-    runs.clearAlso(cgroups.directories());
-    jail = Jail.of(tools, directories, qemuVersion, cgroups, runs.groupPrefix());
-    ColdBoot boot = new ColdBoot(tools, jail, image);
     boolean known = AcceleratorChoice.remembered(directories, qemuVersion).isPresent();
-    accelerator = AcceleratorChoice.make(directories, runs, boot, qemuVersion, progress);
-    templates = new TemplateStore(directories, runs, boot, jail, image, qemuVersion);
+    runs = RunDirectories.open(directories);
+    try {
+      Cgroups cgroups = Cgroups.ofThisProcess();
+      runs.clearAlso(cgroups.directories());
+      jail = Jail.of(tools, directories, qemuVersion, cgroups, runs.groupPrefix());
+      ColdBoot boot = new ColdBoot(tools, jail, image);
+      accelerator = AcceleratorChoice.make(directories, runs, boot, qemuVersion, progress);
+      templates = new TemplateStore(directories, runs, boot, jail, image, qemuVersion);
+    } catch (IOException | RuntimeException e) {
+      // The next try makes its own; this one's would stay for as long as the process.
+      runs.close();
+      throw e;
+    }
     timer.setRemoveOnCancelPolicy(true);
     Runtime.getRuntime().addShutdownHook(new Thread(this::end, "belljar-end"));
     if (accelerator.accelerator() == Accelerator.TCG) {
@@ -185,8 +192,9 @@ final class LocalEngine {
                 isolation(machine),
                 timer,
                 sandboxes::remove);
-        sandbox.start();
+        // Before it starts: one that ends at once takes itself off again.
         sandboxes.add(sandbox);
+        sandbox.start();
         return sandbox;
       } catch (IOException | RuntimeException e) {
         machine.close();
@@ -196,6 +204,9 @@ final class LocalEngine {
       gateway.close();
       throwIfInterrupted(e);
       throw new SandboxUnavailableException("No machine could be started: " + e.getMessage(), e);
+    } catch (RuntimeException e) {
+      gateway.close();
+      throw e;
     }
   }
 
@@ -235,7 +246,7 @@ final class LocalEngine {
       Files.copy(template.emptyDisk(), disk);
       Files.setAttribute(disk, "unix:mode", 0600);
       user.take(disk);
-    } catch (IOException e) {
+    } catch (IOException | RuntimeException e) {
       FileTree.delete(run);
       throw e;
     }
@@ -295,7 +306,8 @@ final class LocalEngine {
     return id.replace('_', '-');
   }
 
-  private void end() {
+  /** Ends all sandboxes and removes what belongs to this process; it makes no more. */
+  void end() {
     sandboxes.forEach(LocalSandbox::kill);
     timer.shutdownNow();
     try {

@@ -30,6 +30,7 @@ import dev.belljar.engine.vmm.Machine;
 import java.io.IOException;
 import java.time.Duration;
 import java.time.Instant;
+import java.time.InstantSource;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
@@ -73,8 +74,7 @@ final class LocalSandbox implements Sandbox {
   private final SandboxDeno deno;
   private final AtomicBoolean ending = new AtomicBoolean();
   private final CompletableFuture<String> ended = new CompletableFuture<>();
-  private final Object lifetime = new Object();
-  private Instant stopAt = Instant.MAX;
+  private final Lifetime lifetime = new Lifetime(InstantSource.system(), System::nanoTime);
   private @Nullable Future<?> stop;
 
   LocalSandbox(
@@ -105,7 +105,7 @@ final class LocalSandbox implements Sandbox {
 
   /** Begins its lifetime. */
   void start() {
-    timeout.ifPresent(duration -> stopAt(Instant.now().plus(duration)));
+    timeout.ifPresent(this::stopIn);
     Thread.ofVirtual()
         .name("end of " + id)
         .start(() -> end(rootOf(machine.agent().ended().join())));
@@ -158,7 +158,7 @@ final class LocalSandbox implements Sandbox {
   @Override
   public Instant stopAt() {
     synchronized (lifetime) {
-      return stopAt;
+      return lifetime.end();
     }
   }
 
@@ -236,13 +236,11 @@ final class LocalSandbox implements Sandbox {
     }
     checkOpen();
     Duration granted = timeout.compareTo(LONGEST_EXTENSION) > 0 ? LONGEST_EXTENSION : timeout;
-    Instant wanted = Instant.now().plus(granted);
     synchronized (lifetime) {
-      if (stopAt.equals(Instant.MAX) || wanted.isBefore(stopAt)) {
-        return stopAt;
+      if (lifetime.endsBefore(granted)) {
+        stopIn(granted);
       }
-      stopAt(wanted);
-      return stopAt;
+      return lifetime.end();
     }
   }
 
@@ -329,18 +327,17 @@ final class LocalSandbox implements Sandbox {
     }
   }
 
-  private void stopAt(Instant time) {
+  private void stopIn(Duration remaining) {
     synchronized (lifetime) {
-      stopAt = time;
+      lifetime.endIn(remaining);
       if (stop != null) {
         stop.cancel(false);
       }
-      long millis = Math.max(0, Duration.between(Instant.now(), time).toMillis());
       stop =
           timer.schedule(
               () ->
                   Thread.ofVirtual().name("end of " + id).start(() -> end("its lifetime is over")),
-              millis,
+              remaining.toMillis(),
               TimeUnit.MILLISECONDS);
     }
   }

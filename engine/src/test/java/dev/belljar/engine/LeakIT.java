@@ -1,43 +1,29 @@
 package dev.belljar.engine;
 
 import static org.assertj.core.api.Assertions.assertThat;
-import static org.awaitility.Awaitility.await;
 
 import dev.belljar.Sandbox;
 import dev.belljar.SandboxClosedException;
-import dev.belljar.engine.storage.Directories;
 import java.io.IOException;
-import java.nio.file.Files;
-import java.nio.file.Path;
-import java.time.Duration;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.concurrent.FutureTask;
 import java.util.concurrent.TimeUnit;
-import java.util.stream.Stream;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.Timeout;
 
 /** Many sandboxes leave no process, file, descriptor or thread. */
 @Timeout(300)
+@SuppressWarnings("NullAway.Init") // by takeStock, before each test
 class LeakIT {
   private static final int MANY = 200;
 
-  private Path run;
-  private long descriptors;
-  private int threads;
+  private HostStock before;
 
-  /** After one sandbox, so that what is made once for all is there. */
   @BeforeEach
   void takeStock() throws IOException {
-    try (Sandbox first = Sandbox.create()) {
-      first.sh("true").text();
-      String own = HostProcesses.runDirectories(ProcessHandle.current()).iterator().next();
-      run = Directories.ofUser().run().resolve(own);
-    }
-    descriptors = entries(Path.of("/proc/self/fd"));
-    threads = Thread.activeCount();
+    before = HostStock.take();
   }
 
   @Test
@@ -47,7 +33,7 @@ class LeakIT {
         assertThat(sandbox.sh("echo " + i).text()).isEqualTo(i + "\n");
       }
     }
-    assertNothingIsLeft();
+    before.assertNothingMore();
   }
 
   @Test
@@ -68,7 +54,7 @@ class LeakIT {
       said.add(one.get(60, TimeUnit.SECONDS));
     }
     assertThat(said).doesNotHaveDuplicates().allMatch(text -> text.endsWith("\n\n"));
-    assertNothingIsLeft();
+    before.assertNothingMore();
   }
 
   @Test
@@ -89,26 +75,6 @@ class LeakIT {
               });
       sandbox.close();
     }
-    assertNothingIsLeft();
-  }
-
-  private void assertNothingIsLeft() throws IOException {
-    await()
-        .atMost(Duration.ofSeconds(10))
-        .untilAsserted(
-            () -> {
-              assertThat(HostProcesses.machinery(ProcessHandle.current())).isEmpty();
-              assertThat(entries(run)).as("run directories").isZero();
-              assertThat(entries(Path.of("/proc/self/fd")))
-                  .as("descriptors")
-                  .isLessThanOrEqualTo(descriptors + 5);
-              assertThat(Thread.activeCount()).as("threads").isLessThanOrEqualTo(threads + 5);
-            });
-  }
-
-  private static long entries(Path directory) throws IOException {
-    try (Stream<Path> all = Files.list(directory)) {
-      return all.count();
-    }
+    before.assertNothingMore();
   }
 }

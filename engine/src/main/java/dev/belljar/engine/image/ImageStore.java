@@ -115,6 +115,7 @@ public final class ImageStore {
       Path made = Files.createDirectory(making.resolve("root"));
       steps.run(scripts.resolve("image/build-root.sh"), made);
       FileTree.makeReadable(made);
+      FileTree.force(made);
       Files.move(made, root, StandardCopyOption.ATOMIC_MOVE);
     }
     Path made = Files.createDirectory(making.resolve("image"));
@@ -125,6 +126,7 @@ public final class ImageStore {
       Files.createLink(made.resolve(file), root.resolve(file));
     }
     FileTree.makeReadable(made);
+    FileTree.force(made);
     Path directory = directories.images().resolve(hash);
     Files.move(made, directory, StandardCopyOption.ATOMIC_MOVE);
     return new Image(hash, directory);

@@ -6,6 +6,7 @@ import java.nio.channels.FileLock;
 import java.nio.channels.OverlappingFileLockException;
 import java.nio.file.DirectoryStream;
 import java.nio.file.Files;
+import java.nio.file.LinkOption;
 import java.nio.file.Path;
 import java.nio.file.StandardOpenOption;
 import java.security.SecureRandom;
@@ -50,10 +51,17 @@ public final class RunDirectories implements AutoCloseable {
       Path lockFile = run.resolve(name + LOCK_SUFFIX);
       FileChannel lock =
           FileChannel.open(lockFile, StandardOpenOption.CREATE_NEW, StandardOpenOption.WRITE);
-      lock.lock();
-      OWN_LOCKS.add(lockFile);
-      Path own = directories.make(run.resolve(name));
-      return new RunDirectories(own, lockFile, lock);
+      try {
+        lock.lock();
+        OWN_LOCKS.add(lockFile);
+        Path own = directories.make(run.resolve(name));
+        return new RunDirectories(own, lockFile, lock);
+      } catch (IOException | RuntimeException e) {
+        lock.close();
+        OWN_LOCKS.remove(lockFile);
+        Files.deleteIfExists(lockFile);
+        throw e;
+      }
     }
   }
 
@@ -147,6 +155,27 @@ public final class RunDirectories implements AutoCloseable {
         // own are not even opened.
         if (!OWN_LOCKS.contains(file)) {
           sweepIfDead(run, file);
+        }
+      }
+    }
+    sweepWithoutLock(run);
+  }
+
+  /**
+   * A directory is made after its lock and removed before it. One that has none is what a power cut
+   * left of the two.
+   */
+  private static void sweepWithoutLock(Path run) throws IOException {
+    try (DirectoryStream<Path> directories =
+        Files.newDirectoryStream(
+            run, entry -> Files.isDirectory(entry, LinkOption.NOFOLLOW_LINKS))) {
+      for (Path directory : directories) {
+        if (!Files.exists(directory.resolveSibling(directory.getFileName() + LOCK_SUFFIX))) {
+          try {
+            FileTree.delete(directory);
+          } catch (IOException e) {
+            LOG.warn("Cannot clear {}: {}. Remove it by hand.", directory, e.getMessage());
+          }
         }
       }
     }

@@ -1,5 +1,6 @@
 package dev.belljar.engine.template;
 
+import dev.belljar.ByteSize;
 import dev.belljar.engine.agent.Agent;
 import dev.belljar.engine.agent.AgentErrorException;
 import dev.belljar.engine.agent.AgentProcess;
@@ -127,7 +128,22 @@ public final class TemplateStore {
     directories.make(directories.templates());
     try (BuildLock lock = BuildLock.acquire(directories.templates().resolve("build.lock"))) {
       found = find(shape);
-      return found.isPresent() ? found.get() : make(shape, progress);
+      if (found.isPresent()) {
+        return found.get();
+      }
+      checkSpace(shape);
+      return make(shape, progress);
+    }
+  }
+
+  /** A machine whose memory does not get the room that its file has ends without a word. */
+  private void checkSpace(MachineShape shape) throws IOException {
+    ByteSize needed = new ByteSize((long) shape.memoryMebibytes() << 20);
+    long usable = Files.getFileStore(directories.templates()).getUsableSpace();
+    if (usable < needed.bytes()) {
+      throw new IOException(
+          "A template for machines of this size needs %s in %s, and %s are free. Make room, or set BELLJAR_CACHE to a directory on another disk."
+              .formatted(needed, directories.cache(), new ByteSize(usable)));
     }
   }
 
@@ -175,6 +191,7 @@ public final class TemplateStore {
         making.resolve("empty.qcow2"), Jail.TEMPLATE + "/" + MachineFiles.DISK, "qcow2");
     jail.takeBack(making);
     FileTree.makeReadable(making);
+    FileTree.force(making);
   }
 
   private static void run(Agent agent, String command) throws IOException, AgentErrorException {

@@ -69,6 +69,7 @@ record JailRoot(Path directory, Optional<String> preload) {
           compilePreload(making);
         }
         FileTree.makeReadable(making);
+        FileTree.force(making);
         Files.move(making, made, StandardCopyOption.ATOMIC_MOVE);
       }
     }

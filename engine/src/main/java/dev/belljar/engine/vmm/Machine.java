@@ -14,6 +14,8 @@ import java.nio.file.Path;
 import java.nio.file.StandardOpenOption;
 import java.nio.file.attribute.PosixFilePermissions;
 import java.time.Duration;
+import java.util.ArrayList;
+import java.util.List;
 import java.util.concurrent.ExecutionException;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.TimeoutException;
@@ -63,6 +65,7 @@ public final class Machine implements AutoCloseable {
     long began = System.nanoTime();
     @Nullable Process process = null;
     @Nullable Confinement confinement = null;
+    List<SocketChannel> sockets = new ArrayList<>(2);
     try (ServerSocketChannel monitorListener =
             listen(files.user(), run.resolve(MachineFiles.MONITOR_SOCKET));
         ServerSocketChannel channelListener =
@@ -72,7 +75,9 @@ public final class Machine implements AutoCloseable {
       process = launch(jail, shape, files);
       Thread limiter = closeWhenDeadOrLate(process, limit, monitorListener, channelListener);
       SocketChannel monitorSocket = accept(monitorListener, process, run, limit);
+      sockets.add(monitorSocket);
       SocketChannel channelSocket = accept(channelListener, process, run, limit);
+      sockets.add(channelSocket);
       limiter.interrupt();
       LOG.debug("QEMU connected after {} µs", (System.nanoTime() - began) / 1000);
       Qmp monitor = new Qmp(monitorSocket);
@@ -94,7 +99,7 @@ public final class Machine implements AutoCloseable {
       if (confinement != null) {
         confinement.lift();
       }
-      FileTree.delete(run);
+      clear(run, sockets);
       if (complaints.isEmpty()
           || e instanceof MachineException
           || e instanceof IncompleteJailException) {
@@ -164,10 +169,29 @@ public final class Machine implements AutoCloseable {
   @Override
   public void close() throws IOException {
     agent.close();
-    monitor.close();
     end(process);
     confinement.lift();
-    FileTree.delete(run);
+    try {
+      monitor.close();
+    } finally {
+      FileTree.delete(run);
+    }
+  }
+
+  /** Of a machine that did not come to be; the failure that is known already says why. */
+  private static void clear(Path run, List<SocketChannel> sockets) {
+    for (SocketChannel socket : sockets) {
+      try {
+        socket.close();
+      } catch (IOException e) {
+        LOG.debug("A socket of a machine that is gone did not close", e);
+      }
+    }
+    try {
+      FileTree.delete(run);
+    } catch (IOException e) {
+      LOG.warn("Cannot clear {}: {}. The next start will.", run, e.getMessage());
+    }
   }
 
   private void awaitMigrated() throws IOException {

@@ -64,7 +64,9 @@ public final class QemuCommand {
         "-blockdev",
         "driver=qcow2,node-name=disk,file.driver=file,file.filename=%s,discard=unmap,detect-zeroes=unmap,cache.no-flush=on,file.cache.no-flush=on,file.discard=unmap"
             .formatted(disk));
-    add(command, "-device", "virtio-blk-device,drive=disk,discard=on");
+    // Where the host's disk is full, QEMU would stop the machine and tell nobody that it waits; so
+    // the guest gets an error and goes on.
+    add(command, "-device", "virtio-blk-device,drive=disk,discard=on,werror=report,rerror=report");
     if (restore) {
       // The kernel is in the memory already.
       add(command, "-incoming", "defer");

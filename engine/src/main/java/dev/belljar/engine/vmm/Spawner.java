@@ -1,10 +1,10 @@
 package dev.belljar.engine.vmm;
 
 import java.io.IOException;
-import java.io.InterruptedIOException;
 import java.util.concurrent.ExecutionException;
 import java.util.concurrent.ExecutorService;
 import java.util.concurrent.Executors;
+import java.util.concurrent.Future;
 
 /**
  * The one thread that starts machines. A jail dies with the <em>thread</em> that started it
@@ -17,15 +17,28 @@ final class Spawner {
 
   private Spawner() {}
 
+  /**
+   * Starts it. An interrupt does not end this wait of milliseconds, but the caller's next: a
+   * process that is started while nobody waits for it any more would have no owner.
+   */
   static Process start(ProcessBuilder builder) throws IOException {
+    Future<Process> started = THREAD.submit(builder::start);
+    boolean interrupted = false;
     try {
-      return THREAD.submit(builder::start).get();
+      while (true) {
+        try {
+          return started.get();
+        } catch (InterruptedException e) {
+          interrupted = true;
+        }
+      }
     } catch (ExecutionException e) {
       throw new MachineException(
           "Cannot start " + builder.command().getFirst() + ": " + e.getMessage(), e);
-    } catch (InterruptedException e) {
-      Thread.currentThread().interrupt();
-      throw new InterruptedIOException("Interrupted while starting a machine.");
+    } finally {
+      if (interrupted) {
+        Thread.currentThread().interrupt();
+      }
     }
   }
 }

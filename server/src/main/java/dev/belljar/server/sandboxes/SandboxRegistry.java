@@ -33,6 +33,9 @@ public final class SandboxRegistry implements AutoCloseable {
   /** A client's clock may run ahead of ours: asking for so much more is no mistake. */
   private static final Duration CLOCKS_DIFFER = Duration.ofMinutes(1);
 
+  private static final Duration FIRST_PAUSE = Duration.ofSeconds(1);
+  private static final Duration LAST_PAUSE = Duration.ofMinutes(1);
+
   private final SandboxProvider engine;
   private final Sandboxes records;
   private final Function<String, Limits> limits;
@@ -254,10 +257,30 @@ public final class SandboxRegistry implements AutoCloseable {
     release(hosted.owner().organization());
     hosted.end("The sandbox has ended: " + reason);
     events.ended(hosted.id(), reason, hosted.sandbox().egress());
-    try {
-      records.stopped(hosted.id(), Instant.now(), reason);
-    } catch (StoreException e) {
-      LOG.warn("The end of {} could not be written down: {}", hosted.id(), e.getMessage());
+    writeDown(hosted.id(), Instant.now(), reason);
+  }
+
+  /** Tries again until it is written: a record without an end would be one that runs for ever. */
+  private void writeDown(String id, Instant end, String reason) {
+    Duration pause = FIRST_PAUSE;
+    while (true) {
+      try {
+        records.stopped(id, end, reason);
+        return;
+      } catch (StoreException e) {
+        LOG.warn("The end of {} could not be written down: {}", id, e.getMessage());
+      }
+      if (draining) {
+        // The next start ends what is on record.
+        return;
+      }
+      try {
+        Thread.sleep(pause);
+      } catch (InterruptedException e) {
+        Thread.currentThread().interrupt();
+        return;
+      }
+      pause = pause.multipliedBy(2).compareTo(LAST_PAUSE) < 0 ? pause.multipliedBy(2) : LAST_PAUSE;
     }
   }
 

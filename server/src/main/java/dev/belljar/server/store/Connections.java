@@ -2,9 +2,14 @@ package dev.belljar.server.store;
 
 import com.zaxxer.hikari.HikariConfig;
 import com.zaxxer.hikari.HikariDataSource;
+import java.io.EOFException;
+import java.io.IOException;
+import java.nio.file.Files;
+import java.nio.file.Path;
 import java.sql.Connection;
 import java.sql.DriverManager;
 import java.sql.SQLException;
+import java.sql.Statement;
 import java.util.Optional;
 import java.util.Properties;
 import java.util.concurrent.atomic.AtomicBoolean;
@@ -17,6 +22,9 @@ final class Connections implements AutoCloseable {
 
   /** H2's code for a database that another process has open. */
   private static final int ALREADY_OPEN = 90020;
+
+  /** Two blocks of header and some content. */
+  private static final long SHORTEST_FILE = 3 * 4096;
 
   private final Optional<EmbeddedDirectory> directory;
   private final Optional<Connection> anchor;
@@ -50,6 +58,7 @@ final class Connections implements AutoCloseable {
    */
   private static Optional<Connection> connect(
       StoreConfig config, Optional<EmbeddedDirectory> directory) {
+    config.file().ifPresent(Connections::checkNotCutOff);
     Properties properties = properties(config);
     properties.setProperty("user", config.user());
     properties.setProperty("password", config.password());
@@ -67,6 +76,22 @@ final class Connections implements AutoCloseable {
       throw new StoreException(
           "The metadata store at %s cannot be opened: %s".formatted(config.where(), e.getMessage()),
           e);
+    }
+  }
+
+  /**
+   * H2 would take a file that lost its beginning for a new database, in which nobody has a token.
+   */
+  private static void checkNotCutOff(Path file) {
+    try {
+      if (Files.exists(file) && Files.size(file) < SHORTEST_FILE) {
+        throw new StoreException(
+            "The metadata store at %s is cut off: it has %d bytes. Put a copy of it in its place, or remove it to begin without tokens and sandboxes."
+                .formatted(file, Files.size(file)),
+            new EOFException("less than the header"));
+      }
+    } catch (IOException e) {
+      throw new StoreException("The metadata store at " + file + " cannot be read.", e);
     }
   }
 
@@ -104,6 +129,21 @@ final class Connections implements AutoCloseable {
     return properties;
   }
 
+  /** Whether an embedded database has closed itself, and every connection with it. */
+  boolean broken() {
+    if (closed.get()) {
+      return true;
+    }
+    if (anchor.isEmpty()) {
+      return false;
+    }
+    try (Statement any = anchor.get().createStatement()) {
+      return !any.execute("select count(*) from information_schema.tables");
+    } catch (SQLException e) {
+      return true;
+    }
+  }
+
   DataSource pool() {
     return pool;
   }
@@ -111,9 +151,16 @@ final class Connections implements AutoCloseable {
   @Override
   public void close() {
     // Once only: by the second time the directory may be another store's.
+    boolean broken = broken();
     if (closed.compareAndSet(false, true)) {
       pool.close();
-      close(anchor, directory);
+      try {
+        close(anchor, directory);
+      } catch (StoreException e) {
+        if (!broken) {
+          throw e;
+        }
+      }
     }
   }
 

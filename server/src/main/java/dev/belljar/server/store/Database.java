@@ -17,15 +17,24 @@ import org.jdbi.v3.core.statement.StatementExceptions.MessageRendering;
 /** A database whose tables are up to date, and how statements are run on it. */
 final class Database implements AutoCloseable {
   private final StoreConfig config;
-  private final Connections connections;
-  private final Jdbi jdbi;
+  private Connections connections;
+  private Jdbi jdbi;
+  private boolean closed;
+
+  /** Since something failed. */
+  private volatile boolean doubted;
 
   private Database(StoreConfig config, Connections connections) {
     this.config = config;
     this.connections = connections;
-    this.jdbi = Jdbi.create(connections.pool()).registerArgument(new Times());
+    this.jdbi = jdbi(connections);
+  }
+
+  private static Jdbi jdbi(Connections connections) {
+    Jdbi jdbi = Jdbi.create(connections.pool()).registerArgument(new Times());
     // All other renderings put the values of a statement, which are the clients', into messages.
     jdbi.getConfig(StatementExceptions.class).setMessageRendering(MessageRendering.NONE);
+    return jdbi;
   }
 
   static Database open(StoreConfig config) {
@@ -70,11 +79,39 @@ final class Database implements AutoCloseable {
   /** Runs statements on a connection of their own. */
   <T> T call(HandleCallback<T, RuntimeException> statements) {
     try {
-      return uninterrupted(() -> jdbi.withHandle(statements));
+      return uninterrupted(() -> usable().withHandle(statements));
     } catch (JdbiException e) {
+      doubted = true;
       // The database's own message is left to the cause: it may quote what clients sent.
       throw new StoreException("The metadata store at " + config.where() + " failed" + state(e), e);
     }
+  }
+
+  /** As {@link #call}; what is changed is on the disk, and not only on its way, at the return. */
+  <T> T callAndSync(HandleCallback<T, RuntimeException> statements) {
+    boolean embedded = config.directory().isPresent();
+    return call(
+        handle -> {
+          T result = statements.withHandle(handle);
+          if (embedded) {
+            handle.execute("checkpoint sync");
+          }
+          return result;
+        });
+  }
+
+  /**
+   * An embedded database that could not write, most likely for want of room, has closed itself for
+   * good: it is opened again, for as often as it takes.
+   */
+  private synchronized Jdbi usable() {
+    if (doubted && !closed && connections.broken()) {
+      connections.close();
+      connections = Connections.open(config);
+      jdbi = jdbi(connections);
+    }
+    doubted = doubted && closed;
+    return jdbi;
   }
 
   /**
@@ -106,8 +143,13 @@ final class Database implements AutoCloseable {
   public void close() {
     uninterrupted(
         () -> {
-          connections.close();
+          closeConnections();
           return true;
         });
+  }
+
+  private synchronized void closeConnections() {
+    closed = true;
+    connections.close();
   }
 }

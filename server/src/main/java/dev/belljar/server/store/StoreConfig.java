@@ -61,6 +61,11 @@ public record StoreConfig(String jdbcUrl, String user, String password) {
     return Optional.ofNullable(Path.of(withoutSettings().substring(EMBEDDED.length())).getParent());
   }
 
+  /** The file that H2 makes of an embedded database's path. */
+  Optional<Path> file() {
+    return directory().map(directory -> directory.resolve(DATABASE + ".mv.db"));
+  }
+
   /** What an operator recognizes the database by, free of secrets. */
   String where() {
     return directory().map(Path::toString).orElseGet(this::withoutSettings);

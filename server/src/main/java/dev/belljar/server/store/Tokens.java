@@ -47,7 +47,7 @@ public final class Tokens {
         new TokenRecord(
             ID_PREFIX + random(ID_LENGTH), organization, name, Instant.now(), Optional.empty());
     String secret = SECRET_PREFIX + random(SECRET_LENGTH);
-    database.call(
+    database.callAndSync(
         handle ->
             handle
                 .createUpdate(
@@ -109,7 +109,7 @@ public final class Tokens {
     if (!Bounds.isId(id)) {
       return false;
     }
-    return database.call(
+    return database.callAndSync(
             handle ->
                 handle
                     .createUpdate(
