@@ -116,19 +116,28 @@ class GuestAgentAttackIT {
   @ValueSource(
       strings = {
         // Its code.
-        "stop_agent()\nm = open('/proc/1/mem', 'r+b', 0)\n"
-            + "for line in open('/proc/1/maps'):\n"
-            + "    if 'r-xp' in line and 'v' not in line.split()[-1][:2]:\n"
-            + "        m.seek(int(line.split('-')[0], 16)); m.write(b'\\xcc' * 4096)\n"
-            + "let_agent_go()",
+        """
+        stop_agent()
+        memory = open("/proc/1/mem", "r+b", 0)
+        for line in open("/proc/1/maps"):
+            if "r-xp" in line and not line.split()[-1].startswith("[v"):
+                memory.seek(int(line.split("-")[0], 16))
+                memory.write(b"\\xcc" * 4096)
+        let_agent_go()
+        """,
         // Its channel.
-        "for d in glob.glob('/sys/bus/virtio/drivers/virtio_console/virtio*'):\n"
-            + "    open('/sys/bus/virtio/drivers/virtio_console/unbind', 'w').write(os.path.basename(d))",
+        """
+        for device in glob.glob("/sys/bus/virtio/drivers/virtio_console/virtio*"):
+            open("/sys/bus/virtio/drivers/virtio_console/unbind", "w").write(os.path.basename(device))
+        """,
         // Its disks.
-        "for disk in ('/dev/vda', '/dev/vdb'):\n"
-            + "    subprocess.run(['dd', 'if=/dev/urandom', 'of=' + disk, 'bs=1M', 'count=64', 'conv=notrunc'])\n"
-            + "os.sync(); open('/proc/sys/vm/drop_caches', 'w').write('3')\n"
-            + "subprocess.run(['ls', '-R', '/usr'])"
+        """
+        for disk in ("/dev/vda", "/dev/vdb"):
+            subprocess.run(["dd", "if=/dev/urandom", "of=" + disk, "bs=1M", "count=64", "conv=notrunc"])
+        os.sync()
+        open("/proc/sys/vm/drop_caches", "w").write("3")
+        subprocess.run(["ls", "-R", "/usr"])
+        """
       })
   void whatRootBreaksIsItsOwnMachine(String script) {
     try (Sandbox own =
