@@ -32,10 +32,12 @@ class SecretsIT {
   private static LoopbackServer plain;
   private static Sandbox sandbox;
   private static String placeholder;
+  private static String authorityPem;
 
   @BeforeAll
   static void create() throws Exception {
     TestAuthority authority = new TestAuthority(directory, "api.example.com");
+    authorityPem = authority.pem();
     server = LoopbackServer.secure(authority.serverContext());
     stranger =
         LoopbackServer.secure(
@@ -201,6 +203,60 @@ class SecretsIT {
                 assertThat(sandbox.egress())
                     .extracting(EgressRecord::reason)
                     .contains("a request is for 'other.example.com'"));
+  }
+
+  @Test
+  void theValueLeavesTheHeapWithTheSandbox() throws Exception {
+    byte[] masked = new byte[24];
+    new java.security.SecureRandom().nextBytes(masked);
+    useOnce(masked);
+    Path dump = directory.resolve("heap.hprof");
+    var diagnostics =
+        java.lang.management.ManagementFactory.getPlatformMXBean(
+            com.sun.management.HotSpotDiagnosticMXBean.class);
+    // Live objects only: what is garbage may be anywhere for a while.
+    diagnostics.dumpHeap(dump.toString(), true);
+    byte[] heap = java.nio.file.Files.readAllBytes(dump);
+    java.nio.file.Files.delete(dump);
+    byte[] value = unmasked(masked);
+    byte[] known =
+        "theValueLeavesTheHeapWithTheSandbox".getBytes(java.nio.charset.StandardCharsets.UTF_8);
+    assertThat(contains(heap, known)).as("the search finds what is there").isTrue();
+    assertThat(contains(heap, value)).isFalse();
+  }
+
+  private static void useOnce(byte[] masked) {
+    String value = new String(unmasked(masked), java.nio.charset.StandardCharsets.US_ASCII);
+    try (Sandbox own =
+        Sandbox.create(
+            SandboxOptions.builder()
+                .connectTo("api.example.com:443:127.0.0.1:" + server.port())
+                .caCertificate(authorityPem)
+                .secret("HELD", Secret.of(value, "api.example.com"))
+                .build())) {
+      assertThat(
+              own.sh("curl -sS -H \"Authorization: $HELD\" https://api.example.com/hello").text())
+          .contains("hello");
+      await().until(() -> own.egress().stream().anyMatch(r -> r.secrets().contains("HELD")));
+    }
+  }
+
+  /** Letters, which the masked bytes are not. */
+  private static byte[] unmasked(byte[] masked) {
+    byte[] value = new byte[masked.length];
+    for (int i = 0; i < value.length; i++) {
+      value[i] = (byte) ('a' + (masked[i] & 0xff) % 26);
+    }
+    return value;
+  }
+
+  private static boolean contains(byte[] all, byte[] wanted) {
+    for (int at = 0; at <= all.length - wanted.length; at++) {
+      if (java.util.Arrays.equals(all, at, at + wanted.length, wanted, 0, wanted.length)) {
+        return true;
+      }
+    }
+    return false;
   }
 
   @Test
