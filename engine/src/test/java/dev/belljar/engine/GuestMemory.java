@@ -13,12 +13,12 @@ import java.util.Set;
 /** All of a guest's memory, as its root can read it: of the kernel and of every process. */
 final class GuestMemory {
   /** How much of a text the search itself has in memory; the rest of it is known by its hash. */
-  private static final int PREFIX = 7;
+  private static final int PREFIX = 10;
 
   private static final String SEARCH =
       """
       import hashlib
-      wanted = [(w[:7].encode(), int(w[7:11]), w[11:]) for w in sys.argv[1:]]
+      wanted = [(w[:10].encode(), int(w[10:14]), w[14:]) for w in sys.argv[1:]]
       found, total = set(), 0
 
       def ranges(core):

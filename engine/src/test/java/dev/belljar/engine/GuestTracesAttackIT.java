@@ -130,7 +130,6 @@ class GuestTracesAttackIT {
     List<String> texts = new ArrayList<>();
     texts.add(System.getProperty("os.version"));
     texts.add(System.getProperty("user.dir"));
-    texts.add(System.getProperty("java.home"));
     texts.add(System.getProperty("user.home") + "/.cache/belljar");
     try {
       texts.add(InetAddress.getLocalHost().getHostName());
