@@ -130,7 +130,8 @@ class RemoteSandboxTest {
                 .egressLimits(EgressLimits.parse("connections=9"))
                 .secret("KEY", Secret.of("wörth", "api.example", "*.b.example").alsoInBody())
                 .build())) {
-      JsonNode more = server.peer().config().path("belljar");
+      JsonNode config = server.peer().config();
+      JsonNode more = config.path("belljar");
       assertThat(sandbox.id()).isNotEmpty();
       assertThat(more.path("vcpus").asInt()).isEqualTo(4);
       assertThat(more.path("no_net").asBoolean()).isTrue();
@@ -140,7 +141,7 @@ class RemoteSandboxTest {
       assertThat(EgressLimits.parse(more.path("egress_limits").asString()))
           .isEqualTo(EgressLimits.parse("connections=9"));
       assertThat(more.path("secrets_in_body").path(0).asString()).isEqualTo("KEY");
-      JsonNode secret = server.peer().config().path("secrets").path("KEY");
+      JsonNode secret = config.path("secrets").path("KEY");
       assertThat(secret.path("value").asString()).isEqualTo("wörth");
       assertThat(secret.path("hosts").path(1).asString()).isEqualTo("*.b.example");
     }
