@@ -199,6 +199,7 @@ final class ScriptedServer implements AutoCloseable {
 
   /** One socket, seen from the server. */
   static final class Peer {
+    private boolean announced;
     private static final int TEXT = 1;
     private static final int BINARY = 2;
     private static final int CLOSE = 8;
@@ -300,8 +301,9 @@ final class ScriptedServer implements AutoCloseable {
       socket.close();
     }
 
-    /** The head of a text that never comes. */
+    /** The head of a text that never comes. From here on only raw bytes are sent. */
     synchronized void announce(long length) throws IOException {
+      announced = true;
       OutputStream out = socket.getOutputStream();
       out.write(head(TEXT, length));
       out.flush();
@@ -319,6 +321,10 @@ final class ScriptedServer implements AutoCloseable {
     }
 
     private synchronized void frame(int opcode, byte[] payload) throws IOException {
+      if (announced) {
+        // It would be taken for a part of the text.
+        return;
+      }
       OutputStream out = socket.getOutputStream();
       byte[] head = head(opcode, payload.length);
       byte[] all = new byte[head.length + payload.length];
