@@ -6,6 +6,7 @@ import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
+import java.util.regex.Pattern;
 
 /**
  * How a sandbox is made. Immutable; made by {@link #builder()}.
@@ -21,7 +22,7 @@ import java.util.Optional;
  * @param noNet whether it may reach nothing at all
  * @param connectTo where connections that policy allowed are dialled instead
  * @param secrets what it may use without seeing it, by the name of the environment variable that
- *     has the placeholder; at most 64
+ *     has the placeholder ({@code [A-Za-z_][A-Za-z0-9_]*}); at most 64
  * @param egressLimits how much it may do on the network
  * @param caCertificates PEM texts that the guest trusts besides the public authorities; a server
  *     that is sent a secret may be vouched for by them as well
@@ -48,6 +49,7 @@ public record SandboxOptions(
 
   private static final Duration LONGEST_LIFETIME = Duration.ofDays(365);
   private static final int MOST_SECRETS = 64;
+  private static final Pattern SECRET_NAME = Pattern.compile("[A-Za-z_][A-Za-z0-9_]*");
 
   /** Checks what can be checked without a host. */
   public SandboxOptions {
@@ -105,7 +107,13 @@ public record SandboxOptions(
           "At most " + MOST_SECRETS + " secrets, not " + secrets.size() + ".");
     }
     for (String name : secrets.keySet()) {
-      SandboxEnv.check(name, "");
+      if (!SECRET_NAME.matcher(name).matches()) {
+        // No shell could name others, and log lines list these names.
+        throw new InvalidOptionException(
+            "'"
+                + (name.length() <= 64 ? name : name.substring(0, 64) + "…")
+                + "' cannot name a secret: letters, digits and _, no digit first.");
+      }
       if (env.containsKey(name)) {
         throw new InvalidOptionException(
             "'" + name + "' is an environment variable and a secret; it can be one of them.");

@@ -68,6 +68,13 @@ class SandboxOptionsTest {
     refused(builder -> builder.env(name, "x"));
   }
 
+  @ParameterizedTest
+  @ValueSource(strings = {"", "A B", "1A", "A-B", "A=B", "Ä", "A\n"})
+  void aNameThatNoProgramCouldWriteIsNoneForASecret(String name) {
+    refused(builder -> builder.secret(name, Secret.of("value", "a.example")))
+        .withMessageContaining("secret");
+  }
+
   @Test
   void aValueWithNulIsRefused() {
     refused(builder -> builder.env("A", "x\0y")).withMessageContaining("'A'");

@@ -213,6 +213,8 @@ class AuditTest {
   @ParameterizedTest
   @CsvSource({
     "GET, /api/v3/sandbox/x, 404, SANDBOX_NOT_FOUND, other",
+    "HEAD, /api/v3/sandbox/x, 404, SANDBOX_NOT_FOUND, other",
+    "HEAD, /api/v3/sandbox/x/connect, 426, UPGRADE_REQUIRED, connect",
     "GET, /nothing, 404, NOT_FOUND, other",
     "PUT, /healthz, 405, METHOD_NOT_ALLOWED, other",
     "POST, /api/v2/apps, 501, NOT_SUPPORTED, other",

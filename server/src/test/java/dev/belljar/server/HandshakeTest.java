@@ -194,6 +194,13 @@ class HandshakeTest {
         "{\"secrets\":{\"X\":{\"hosts\":\"a.example\",\"value\":\"s\"}}}",
         "{\"secrets\":{\"X\":{\"hosts\":[\"a.example\"],\"value\":\"\"}}}",
         "{\"env\":{\"X\":\"1\"},\"secrets\":{\"X\":{\"hosts\":[\"a.example\"],\"value\":\"s\"}}}",
+        "{\"secrets\":{\"A B\":{\"hosts\":[\"a.example\"],\"value\":\"s\"}}}",
+        "{\"belljar\":{\"secrets_in_body\":1}}",
+        "{\"belljar\":{\"secrets_in_body\":[\"X\"]}}",
+        "{\"secrets\":{\"X\":{\"hosts\":[\"a.example\"],\"value\":\"s\"}},"
+            + "\"belljar\":{\"secrets_in_body\":[\"Y\"]}}",
+        "{\"region\":5}",
+        "{\"debug\":\"x\"}",
         "{\"belljar\":{\"ca_certificates\":[\"x\"]}}"
       })
   void aMemberOfAWrongTypeOrBeyondItsBoundsIsRefused(String config) throws IOException {

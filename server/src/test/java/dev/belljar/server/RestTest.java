@@ -179,6 +179,50 @@ class RestTest {
   }
 
   @ParameterizedTest
+  @ValueSource(
+      strings = {
+        "labels",
+        "labels=x",
+        "labels[=b",
+        "labels[]=b",
+        "labelsa=b",
+        "labels%00[a]=b",
+        "labels[a%00]=b",
+        "labels[a]=%ff",
+        "labels[a]=%zz",
+        "labels[a]=%ff%zz",
+        "labels[%ff]=a",
+        "labels[a]=1&labels[a]=2",
+        "labels[kkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkk]=x",
+        "labels[1]=&labels[2]=&labels[3]=&labels[4]=&labels[5]=&labels[6]=",
+        "status=%zz",
+        "x=%e4"
+      })
+  void aFilterThatCannotBeReadListsNothing(String query) throws Exception {
+    for (String list : List.of("/api/v2/sandboxes?", "/api/v3/sandboxes?")) {
+      String answer =
+          raw(
+              "GET "
+                  + list
+                  + query
+                  + " HTTP/1.1\r\nHost: x\r\nConnection: close\r\nAuthorization: Bearer "
+                  + server.token()
+                  + "\r\n\r\n");
+      assertThat(answer).startsWith("HTTP/1.1 400").contains("INVALID_REQUEST");
+    }
+  }
+
+  @Test
+  void aLabelWithALineFeedIsAskedForLikeAnyOther() throws Exception {
+    String token = server.token("odd-labels");
+    try (RawClient client = server.create(token, "{\"labels\":{\"a\\nb]\":\"yes\"}}")) {
+      String path = "/api/v2/sandboxes?labels%5Ba%0Ab%5D%5D=";
+      assertThat(server.http("GET", path + "yes", token, "").body()).contains(client.sandbox());
+      assertThat(server.http("GET", path + "nope", token, "").body()).isEqualTo("[]");
+    }
+  }
+
+  @ParameterizedTest
   @CsvSource({
     "GET, /, 404, NOT_FOUND",
     "GET, /api, 404, NOT_FOUND",
@@ -192,6 +236,10 @@ class RestTest {
     "GET, /api/v3/sandbox/x, 404, SANDBOX_NOT_FOUND",
     "POST, /api/v3/sandbox/x/expose/http, 404, SANDBOX_NOT_FOUND",
     "GET, /api/v2/volumes, 501, NOT_SUPPORTED",
+    "GET, /api/v2/volumes/x/y, 501, NOT_SUPPORTED",
+    "GET, /api/v2/appsfoo, 404, NOT_FOUND",
+    "HEAD, /api/v2/volumes, 501, ",
+    "HEAD, /api/v3/sandbox/x, 404, ",
     "POST, /api/v2/apps, 501, NOT_SUPPORTED",
     "GET, /api/v2/volumes/x, 404, NOT_FOUND",
     "GET, /api/v2/snapshots/x, 404, NOT_FOUND",
@@ -199,7 +247,13 @@ class RestTest {
   })
   void whatIsNotThereIsSaidInJson(String method, String path, int status, String code)
       throws Exception {
-    assertError(http(method, path, ""), status, code);
+    HttpResponse<String> response = http(method, path, "");
+    if (code == null) {
+      assertThat(response.statusCode()).isEqualTo(status);
+      assertThat(response.body()).isEmpty();
+    } else {
+      assertError(response, status, code);
+    }
   }
 
   @ParameterizedTest
@@ -208,10 +262,42 @@ class RestTest {
         "/api/v2/sandboxes",
         "/api/v3/sandboxes",
         "/api/v3/sandbox/x",
-        "/api/v2/volumes/x"
+        "/api/v3/sandboxes/create",
+        "/api/v3/sandbox/x/connect",
+        "/api/v2/volumes",
+        "/api/v2/volumes/x",
+        "/api/nothing",
+        "/api"
       })
   void everythingNeedsAToken(String path) throws Exception {
-    assertError(server.http("GET", path, "", ""), 401, "INVALID_TOKEN");
+    for (String method : List.of("GET", "POST", "PATCH", "DELETE", "OPTIONS")) {
+      assertError(server.http(method, path, "", ""), 401, "INVALID_TOKEN");
+    }
+    assertThat(server.http("HEAD", path, "", "").statusCode()).isEqualTo(401);
+  }
+
+  @ParameterizedTest
+  @CsvSource({
+    "/healthz, 200",
+    "/readyz, 200",
+    "/metrics, 200",
+    "/api/v2/sandboxes, 200",
+    "/api/v3/sandboxes, 200",
+    "/api/v3/sandboxes?limit=x, 400",
+    "/api/v3/sandbox/x, 404",
+    "/api/v3/sandboxes/create, 426",
+    "/api/v3/sandbox/x/connect, 426",
+    "/api/v2/volumes/x, 404",
+    "/nothing, 404"
+  })
+  void headIsGetWithoutItsBody(String path, int status) throws Exception {
+    HttpResponse<String> get = http("GET", path, "");
+    HttpResponse<String> head = http("HEAD", path, "");
+    assertThat(head.statusCode()).isEqualTo(get.statusCode()).isEqualTo(status);
+    assertThat(head.body()).isEmpty();
+    assertThat(head.headers().map().keySet()).containsAll(get.headers().map().keySet());
+    assertThat(head.headers().firstValue("content-type"))
+        .isEqualTo(get.headers().firstValue("content-type"));
   }
 
   @Test
@@ -334,6 +420,7 @@ class RestTest {
     }
     try (TestServer open = new TestServer(config.at("0.0.0.0", 0), Duration.ofSeconds(30))) {
       assertError(open.http("GET", "/metrics", "", ""), 401, "INVALID_TOKEN");
+      assertThat(open.http("HEAD", "/metrics", "", "").statusCode()).isEqualTo(401);
       assertThat(open.http("GET", "/metrics", secret, "").statusCode()).isEqualTo(200);
       assertThat(open.http("GET", "/healthz", "", "").statusCode()).isEqualTo(200);
     }

@@ -209,10 +209,27 @@ class SocketTest {
         "spawn|{\"command\":\"true\",\"stdinStreamId\":\"a\",\"stdout\":\"null\",\"stderr\":\"null\"}",
         "dial|{\"port\":65536,\"streamId\":1}",
         "fetch|{\"url\":\"http://a\",\"method\":\"GET\",\"redirect\":\"follow\",\"headers\":[[\"a\"]]}",
-        "processKill|{\"pid\":1,\"signal\":9}"
+        "processKill|{\"pid\":1,\"signal\":9}",
+        "writeFile|{\"path\":\"/a\",\"content\":\"\",\"contentStreamId\":1}",
+        "writeTextFile|{\"path\":\"/a\",\"content\":\"\",\"contentStreamId\":1}",
+        "walk|{\"path\":\"/\",\"match\":[{\"source\":\"a\",\"flags\":\"y\"}]}",
+        "walk|{\"path\":\"/\",\"skip\":[{\"source\":\"a\",\"flags\":\"?\"}]}",
+        "envToObject|5",
+        "envToObject|[]",
+        "envToObject|\"x\"",
+        "vscode|5",
+        "envToObject|{\"abortId\":\"x\"}",
+        "readFile|{\"path\":\"/none\",\"abortId\":1.5}",
+        "readFile|{\"path\":\"/none\",\"abortId\":\"1\"}"
       })
   void wrongOptionsAreNamedToo(String method, String body) throws Exception {
     assertFault(client.call(method, body), -32602);
+  }
+
+  @ParameterizedTest
+  @ValueSource(strings = {"null", "{}", "{\"abortId\":null}", "{\"abortId\":7.0}"})
+  void whatMayBeLeftOutMay(String body) throws Exception {
+    assertThat(client.ok("envToObject", body).isObject()).isTrue();
   }
 
   @ParameterizedTest

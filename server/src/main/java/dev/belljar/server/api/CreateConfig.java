@@ -134,6 +134,14 @@ final class CreateConfig {
 
   private SandboxOptions.Builder options() {
     SandboxOptions.Builder options = SandboxOptions.builder().local();
+    JsonNode region = get("region");
+    if (region != null && !region.isString()) {
+      throw invalid("'region' must be text");
+    }
+    JsonNode debug = get("debug");
+    if (debug != null && !debug.isBoolean()) {
+      throw invalid("'debug' must be true or false");
+    }
     options.memory(ByteSize.ofMebibytes(integer(root, "memory_mb", DEFAULT_MEMORY)));
     strings(root, "labels").forEach(options::label);
     options.env(strings(root, "env"));
@@ -152,15 +160,17 @@ final class CreateConfig {
 
   /** No message may hold a value. */
   private void secrets(SandboxOptions.Builder options) {
-    JsonNode secrets = get("secrets");
-    if (secrets == null) {
-      return;
-    }
+    JsonNode secrets = has(root, "secrets") ? root.get("secrets") : MAPPER.createObjectNode();
     if (!secrets.isObject()) {
       throw invalid("'secrets' must be an object");
     }
     JsonNode own = get("belljar");
     List<String> inBody = own != null && own.isObject() ? list(own, "secrets_in_body") : List.of();
+    for (String name : inBody) {
+      if (!secrets.has(name)) {
+        throw invalid("'secrets_in_body' names '" + shortened(name) + "', which is no secret");
+      }
+    }
     for (String name : secrets.propertyNames()) {
       JsonNode secret = secrets.get(name);
       if (!secret.isObject() || !has(secret, "value") || !secret.get("value").isString()) {

@@ -13,16 +13,11 @@ import dev.belljar.server.store.SandboxPage;
 import dev.belljar.server.store.SandboxRecord;
 import io.javalin.config.RoutesConfig;
 import io.javalin.http.Context;
+import io.javalin.http.Handler;
 import io.javalin.http.HttpResponseException;
-import java.net.URLEncoder;
-import java.nio.charset.StandardCharsets;
 import java.time.Instant;
-import java.util.HashMap;
 import java.util.List;
-import java.util.Map;
 import java.util.Optional;
-import java.util.regex.Matcher;
-import java.util.regex.Pattern;
 import tools.jackson.core.JacksonException;
 import tools.jackson.databind.JsonNode;
 import tools.jackson.databind.json.JsonMapper;
@@ -34,15 +29,14 @@ import tools.jackson.databind.node.ObjectNode;
 public final class Routes {
   private static final JsonMapper MAPPER = new JsonMapper();
   private static final JsonNodeFactory NODES = JsonNodeFactory.instance;
-  private static final Pattern LABEL = Pattern.compile("labels\\[(.{1,64})]");
 
   /** The largest body of a request, in bytes. */
   public static final int LARGEST_BODY = 1 << 20;
 
+  private static final String OWNER = "owner";
+
   /** Sandboxes in a list of version 2, which has no pages. */
   private static final int MOST_LISTED = 1000;
-
-  private static final int DEFAULT_PAGE = 100;
 
   /** Resources of Deno Deploy that this server has none of: a single one is not found. */
   private static final List<String> NOT_OFFERED =
@@ -82,6 +76,10 @@ public final class Routes {
           context.header(Trace.HEADER, trace(context));
           LogContext.begin(trace(context));
           context.header(Handshakes.VERSION_HEADER, version);
+          if (isApi(context.path())) {
+            // Before anything is said of what there is below it, or is not.
+            context.attribute(OWNER, access.check(context.header("Authorization")));
+          }
           if (context.req().getContentLengthLong() > LARGEST_BODY) {
             // Not read: whoever says so much is told before it is sent.
             throw new RefusedException(
@@ -89,12 +87,12 @@ public final class Routes {
           }
         });
     routes.after(context -> LogContext.clear());
-    routes.get("/healthz", context -> json(context, NODES.objectNode().put("status", "ok")));
-    routes.get("/readyz", this::ready);
-    routes.get("/metrics", this::metrics);
-    routes.get("/api/v3/sandboxes/create", context -> upgradeNeeded());
-    routes.get("/api/v3/sandbox/{id}/connect", context -> upgradeNeeded());
-    routes.get("/api/v3/sandbox/{id}", this::show);
+    get(routes, "/healthz", context -> json(context, NODES.objectNode().put("status", "ok")));
+    get(routes, "/readyz", this::ready);
+    get(routes, "/metrics", this::metrics);
+    get(routes, "/api/v3/sandboxes/create", context -> upgradeNeeded());
+    get(routes, "/api/v3/sandbox/{id}/connect", context -> upgradeNeeded());
+    get(routes, "/api/v3/sandbox/{id}", this::show);
     routes.delete("/api/v3/sandbox/{id}", this::kill);
     routes.patch("/api/v3/sandbox/{id}", this::extend);
     for (String what : List.of("http", "ssh", "vscode")) {
@@ -105,8 +103,8 @@ public final class Routes {
             throw notSupported("Exposing sandboxes (" + what + ")");
           });
     }
-    routes.get("/api/v3/sandboxes", this::listPages);
-    routes.get("/api/v2/sandboxes", this::listAll);
+    get(routes, "/api/v3/sandboxes", this::listPages);
+    get(routes, "/api/v2/sandboxes", this::listAll);
     routes.post(
         "/api/v2/sandboxes/{id}/deploy",
         context -> {
@@ -114,10 +112,10 @@ public final class Routes {
           throw notSupported("Deploying");
         });
     for (String resource : NOT_OFFERED) {
-      routes.get(
+      get(
+          routes,
           "/api/v2/" + resource + "/{id}",
           context -> {
-            access.check(context.header("Authorization"));
             throw new RefusedException(404, "NOT_FOUND", "This server has no " + resource + ".");
           });
     }
@@ -135,6 +133,12 @@ public final class Routes {
     routes.exception(Exception.class, this::failed);
     routes.error(404, this::unknown);
     routes.error(405, this::unknown);
+  }
+
+  /** HEAD is what GET is, token and all; Javalin by itself would answer it without asking. */
+  private static void get(RoutesConfig routes, String path, Handler handler) {
+    routes.get(path, handler);
+    routes.head(path, handler);
   }
 
   private static String trace(Context context) {
@@ -167,7 +171,10 @@ public final class Routes {
       return;
     }
     String path = context.path();
-    boolean known = NOT_OFFERED.stream().anyMatch(name -> path.startsWith("/api/v2/" + name));
+    boolean known =
+        NOT_OFFERED.stream()
+            .map(name -> "/api/v2/" + name)
+            .anyMatch(root -> path.equals(root) || path.startsWith(root + "/"));
     error(
         context,
         known
@@ -202,8 +209,13 @@ public final class Routes {
     context.contentType("text/plain; version=0.0.4; charset=utf-8").result(events.scrape());
   }
 
+  private static boolean isApi(String path) {
+    return path.equals("/api") || path.startsWith("/api/");
+  }
+
   private Owner owner(Context context) {
-    return access.check(context.header("Authorization"));
+    Owner checked = context.attribute(OWNER);
+    return checked == null ? access.check(context.header("Authorization")) : checked;
   }
 
   private HostedSandbox hosted(Context context) {
@@ -282,13 +294,14 @@ public final class Routes {
 
   private void listAll(Context context) {
     Owner owner = owner(context);
+    ListQuery query = ListQuery.of(context.queryString());
     SandboxPage page =
         store
             .sandboxes()
             .list(
                 owner.organization(),
-                labels(context),
-                status(context),
+                query.labels(),
+                query.status(),
                 Optional.empty(),
                 MOST_LISTED);
     ArrayNode list = NODES.arrayNode();
@@ -302,19 +315,26 @@ public final class Routes {
 
   private void listPages(Context context) {
     Owner owner = owner(context);
-    Optional<String> cursor = Optional.ofNullable(context.queryParam("cursor"));
-    int limit = limit(context);
+    ListQuery query = ListQuery.of(context.queryString());
     SandboxPage page =
         store
             .sandboxes()
-            .list(owner.organization(), labels(context), status(context), cursor, limit);
+            .list(
+                owner.organization(),
+                query.labels(),
+                query.status(),
+                query.cursor(),
+                query.limit());
     ArrayNode list = NODES.arrayNode();
     for (SandboxRecord record : page.sandboxes()) {
       ObjectNode node = describe(list.addObject(), record);
       node.put("created_at", record.createdAt().toString());
       node.put("stopped_at", record.stoppedAt().map(Instant::toString).orElse(null));
     }
-    page.nextCursor().ifPresent(next -> context.header("Link", link(context, next, limit)));
+    page.nextCursor()
+        .ifPresent(
+            next ->
+                context.header("Link", "<" + context.url() + query.from(next) + ">; rel=\"next\""));
     json(context, list);
   }
 
@@ -325,63 +345,5 @@ public final class Routes {
     ObjectNode labels = node.putObject("labels");
     record.labels().forEach(labels::put);
     return node;
-  }
-
-  private static Map<String, String> labels(Context context) {
-    Map<String, String> labels = new HashMap<>();
-    context
-        .queryParamMap()
-        .forEach(
-            (name, values) -> {
-              Matcher matcher = LABEL.matcher(name);
-              if (matcher.matches() && !values.isEmpty()) {
-                labels.put(matcher.group(1), values.getFirst());
-              }
-            });
-    return labels;
-  }
-
-  private static Optional<SandboxRecord.Status> status(Context context) {
-    String status = context.queryParam("status");
-    return switch (status == null ? "" : status) {
-      case "" -> Optional.empty();
-      case "running" -> Optional.of(SandboxRecord.Status.RUNNING);
-      case "stopped" -> Optional.of(SandboxRecord.Status.STOPPED);
-      default ->
-          throw new RefusedException(
-              400, "INVALID_REQUEST", "'status' must be running or stopped.");
-    };
-  }
-
-  private static int limit(Context context) {
-    String limit = context.queryParam("limit");
-    if (limit == null) {
-      return DEFAULT_PAGE;
-    }
-    try {
-      return Integer.parseInt(limit);
-    } catch (NumberFormatException e) {
-      throw new RefusedException(400, "INVALID_REQUEST", "'limit' must be a number.");
-    }
-  }
-
-  /** The same list from the next cursor on. */
-  private static String link(Context context, String cursor, int limit) {
-    StringBuilder query = new StringBuilder("?limit=" + limit + "&cursor=" + encode(cursor));
-    context
-        .queryParamMap()
-        .forEach(
-            (name, values) -> {
-              if (!name.equals("cursor") && !name.equals("limit")) {
-                values.forEach(
-                    value ->
-                        query.append('&').append(encode(name)).append('=').append(encode(value)));
-              }
-            });
-    return "<" + context.url() + query + ">; rel=\"next\"";
-  }
-
-  private static String encode(String text) {
-    return URLEncoder.encode(text, StandardCharsets.UTF_8);
   }
 }

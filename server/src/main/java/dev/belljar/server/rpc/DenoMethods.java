@@ -172,7 +172,8 @@ final class DenoMethods {
       FetchRequest request = new FetchRequest(target, method, headers, body, follow);
       FetchResponse response =
           program.isPresent() ? program.get().fetch(request) : session.sandbox().fetch(request);
-      return answer(method, response, abortId(params));
+      Optional<Long> abortId = params.optionalInteger("abortId");
+      return answer(method, response, abortId.map(OptionalLong::of).orElseGet(OptionalLong::empty));
     } catch (RuntimeException e) {
       if (body.isPresent()) {
         body.get().close();
@@ -190,13 +191,6 @@ final class DenoMethods {
   }
 
   /** As {@code abort} names it; what cannot be one aborts nothing. */
-  private static OptionalLong abortId(Params params) {
-    JsonNode carried = params.node().path("abortId");
-    return carried.isIntegralNumber() && carried.canConvertToLong()
-        ? OptionalLong.of(carried.longValue())
-        : OptionalLong.empty();
-  }
-
   private Answer answer(String method, FetchResponse response, OptionalLong abortId)
       throws InterruptedException {
     ObjectNode node =

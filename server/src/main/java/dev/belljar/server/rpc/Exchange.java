@@ -92,6 +92,7 @@ final class Exchange implements Runnable {
 
   private Runnable work() {
     try {
+      params.checkForm();
       Answer result = method.call(params);
       return () -> exchanges.replies().succeed(id, result);
     } catch (InvalidParamsException e) {

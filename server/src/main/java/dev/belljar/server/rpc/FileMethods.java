@@ -150,6 +150,9 @@ final class FileMethods {
     InputStream data;
     if (params.has("contentStreamId")) {
       long id = params.integer("contentStreamId");
+      if (params.has("content")) {
+        params.wrong("contentStreamId", "'content' is given as well; it can be one of them.");
+      }
       params.check();
       data = session.claim(id, params, "contentStreamId");
     } else if (text) {
@@ -382,24 +385,17 @@ final class FileMethods {
     return entries(fs.expandGlob(glob, options));
   }
 
-  /** Regular expressions of JavaScript, as far as Java's mean the same. */
   private static List<Pattern> patterns(Params params, String name) {
     List<Pattern> patterns = new ArrayList<>();
     for (Params item : params.items(name)) {
       String source = item.string("source");
-      int flags = 0;
-      for (char flag : item.string("flags").toCharArray()) {
-        flags |=
-            switch (flag) {
-              case 'i' -> Pattern.CASE_INSENSITIVE;
-              case 'm' -> Pattern.MULTILINE;
-              case 's' -> Pattern.DOTALL;
-              case 'u', 'v' -> Pattern.UNICODE_CASE;
-              default -> 0;
-            };
+      String flags = item.string("flags");
+      if (!RegularExpression.knows(flags)) {
+        item.wrong("flags", "The server does not know all of these flags");
+        continue;
       }
       try {
-        patterns.add(Pattern.compile(source, flags));
+        patterns.add(RegularExpression.compile(source, flags));
       } catch (PatternSyntaxException e) {
         item.wrong(
             "source", "The server cannot read this regular expression: " + e.getDescription());

@@ -29,18 +29,22 @@ final class Params {
   private static final byte[] NOTHING = {};
 
   private final JsonNode root;
+  private final boolean absent;
   private final List<Object> path;
   private final List<Issue> issues;
 
-  private Params(JsonNode root, List<Object> path, List<Issue> issues) {
+  private Params(JsonNode root, boolean absent, List<Object> path, List<Issue> issues) {
     this.root = root;
+    this.absent = absent;
     this.path = path;
     this.issues = issues;
   }
 
   static Params of(@Nullable JsonNode root) {
     List<Issue> issues = new ArrayList<>();
-    Params params = new Params(root == null ? Json.NODES.objectNode() : root, List.of(), issues);
+    boolean absent = root == null || root.isNull();
+    Params params =
+        new Params(root == null ? Json.NODES.objectNode() : root, absent, List.of(), issues);
     if (root == null || !root.isObject()) {
       params.wrongType(List.of(), "object", root);
     }
@@ -52,6 +56,18 @@ final class Params {
     if (!issues.isEmpty()) {
       throw new InvalidParamsException(issues);
     }
+  }
+
+  /**
+   * Throws where what every call may have is wrong, also where the method takes no parameters: they
+   * are an object if there are any, and {@code abortId} is a whole number.
+   */
+  void checkForm() throws InvalidParamsException {
+    if (absent) {
+      return;
+    }
+    optionalInteger("abortId");
+    check();
   }
 
   boolean has(String name) {
@@ -222,7 +238,7 @@ final class Params {
     for (JsonNode item : node) {
       List<Object> place = new ArrayList<>(at(name));
       place.add(index++);
-      items.add(new Params(item, place, issues));
+      items.add(new Params(item, false, place, issues));
     }
     return items;
   }
@@ -237,7 +253,7 @@ final class Params {
       return Map.of();
     }
     Map<String, String> map = new LinkedHashMap<>();
-    Params inner = new Params(node, at(name), issues);
+    Params inner = new Params(node, false, at(name), issues);
     for (String key : node.propertyNames()) {
       map.put(key, inner.string(key));
     }
@@ -251,7 +267,7 @@ final class Params {
       wrongType(at(name), "object", node);
     }
     return new Params(
-        node == null || !node.isObject() ? Json.NODES.objectNode() : node, at(name), issues);
+        node == null || !node.isObject() ? Json.NODES.objectNode() : node, false, at(name), issues);
   }
 
   /** Whatever is there; JSON's null where it is left out. */
