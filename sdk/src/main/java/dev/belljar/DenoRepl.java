@@ -14,6 +14,16 @@ import org.jspecify.annotations.Nullable;
  * error into its name, message and stack, a promise into what it comes to. A value is at most 64
  * MiB as JSON, two million single values, 500 levels deep.
  *
+ * <p>An interrupt gives a call up, not its code. Where that only waits, other calls go on beside
+ * it. Where it is busy, as in {@code while (true);}, nothing can stop it but the end of the
+ * evaluator: {@link #close} or {@link #kill}; until then other calls wait.
+ *
+ * <p>Code may replace and delete globals and the methods of built-in objects, and its values still
+ * arrive. It can break its own evaluator all the same, for example by changing {@code
+ * Promise.prototype.constructor}, {@code RegExp.prototype.exec}, {@code Function.prototype.call} or
+ * {@code Object.prototype.then}, which V8 and Deno use themselves. Answers come from the sandbox
+ * and are to be trusted as little as the code.
+ *
  * <p>Closing an evaluator lets it end by itself if it is idle, and kills it otherwise.
  */
 public interface DenoRepl extends DenoProcess {

@@ -1,5 +1,6 @@
 package dev.belljar;
 
+import dev.belljar.spi.WebUrl;
 import java.io.ByteArrayInputStream;
 import java.io.InputStream;
 import java.net.URI;
@@ -51,10 +52,16 @@ public record FetchRequest(
     }
   }
 
-  /** A GET of that URL. */
+  /**
+   * A GET of that URL, read much as programs of the web do: {@code .} and {@code ..} are followed,
+   * and what a URL may not have, such as spaces, <code>|</code>, <code>{</code> and letters beyond
+   * ASCII, is encoded.
+   *
+   * @throws InvalidOptionException where it is no URL all the same
+   */
   public static Builder to(String url) {
     try {
-      return new Builder(new URI(url));
+      return new Builder(WebUrl.parse(url));
     } catch (java.net.URISyntaxException e) {
       throw new InvalidOptionException("'" + url + "' is not a URL: " + e.getMessage(), e);
     }

@@ -271,10 +271,10 @@ class DenoIT {
   private static void serves(String code) {
     try (DenoProcess process = sandbox.deno().run(code)) {
       assertThat(process.httpReady()).as(code).isTrue();
-      FetchRequest request = FetchRequest.to("https://example.com/a%20b?c=d").build();
+      FetchRequest request = FetchRequest.to("https://example.com/a b|{}?c=d|%zz").build();
       try (FetchResponse response = process.fetch(request)) {
         assertThat(response.status()).isEqualTo(200);
-        assertThat(response.text()).isEqualTo("GET http://example.com/a%20b?c=d");
+        assertThat(response.text()).isEqualTo("GET http://example.com/a%20b%7C%7B%7D?c=d%7C%25zz");
       }
     }
   }

@@ -282,6 +282,58 @@ class DenoReplIT {
   }
 
   @Test
+  void whatNeverComesIsAwaitedUntilItIsGivenUpAndOtherCodeGoesOn() throws InterruptedException {
+    DenoRepl own = sandbox.deno().repl();
+    for (String code : List.of("await new Promise(() => {})", "new Promise(() => {})")) {
+      Thread thread = evaluating(own, code);
+      assertThat(thread.join(Duration.ofSeconds(1))).as("ended early").isFalse();
+      thread.interrupt();
+      assertThat(thread.join(Duration.ofSeconds(5))).isTrue();
+      assertThat(own.eval("6 + 1")).isEqualTo(7L);
+    }
+    // Garbage is collected, and what is awaited for ever must not be.
+    own.eval("for (let i = 0; i < 100; i++) globalThis.g = new Array(1e5).fill(0).map((x) => [x])");
+    assertThat(own.eval("8")).isEqualTo(8L);
+    Thread last = evaluating(own, "await new Promise(() => {})");
+    assertThat(last.join(Duration.ofMillis(300))).isFalse();
+    own.close();
+    assertThat(last.join(Duration.ofSeconds(5))).isTrue();
+  }
+
+  private static Thread evaluating(DenoRepl repl, String code) {
+    return Thread.ofVirtual()
+        .start(
+            () -> {
+              try {
+                repl.eval(code);
+              } catch (BelljarException e) {
+                // Given up, or ended.
+              }
+            });
+  }
+
+  @Test
+  void codeThatChangesBuiltInsChangesNoAnswers() {
+    try (DenoRepl own = sandbox.deno().repl()) {
+      assertThat(own.eval("Object.prototype.toJSON = function () { return 'h' }; 7")).isEqualTo(7L);
+      assertThat(own.eval("8")).isEqualTo(8L);
+      assertThat(own.call("(x) => x", List.of("y"))).isEqualTo("y");
+      own.eval("delete Object.prototype.toJSON; Array.prototype.toJSON = () => 'h'");
+      assertThat(own.eval("({ a: [1] })")).isEqualTo(Map.of("a", List.of(1L)));
+      own.eval("delete Array.prototype.toJSON; Object.keys = Array.from = Array.isArray = null");
+      assertThat(own.eval("({ a: [new Set([1])] })")).isEqualTo(Map.of("a", List.of(List.of(1L))));
+      own.eval("delete Array.prototype.push; delete TextEncoder.prototype.encode");
+      own.eval("Promise = JSON = undefined");
+      own.eval("Object = Array = Map = Error = Number = String = Uint8Array = undefined");
+      assertThat(own.eval("({ a: [1] })")).isEqualTo(Map.of("a", List.of(1L)));
+      assertThat(own.eval("await (async () => 'x')()")).isEqualTo("x");
+      assertThatExceptionOfType(ScriptException.class)
+          .isThrownBy(() -> own.eval("throw new TypeError('t')"))
+          .withMessage("t");
+    }
+  }
+
+  @Test
   void anIdleEvaluatorTakesNoProcessor() throws InterruptedException {
     String stat = "/proc/" + repl.pid() + "/stat";
     repl.eval("1");

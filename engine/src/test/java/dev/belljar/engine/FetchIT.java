@@ -72,6 +72,8 @@ class FetchIT {
                   self.reply(200, b"final")
               elif path.startswith("/status/"):
                   self.reply(int(path[8:]))
+              elif path == "/location":
+                  self.reply(302, Location="../there|?q={}%zz")
               elif path == "/loop":
                   self.reply(302, Location="/loop")
               elif path.startswith("/to/"):
@@ -163,6 +165,15 @@ class FetchIT {
         .contains("Content-Length: 11\n")
         .endsWith("{\"k\": \"ü\"}")
         .doesNotContain("Transfer-Encoding", "Expect", "Content-Type");
+  }
+
+  @Test
+  void urlsOfTheWebThatRfc3986ForbidsAreFetched() {
+    assertThat(get("/a|[b]/{1,2}/[1-3]/../ü?q=ä|^`\"{}'%zz[1-2]").text())
+        .startsWith(
+            "GET /a%7C%5Bb%5D/%7B1,2%7D/%C3%BC?q=%C3%A4%7C%5E%60%22%7B%7D%27%25zz[1-2]" + "\n");
+    assertThat(get("/to/302/there/a%7Cb").text()).startsWith("GET /there/a%7Cb\n");
+    assertThat(get("/location").text()).startsWith("GET /there%7C?q=%7B%7D%25zz\n");
   }
 
   @Test

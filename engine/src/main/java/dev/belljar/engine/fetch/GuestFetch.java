@@ -5,6 +5,7 @@ import dev.belljar.FetchRequest;
 import dev.belljar.FetchResponse;
 import dev.belljar.InvalidOptionException;
 import dev.belljar.Sandbox;
+import dev.belljar.spi.WebUrl;
 import java.net.URI;
 import java.net.URISyntaxException;
 import java.util.List;
@@ -119,7 +120,7 @@ public final class GuestFetch {
   private static URI next(URI url, String location) {
     URI next;
     try {
-      next = resolved(url, location.replace(" ", "%20"));
+      next = WebUrl.parse(resolved(url, location).toString());
     } catch (URISyntaxException e) {
       throw failed(url, "it is redirected to what is no URL");
     }
@@ -133,7 +134,7 @@ public final class GuestFetch {
 
   /** As RFC 3986 resolves; {@link URI#resolve} follows its predecessor. */
   private static URI resolved(URI base, String reference) throws URISyntaxException {
-    URI next = new URI(reference);
+    URI next = WebUrl.parse(reference);
     boolean onlyQuery = reference.startsWith("?");
     if (!onlyQuery && !base.getRawPath().isEmpty()) {
       return base.resolve(next);
@@ -141,7 +142,7 @@ public final class GuestFetch {
     String authority = base.getScheme() + "://" + base.getRawAuthority();
     String path = base.getRawPath().isEmpty() ? "/" : base.getRawPath();
     return onlyQuery
-        ? new URI(authority + path + reference)
+        ? WebUrl.parse(authority + path + reference)
         : new URI(authority + path).resolve(next);
   }
 

@@ -3,6 +3,7 @@
 // loopback which begins with the token becomes the control connection, and the listener is closed. Messages are JSON
 // behind a 32-bit length, big-endian; each request {id, code} or {id, call, args} has one answer {id, value} or {id, error}.
 import { Session } from "node:inspector";
+import v8 from "node:v8";
 
 const LARGEST = 64 << 20;
 const DEEPEST = 500;
@@ -10,29 +11,65 @@ const DEEPEST = 500;
 const MOST_ERRORS = 64;
 const DEEPEST_ERROR = 8;
 const LONGEST_ERROR = 1 << 20;
-const encoder = new TextEncoder();
-const decoder = new TextDecoder();
+
+// Taken before any of the user's code runs, which may set or delete all of them. What it does to the insides of prototypes
+// (RegExp.prototype.exec, Promise.prototype.constructor, Object.prototype.then) cannot be kept out: V8 looks there itself.
+const {
+  Array, ArrayBuffer, BigInt, Boolean, DataView, Date, Error, Map, Number, Object, Promise, RangeError, Set, String,
+  TypeError, Uint8Array, URL, encodeURIComponent,
+} = globalThis;
 const { parse, stringify } = JSON;
-const { error: printError } = console;
-const { exit, inspect } = Deno;
+const { from, isArray } = Array;
+const { create, defineProperty, getOwnPropertyDescriptor, keys, prototype: anyObject, setPrototypeOf } = Object;
+const { isFinite, isNaN } = Number;
+const { isView } = ArrayBuffer;
+const { cwd, exit, inspect } = Deno;
+const uncurried = Function.prototype.bind.bind(Function.prototype.call);
+const endsWith = uncurried(String.prototype.endsWith);
+const slice = uncurried(String.prototype.slice);
+const includes = uncurried(Array.prototype.includes);
+const push = uncurried(Array.prototype.push);
+const pop = uncurried(Array.prototype.pop);
+const exec = uncurried(RegExp.prototype.exec);
+const then = uncurried(Promise.prototype.then);
+const getTime = uncurried(Date.prototype.getTime);
+const toISOString = uncurried(Date.prototype.toISOString);
+const subarray = uncurried(Uint8Array.prototype.subarray);
+const setBytes = uncurried(Uint8Array.prototype.set);
+const getUint32 = uncurried(DataView.prototype.getUint32);
+const setUint32 = uncurried(DataView.prototype.setUint32);
+const encode = TextEncoder.prototype.encode.bind(new TextEncoder());
+const decode = TextDecoder.prototype.decode.bind(new TextDecoder());
+const printError = console.error.bind(console);
+
+const postTo = uncurried(Session.prototype.post);
 
 const session = new Session();
 session.connect();
 
 function post(method, params) {
-  return new Promise((resolve, reject) =>
-    session.post(method, params, (failure, result) => (failure ? reject(failure) : resolve(result)))
-  );
+  return new Promise((resolve, reject) => {
+    const done = (failure, result) => (failure ? reject(failure) : resolve(result));
+    // The session makes JSON of it, and would ask a toJSON of the user's.
+    const toJson = getOwnPropertyDescriptor(anyObject, "toJSON");
+    if (toJson?.configurable) delete anyObject.toJSON;
+    try {
+      postTo(session, method, params, done);
+    } finally {
+      if (toJson?.configurable) defineProperty(anyObject, "toJSON", setPrototypeOf(toJson, null));
+    }
+  });
 }
 
 // ---- values of the isolate, by way of the inspector ----
 
-let handed;
+const handed = create(null);
+let handovers = 0;
 let handOver; // the inspector's id of the function that receives values
 
 async function openHandOver() {
-  globalThis.__belljar = (value) => {
-    handed = value;
+  globalThis.__belljar = (key, value) => {
+    handed[key] = value;
   };
   const { result } = await post("Runtime.evaluate", { expression: "globalThis.__belljar" });
   delete globalThis.__belljar;
@@ -43,15 +80,16 @@ async function valueOf(remote) {
   if (remote.objectId === undefined) {
     if (remote.unserializableValue === undefined) return remote.value;
     const text = remote.unserializableValue;
-    return text.endsWith("n") ? BigInt(text.slice(0, -1)) : Number(text);
+    return endsWith(text, "n") ? BigInt(slice(text, 0, -1)) : Number(text);
   }
+  const key = handovers++;
   await post("Runtime.callFunctionOn", {
-    functionDeclaration: "function (take, value) { take(value); }",
+    functionDeclaration: "function (take, key, value) { take(key, value); }",
     objectId: handOver,
-    arguments: [{ objectId: handOver }, { objectId: remote.objectId }],
+    arguments: setPrototypeOf([{ objectId: handOver }, { value: key }, { objectId: remote.objectId }], null),
   });
-  const value = handed;
-  handed = undefined;
+  const value = handed[key];
+  delete handed[key];
   await post("Runtime.releaseObject", { objectId: remote.objectId });
   return value;
 }
@@ -72,7 +110,7 @@ let modules; // node:module costs more to load than all the rest, and few need i
 
 async function openModules() {
   modules = await import("node:module");
-  const directory = Deno.cwd().split("/").map(encodeURIComponent).join("/");
+  const directory = cwd().split("/").map(encodeURIComponent).join("/");
   const base = new URL(`file://${directory}/`);
   modules.registerHooks({
     resolve(specifier, context, next) {
@@ -84,7 +122,7 @@ async function openModules() {
 }
 
 async function withoutTypes(code) {
-  if (!MAYBE_TYPESCRIPT.test(code)) return code;
+  if (exec(MAYBE_TYPESCRIPT, code) === null) return code;
   if (modules === undefined) await openModules();
   // The first keeps every position; the second knows enums, namespaces and parameter properties.
   for (const mode of ["strip", "transform"]) {
@@ -143,11 +181,37 @@ function didNotParse(details) {
 // Code begins outside the inspector's own call: exiting from within it crashes Deno 2.9.
 const OUTSIDE = "await void 0;";
 
+// What scripts that run will come to. Were one collected, because all that it awaits never comes, V8 would say so in the
+// midst of that, and Deno 2.9 crash.
+const running = new Set();
+const hold = running.add.bind(running);
+const release = running.delete.bind(running);
+const { onInit } = v8.promiseHooks;
+
+async function run(script) {
+  const made = create(null); // and so little of it that all can be held: none of the user's code has run when it ends
+  let count = 0;
+  const stop = onInit((promise) => {
+    made[count++] = promise;
+  });
+  let answer;
+  try {
+    answer = post("Runtime.evaluate", { expression: OUTSIDE + script, replMode: true, awaitPromise: true });
+  } finally {
+    stop();
+  }
+  hold(made);
+  try {
+    return await answer;
+  } finally {
+    release(made);
+  }
+}
+
 async function evaluate(code) {
   let text = await withoutTypes(code);
-  const run = (script) => post("Runtime.evaluate", { expression: OUTSIDE + script, replMode: true, awaitPromise: true });
   let answer;
-  if (/^\s*\{/.test(text)) {
+  if (exec(/^\s*\{/, text) !== null) {
     // An object more likely than a block, as every REPL has it.
     answer = await run(`(${text.replace(/;?\s*$/, "")}\n)`);
     if (didNotParse(answer.exceptionDetails)) answer = undefined;
@@ -187,7 +251,7 @@ function plain(value, above = []) {
     case "boolean":
       return value;
     case "number":
-      return Number.isFinite(value) ? value : null;
+      return isFinite(value) ? value : null;
     case "bigint":
       return String(value);
     case "object":
@@ -196,38 +260,41 @@ function plain(value, above = []) {
       return null;
   }
   if (value === null) return null;
-  if (above.includes(value)) throw new TypeError("Converting circular structure to plain data");
+  if (includes(above, value)) throw new TypeError("Converting circular structure to plain data");
   if (above.length >= DEEPEST) throw new TypeError(`Plain data cannot be more than ${DEEPEST} levels deep`);
-  above.push(value);
+  push(above, value);
   try {
     return plainObject(value, above);
   } finally {
-    above.pop();
+    pop(above);
   }
 }
 
+/** Without a prototype, as all that is sent: nobody's toJSON changes it. */
+function plainList(items, above) {
+  const list = setPrototypeOf([], null);
+  for (let i = 0; i < items.length; i++) list[i] = plain(items[i], above);
+  return list;
+}
+
 function plainObject(value, above) {
-  const list = (items) => Array.from(items, (item) => plain(item, above));
-  if (Array.isArray(value)) return list(value);
-  if (value instanceof Map) return Array.from(value, ([key, item]) => [plain(key, above), plain(item, above)]);
-  if (value instanceof Set) return list(value);
-  if (value instanceof ArrayBuffer) return list(new Uint8Array(value));
-  if (value instanceof DataView) return list(new Uint8Array(value.buffer, value.byteOffset, value.byteLength));
-  if (ArrayBuffer.isView(value)) return list(value);
-  if (value instanceof Date) return Number.isNaN(value.getTime()) ? null : value.toISOString();
+  if (isArray(value)) return plainList(value, above);
+  if (value instanceof Map || value instanceof Set) return plainList(from(value), above);
+  if (value instanceof ArrayBuffer) return plainList(new Uint8Array(value), above);
+  if (value instanceof DataView) return plainList(new Uint8Array(value.buffer, value.byteOffset, value.byteLength), above);
+  if (isView(value)) return plainList(value, above);
+  if (value instanceof Date) return isNaN(getTime(value)) ? null : toISOString(value);
   if (value instanceof Error) {
     const { name, message, stack } = value;
-    return plain({ ...value, name, message, stack: ownFrames(stack) }, above);
+    return plain({ __proto__: null, ...value, name, message, stack: ownFrames(stack) }, above);
   }
   if (value instanceof Number || value instanceof String || value instanceof Boolean) {
     return plain(value.valueOf(), above);
   }
   if (typeof value.toJSON === "function") return plain(value.toJSON(), above);
-  const object = {};
-  for (const key of Object.keys(value)) {
-    // A property of that name, not the prototype.
-    Object.defineProperty(object, key, { value: plain(value[key], above), enumerable: true });
-  }
+  const object = create(null);
+  const names = keys(value);
+  for (let i = 0; i < names.length; i++) object[names[i]] = plain(value[names[i]], above);
   return object;
 }
 
@@ -252,14 +319,23 @@ function plainError(thrown) {
   let room = LONGEST_ERROR;
 
   const text = (value) => {
-    const cut = String(value).slice(0, room);
+    const cut = slice(String(value), 0, room);
     room -= cut.length;
     return cut;
   };
   const carried = (value, above) =>
-    isError(value) && !above.includes(value) && above.length < DEEPEST_ERROR && errors < MOST_ERRORS
+    isError(value) && !includes(above, value) && above.length < DEEPEST_ERROR && errors < MOST_ERRORS
       ? described(value, above)
       : undefined;
+  const carriedList = (list, above) => {
+    const carry = setPrototypeOf([], null);
+    for (let i = 0; i < list.length; i++) {
+      if (!isError(list[i])) return undefined;
+      const item = i < MOST_ERRORS ? carried(list[i], above) : undefined;
+      if (item !== undefined) carry[carry.length] = item;
+    }
+    return carry;
+  };
   const described = (error, above) => {
     errors++;
     const member = (name) => {
@@ -274,15 +350,14 @@ function plainError(thrown) {
     const within = [...above, error];
     const stack = ownFrames(member("stack"));
     return {
+      __proto__: null,
       constructorName: text(error.constructor?.name || "Error"),
       name: text(error.name),
       message: text(error.message),
       code: typeof code === "string" ? text(code) : undefined,
       stack: stack === undefined ? undefined : text(stack),
       cause: carried(member("cause"), within),
-      errors: Array.isArray(list) && list.every(isError)
-        ? list.slice(0, MOST_ERRORS).map((item) => carried(item, within)).filter((item) => item !== undefined)
-        : undefined,
+      errors: isArray(list) ? carriedList(list, within) : undefined,
       error: carried(member("error"), within),
       suppressed: carried(member("suppressed"), within),
     };
@@ -290,7 +365,7 @@ function plainError(thrown) {
 
   return isError(thrown)
     ? described(thrown, [])
-    : { constructorName: "Error", name: "Error", message: text(`Uncaught ${inspect(thrown)}`) };
+    : { __proto__: null, constructorName: "Error", name: "Error", message: text(`Uncaught ${inspect(thrown)}`) };
 }
 
 // ---- the control connection ----
@@ -298,7 +373,7 @@ function plainError(thrown) {
 async function readExactly(connection, length) {
   const bytes = new Uint8Array(length);
   for (let have = 0; have < length;) {
-    const count = await connection.read(bytes.subarray(have));
+    const count = await connection.read(subarray(bytes, have));
     if (count === null) return null;
     have += count;
   }
@@ -308,37 +383,65 @@ async function readExactly(connection, length) {
 async function receive(connection, largest) {
   const head = await readExactly(connection, 4);
   if (head === null) return null;
-  const length = new DataView(head.buffer).getUint32(0);
+  const length = getUint32(new DataView(head.buffer), 0);
   if (length > largest) return null;
   const body = await readExactly(connection, length);
-  return body === null ? null : parse(decoder.decode(body));
+  return body === null ? null : parse(decode(body));
 }
 
-async function send(connection, message) {
-  const body = encoder.encode(stringify(message));
+function frameOf(message) {
+  const body = encode(stringify(message));
   if (body.length > LARGEST) throw new RangeError(`The value is larger than ${LARGEST} bytes`);
   const frame = new Uint8Array(4 + body.length);
-  new DataView(frame.buffer).setUint32(0, body.length);
-  frame.set(body, 4);
-  for (let sent = 0; sent < frame.length;) sent += await connection.write(frame.subarray(sent));
+  setUint32(new DataView(frame.buffer), 0, body.length);
+  setBytes(frame, body, 4);
+  return frame;
 }
 
+let sent; // the frames before, as a promise: they do not mix
+
+function send(connection, frame) {
+  const before = sent;
+  sent = (async () => {
+    await before;
+    for (let count = 0; count < frame.length;) count += await connection.write(subarray(frame, count));
+  })();
+  return sent;
+}
+
+async function answer(connection, request) {
+  const { id } = request;
+  let frame;
+  try {
+    frame = frameOf({ __proto__: null, id, value: await answerTo(request) });
+  } catch (failure) {
+    let error;
+    try {
+      error = plainError(failure instanceof Thrown ? failure.value : failure);
+      frame = frameOf({ __proto__: null, id, error });
+    } catch {
+      error = { __proto__: null, constructorName: "Error", name: "Error", message: "Uncaught (it cannot be described)" };
+      frame = frameOf({ __proto__: null, id, error });
+    }
+  }
+  await send(connection, frame);
+}
+
+function lost(failure) {
+  printError("The evaluator lost its control connection:", failure);
+  exit(1);
+}
+
+/**
+ * The host asks one thing after another, but gives some up and asks the next. It is always listened to, which also keeps the
+ * program going while all that is awaited never comes.
+ */
 async function serve(connection) {
-  await send(connection, { id: 0 });
+  await send(connection, frameOf({ __proto__: null, id: 0 }));
   for (;;) {
     const request = await receive(connection, LARGEST);
     if (request === null) exit(0);
-    try {
-      await send(connection, { id: request.id, value: await answerTo(request) });
-    } catch (failure) {
-      let error;
-      try {
-        error = plainError(failure instanceof Thrown ? failure.value : failure);
-      } catch {
-        error = { constructorName: "Error", name: "Error", message: "Uncaught (it cannot be described)" };
-      }
-      await send(connection, { id: request.id, error });
-    }
+    then(answer(connection, request), undefined, lost);
   }
 }
 
@@ -352,7 +455,7 @@ for (const [event, subject] of [["unhandledrejection", "reason"], ["error", "err
 await openHandOver();
 const token = crypto.randomUUID();
 const listener = Deno.listen({ hostname: "127.0.0.1", port: 0 });
-Deno.stdout.writeSync(encoder.encode(`belljar ${listener.addr.port} ${token}\n`));
+Deno.stdout.writeSync(encode(`belljar ${listener.addr.port} ${token}\n`));
 
 const control = await new Promise((resolve) => {
   const greet = async (connection) => {
@@ -369,7 +472,4 @@ const control = await new Promise((resolve) => {
   })().catch(() => {});
 });
 listener.close();
-serve(control).catch((failure) => {
-  printError("The evaluator lost its control connection:", failure);
-  exit(1);
-});
+then(serve(control), undefined, lost);

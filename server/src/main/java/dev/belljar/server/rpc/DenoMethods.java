@@ -13,6 +13,7 @@ import dev.belljar.FetchResponse;
 import dev.belljar.SpawnOptions;
 import dev.belljar.server.rpc.Method.Answer;
 import dev.belljar.server.rpc.Method.Failure;
+import dev.belljar.spi.WebUrl;
 import java.io.IOException;
 import java.io.InputStream;
 import java.net.URI;
@@ -184,7 +185,7 @@ final class DenoMethods {
 
   private static URI uri(String url) throws Failure {
     try {
-      return new URI(url);
+      return WebUrl.parse(url);
     } catch (URISyntaxException e) {
       throw new Failure(WireError.of("TypeError", "Invalid URL: '" + url + "'", null));
     }
