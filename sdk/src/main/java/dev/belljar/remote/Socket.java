@@ -33,6 +33,9 @@ final class Socket implements WebSocket.Listener {
   /** What the server gets to read why it is left. */
   private static final long GRACE_MILLIS = 1000;
 
+  /** How long the last frame may take to be written. */
+  private static final long SENDING_MILLIS = 10_000;
+
   private static final int ABNORMAL = 1006;
   private static final int MESSAGE_TOO_BIG = 1009;
 
@@ -124,9 +127,15 @@ final class Socket implements WebSocket.Listener {
   void fail(int code, String reason) {
     WebSocket socket = webSocket;
     if (socket != null && code != ABNORMAL) {
-      socket.sendClose(code, reason);
-      // Not at once: an end with something unread is a reset, which can overtake the reason.
-      CompletableFuture.delayedExecutor(GRACE_MILLIS, TimeUnit.MILLISECONDS).execute(socket::abort);
+      // Not at once when it is sent: an end with something unread is a reset, which can overtake
+      // it.
+      socket
+          .sendClose(code, reason)
+          .orTimeout(SENDING_MILLIS, TimeUnit.MILLISECONDS)
+          .whenComplete(
+              (sent, failure) ->
+                  CompletableFuture.delayedExecutor(GRACE_MILLIS, TimeUnit.MILLISECONDS)
+                      .execute(socket::abort));
     } else if (socket != null) {
       socket.abort();
     }
