@@ -464,7 +464,7 @@ class SocketTest {
   void aRequestIsAborted(String method, String params) throws Exception {
     CompletableFuture<JsonNode> other =
         client.request(
-            "processWait", "{\"pid\":" + spawn("sleep") + ",\"abortId\":1180591620717411303424}");
+            "processWait", "{\"pid\":" + spawn("sleep") + ",\"abortId\":9007199254740991}");
     CompletableFuture<JsonNode> hangs = client.request(method, params);
     await().during(Duration.ofMillis(50)).until(() -> !hangs.isDone());
     client.ok("abort", "{\"abortId\":5}");

@@ -20,7 +20,7 @@ class RegularExpressionTest {
         "^[[]$ '' [ true",
         "^[a&&b]$ '' & true",
         "^[\\]x]$ '' ] true",
-        "\\[^] '' [^] true",
+        "\\[^] '' [^] false",
         "a$ '' 'a\n' false",
         "[$]b '' $b true",
         "A i a true",
