@@ -28,8 +28,8 @@ class HttpRelayTest {
 
   private Pair guest;
   private Pair server;
-  private FutureTask<Optional<String>> requests;
-  private FutureTask<String> responses;
+  private FutureTask<Optional<String>> requests = new FutureTask<>(Optional::empty);
+  private FutureTask<String> responses = new FutureTask<>(() -> "");
 
   /** Two ends of a connection. */
   private record Pair(Socket ours, Socket relays) {
