@@ -93,7 +93,10 @@ public final class Machine implements AutoCloseable {
     } catch (IOException | RuntimeException e) {
       String complaints = "";
       if (process != null) {
+        // A jail that is half made does not take its first child with it yet.
+        List<ProcessHandle> children = process.descendants().toList();
         end(process);
+        children.forEach(ProcessHandle::destroyForcibly);
         complaints = complaints(run);
       }
       if (confinement != null) {
