@@ -93,10 +93,7 @@ class HostDiskFullIT {
   @AfterEach
   void makeRoom() throws IOException {
     Files.deleteIfExists(disk.resolve("filler"));
-    List<Path> runs = filesOf(directories.run()).stream().filter(Files::isDirectory).toList();
-    assertThat(runs).as("run directories").hasSize(1);
-    Path own = runs.getFirst();
-    assertThat(filesOf(own)).as("of machines").isEmpty();
+    assertThat(filesOf(ownRun())).as("of machines").isEmpty();
     assertThat(directories.templates().resolve("making")).doesNotExist();
     Sandbox next = engine.create(DEFAULT);
     assertThat(next.sh("echo there is room again").text()).isEqualTo("there is room again\n");
@@ -111,7 +108,7 @@ class HostDiskFullIT {
           .as(left + " blocks are left")
           .isThrownBy(() -> engine.create(DEFAULT))
           .withMessageContaining("No space left on device");
-      assertThat(filesOf(filesOf(directories.run()).getFirst())).isEmpty();
+      assertThat(filesOf(ownRun())).as("of machines").isEmpty();
     }
   }
 
@@ -199,6 +196,12 @@ class HostDiskFullIT {
       }
       file.truncate(file.size() - left);
     }
+  }
+
+  private static Path ownRun() throws IOException {
+    List<Path> runs = filesOf(directories.run()).stream().filter(Files::isDirectory).toList();
+    assertThat(runs).as("run directories").hasSize(1);
+    return runs.getFirst();
   }
 
   private static List<Path> filesOf(Path directory) throws IOException {
