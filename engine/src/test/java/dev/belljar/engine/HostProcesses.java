@@ -34,7 +34,7 @@ final class HostProcesses {
   static Set<String> runDirectories(ProcessHandle ancestor) {
     Set<String> names = new TreeSet<>();
     for (ProcessHandle process : machinery(ancestor)) {
-      Matcher matcher = RUN.matcher(mounts(process.pid()));
+      Matcher matcher = RUN.matcher(text(process.pid(), "mountinfo"));
       while (matcher.find()) {
         names.add(matcher.group(1));
       }
@@ -44,17 +44,17 @@ final class HostProcesses {
 
   /** Words of a command line, separated by spaces; empty for a process that is gone. */
   static String commandLine(long pid) {
-    try {
-      return Files.readString(Path.of("/proc/" + pid + "/cmdline"), StandardCharsets.UTF_8)
-          .replace('\0', ' ');
-    } catch (IOException e) {
-      return "";
-    }
+    return text(pid, "cmdline").replace('\0', ' ');
   }
 
-  private static String mounts(long pid) {
+  /** What a process was started with, a variable on each line; empty for one that is gone. */
+  static String environment(long pid) {
+    return text(pid, "environ").replace('\0', '\n');
+  }
+
+  private static String text(long pid, String file) {
     try {
-      return Files.readString(Path.of("/proc/" + pid + "/mountinfo"), StandardCharsets.UTF_8);
+      return Files.readString(Path.of("/proc/" + pid + "/" + file), StandardCharsets.UTF_8);
     } catch (IOException e) {
       return "";
     }

@@ -8,6 +8,7 @@ import dev.belljar.ChildProcess;
 import dev.belljar.Sandbox;
 import dev.belljar.SandboxClosedException;
 import dev.belljar.engine.storage.Directories;
+import dev.belljar.engine.storage.LeftProcesses;
 import dev.belljar.engine.vmm.Cgroups;
 import java.io.IOException;
 import java.nio.file.Files;
@@ -16,6 +17,7 @@ import java.time.Duration;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Set;
+import java.util.concurrent.TimeUnit;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.Timeout;
 
@@ -61,6 +63,44 @@ class KilledHostIT {
       }
       assertThat(alive.sh("echo fine").text()).isEqualTo("fine\n");
     }
+  }
+
+  /** As a process is killed in the instant in which a jail does not end with it yet. */
+  @Test
+  void whatMakesAJailIsEndedByTheNextStartWhereItWasLeft() throws Exception {
+    Process ours;
+    Process left;
+    try (Sandbox alive = Sandbox.create();
+        HoldingProgram program = HoldingProgram.start(1)) {
+      String theirs = HostProcesses.runDirectories(program.handle()).iterator().next();
+      List<ProcessHandle> makers =
+          HostProcesses.machinery(program.handle()).stream()
+              .filter(process -> !HostProcesses.qemus(program.handle()).contains(process))
+              .toList();
+      assertThat(makers)
+          .isNotEmpty()
+          .allSatisfy(
+              process ->
+                  assertThat(HostProcesses.environment(process.pid()))
+                      .contains("BELLJAR_RUN=" + RUN.resolve(theirs) + "/"));
+      String own = HostProcesses.runDirectories(ProcessHandle.current()).iterator().next();
+      ours = sleepingFor(RUN.resolve(own));
+      left = sleepingFor(RUN.resolve(theirs));
+      program.close(); // SIGKILL
+      try (HoldingProgram next = HoldingProgram.start(1)) {
+        assertThat(left.waitFor(10, TimeUnit.SECONDS)).isTrue();
+        next.end();
+      }
+      assertThat(ours.isAlive()).isTrue();
+      ours.destroyForcibly().waitFor();
+      assertThat(alive.sh("echo fine").text()).isEqualTo("fine\n");
+    }
+  }
+
+  private static Process sleepingFor(Path run) throws IOException {
+    ProcessBuilder builder = new ProcessBuilder("sleep", "300");
+    LeftProcesses.mark(builder.environment(), run.resolve("01234567"));
+    return builder.start();
   }
 
   @Test

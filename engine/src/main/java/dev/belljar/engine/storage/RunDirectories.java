@@ -188,6 +188,7 @@ public final class RunDirectories implements AutoCloseable {
         FileLock held = channel.tryLock()) {
       if (held != null) {
         LOG.info("Clearing what a process that was killed left in {}", directory);
+        LeftProcesses.end(directory);
         FileTree.delete(directory);
         if (groupsCleared(directory)) {
           Files.deleteIfExists(file);

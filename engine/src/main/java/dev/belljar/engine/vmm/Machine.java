@@ -3,6 +3,7 @@ package dev.belljar.engine.vmm;
 import dev.belljar.engine.agent.Agent;
 import dev.belljar.engine.agent.AgentConnection.IncomingStreams;
 import dev.belljar.engine.storage.FileTree;
+import dev.belljar.engine.storage.LeftProcesses;
 import java.io.IOException;
 import java.net.StandardProtocolFamily;
 import java.net.UnixDomainSocketAddress;
@@ -219,6 +220,7 @@ public final class Machine implements AutoCloseable {
         new ProcessBuilder(
             jail.command(
                 files, shape.accelerator(), QemuCommand.of(shape, files, jail.readOnlyMemory())));
+    LeftProcesses.mark(builder.environment(), files.run());
     builder.redirectInput(
         files.state().map(Path::toFile).orElseGet(() -> Path.of("/dev/null").toFile()));
     builder.redirectErrorStream(true);

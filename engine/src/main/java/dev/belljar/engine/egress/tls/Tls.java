@@ -3,7 +3,9 @@ package dev.belljar.engine.egress.tls;
 import java.io.IOException;
 import java.io.InputStream;
 import java.io.OutputStream;
+import java.util.Comparator;
 import java.util.List;
+import java.util.stream.Stream;
 import javax.net.ssl.SNIHostName;
 import javax.net.ssl.SSLParameters;
 import javax.net.ssl.SSLSocket;
@@ -35,9 +37,21 @@ public final class Tls {
     tls.setUseClientMode(false);
     SSLParameters parameters = tls.getSSLParameters();
     parameters.setApplicationProtocols(PROTOCOLS);
+    parameters.setCipherSuites(quickestFirst(parameters.getCipherSuites()));
+    parameters.setUseCipherSuitesOrder(true);
     tls.setSSLParameters(parameters);
     tls.startHandshake();
     return tls;
+  }
+
+  /**
+   * What a guest decodes quickest comes first: an emulated processor has no instructions for AES
+   * that are worth the name, and a real one is quick at either.
+   */
+  private static String[] quickestFirst(String[] suites) {
+    return Stream.of(suites)
+        .sorted(Comparator.comparing((String suite) -> !suite.contains("CHACHA20")))
+        .toArray(String[]::new);
   }
 
   /** Becomes a client of the server, which must prove that it is that host. */
