@@ -21,6 +21,8 @@ import org.junit.jupiter.api.BeforeAll;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.Timeout;
 import org.junit.jupiter.api.io.TempDir;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.ValueSource;
 
 /**
  * The script {@code belljar} at the root, as users start it after a checkout: in a copy of the
@@ -83,7 +85,25 @@ class LauncherIT {
     List<ProcessHandle> machine = process.descendants().toList();
     assertThat(machine).isNotEmpty();
 
-    new ProcessBuilder("kill", "-INT", Long.toString(process.pid())).inheritIO().start().waitFor();
+    interrupt(process);
+
+    assertThat(process.waitFor(20, TimeUnit.SECONDS)).isTrue();
+    assertThat(process.exitValue()).isEqualTo(130);
+    assertThat(text(process.errorReader(StandardCharsets.UTF_8))).isEmpty();
+    for (ProcessHandle part : machine) {
+      part.onExit().get(10, TimeUnit.SECONDS);
+    }
+  }
+
+  /** From the shell that looks for a JDK to a program that has been running for a while. */
+  @ParameterizedTest
+  @ValueSource(ints = {20, 100, 250, 400, 550, 700, 850, 1000, 1200, 1500, 2000})
+  void controlCAtAnyMomentEndsItWith130AndLeavesNothing(int millis) throws Exception {
+    Process process = start("run", "-c", "sleep 600");
+    assertThat(process.waitFor(millis, TimeUnit.MILLISECONDS)).isFalse();
+    List<ProcessHandle> machine = process.descendants().toList();
+
+    interrupt(process);
 
     assertThat(process.waitFor(20, TimeUnit.SECONDS)).isTrue();
     assertThat(process.exitValue()).isEqualTo(130);
@@ -136,6 +156,10 @@ class LauncherIT {
     command.add(launcher.toString());
     command.addAll(List.of(args));
     return new ProcessBuilder(command).start();
+  }
+
+  private static void interrupt(Process process) throws Exception {
+    new ProcessBuilder("kill", "-INT", Long.toString(process.pid())).inheritIO().start().waitFor();
   }
 
   private static void copy(Path from, Path to) throws IOException {

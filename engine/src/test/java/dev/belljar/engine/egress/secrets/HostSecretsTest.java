@@ -62,6 +62,15 @@ class HostSecretsTest {
     assertThat(changed.head().all("X-Key")).containsExactly("<" + latin(VALUE) + ">");
   }
 
+  /** A value is no token as RFC 9110 wants one; a server that names a field by it is caught. */
+  @Test
+  void theNameOfAFieldIsLeftAsItIsOnItsWayOutOnly() throws IOException {
+    Request changed = host.outgoing(request("/", key + ": x"));
+    assertThat(changed.head().all(key)).containsExactly("x");
+    assertThat(host.used()).isEmpty();
+    assertThat(host.incoming("X-" + latin(VALUE))).isEqualTo("X-" + key);
+  }
+
   @Test
   void basicCredentialsAreEncodedAnew() throws IOException {
     String hidden = Base64.getEncoder().encodeToString(("me:" + key).getBytes(UTF_8));
