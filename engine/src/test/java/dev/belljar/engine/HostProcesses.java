@@ -1,5 +1,7 @@
 package dev.belljar.engine;
 
+import static org.awaitility.Awaitility.await;
+
 import java.io.IOException;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
@@ -20,6 +22,14 @@ final class HostProcesses {
   /** The QEMU processes among what a process has started. */
   static List<ProcessHandle> qemus(ProcessHandle ancestor) {
     return ancestor.descendants().filter(process -> isQemu(process.pid())).toList();
+  }
+
+  /**
+   * The QEMU processes of this one, when there are as many as it has sandboxes: the kernel takes a
+   * moment to end those of a sandbox that was closed.
+   */
+  static List<ProcessHandle> ownQemus(int sandboxes) {
+    return await().until(() -> qemus(ProcessHandle.current()), found -> found.size() == sandboxes);
   }
 
   /** Everything that a process has started and that is of Belljar's making. */
