@@ -103,6 +103,7 @@ class SecretsIT {
                     .anyMatch(
                         r ->
                             r.verdict() == Verdict.ALLOWED
+                                && r.reason().isEmpty()
                                 && r.secrets().contains("API_KEY")
                                 && r.host().equals("api.example.com")));
     assertThat(sandbox.egress().toString()).doesNotContain("sk-live");

@@ -36,6 +36,16 @@ final class ServerInput extends InputStream {
   }
 
   @Override
+  public int available() throws IOException {
+    lock.lock();
+    try {
+      return at < end || over ? end - at : in.available();
+    } finally {
+      lock.unlock();
+    }
+  }
+
+  @Override
   public int read() throws IOException {
     byte[] one = new byte[1];
     return read(one, 0, 1) < 0 ? -1 : one[0] & 0xff;

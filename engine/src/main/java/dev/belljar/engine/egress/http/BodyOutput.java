@@ -16,6 +16,9 @@ final class BodyOutput {
 
   private static final byte[] CRLF = {'\r', '\n'};
 
+  /** With its size and its end it fills records of TLS, which have 2^14 bytes (RFC 8446, 5.1). */
+  private static final int LARGEST_CHUNK = BUFFER - LONGEST_SIZE - CRLF.length;
+
   private BodyOutput() {}
 
   /** Copies to the end, each part as it comes. */
@@ -28,11 +31,13 @@ final class BodyOutput {
     }
   }
 
-  /** Copies to the end, each part as a chunk; the end itself is {@link #endChunks}. */
+  /**
+   * Copies to the end, in chunks of what is there at once; the end itself is {@link #endChunks}.
+   */
   static void copyAsChunks(InputStream body, OutputStream out) throws IOException {
-    byte[] buffer = new byte[LONGEST_SIZE + BUFFER + CRLF.length];
+    byte[] buffer = new byte[BUFFER];
     int count;
-    while ((count = body.read(buffer, LONGEST_SIZE, BUFFER)) >= 0) {
+    while ((count = readThere(body, buffer, LONGEST_SIZE, LARGEST_CHUNK)) >= 0) {
       if (count > 0) {
         // One write each: under TLS every write is a record.
         byte[] size = (Integer.toHexString(count) + "\r\n").getBytes(ISO_8859_1);
@@ -43,6 +48,20 @@ final class BodyOutput {
         out.flush();
       }
     }
+  }
+
+  /** Blocks for the first of it only. */
+  private static int readThere(InputStream body, byte[] buffer, int offset, int most)
+      throws IOException {
+    int count = body.read(buffer, offset, most);
+    while (count > 0 && count < most && body.available() > 0) {
+      int more = body.read(buffer, offset + count, most - count);
+      if (more < 0) {
+        break;
+      }
+      count += more;
+    }
+    return count;
   }
 
   static void endChunks(List<MessageHead.Field> trailers, OutputStream out) throws IOException {

@@ -85,6 +85,12 @@ public final class HttpInput extends InputStream {
     return count;
   }
 
+  /** What is buffered, or what can be had at once where nothing is. */
+  @Override
+  public int available() throws IOException {
+    return at == end ? in.available() : end - at;
+  }
+
   private boolean fill() throws IOException {
     int count = in.read(buffer, 0, buffer.length);
     at = 0;
@@ -164,6 +170,16 @@ public final class HttpInput extends InputStream {
         over = !chunked && left == 0;
       }
       return count;
+    }
+
+    @Override
+    public int available() throws IOException {
+      if (over) {
+        return 0;
+      }
+      int there = HttpInput.this.available();
+      boolean bounded = !untilClose && left > 0;
+      return bounded ? (int) Math.min(left, there) : there;
     }
 
     private void nextChunk() throws IOException {

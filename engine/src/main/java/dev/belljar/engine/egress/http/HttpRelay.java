@@ -5,6 +5,7 @@ import static java.nio.charset.StandardCharsets.UTF_8;
 
 import java.io.ByteArrayInputStream;
 import java.io.ByteArrayOutputStream;
+import java.io.FilterInputStream;
 import java.io.IOException;
 import java.io.InputStream;
 import java.io.OutputStream;
@@ -314,9 +315,19 @@ public final class HttpRelay {
       return Optional.of(body);
     }
     return switch (encodings.size() == 1 ? encodings.getFirst() : "") {
-      case "gzip", "x-gzip" -> Optional.of(new GZIPInputStream(body));
-      case "deflate" -> Optional.of(new InflaterInputStream(body));
+      case "gzip", "x-gzip" -> Optional.of(asItComes(new GZIPInputStream(body)));
+      case "deflate" -> Optional.of(asItComes(new InflaterInputStream(body)));
       default -> Optional.empty();
+    };
+  }
+
+  /** What unpacks says that there is more whenever it has not seen the end. */
+  private static InputStream asItComes(InflaterInputStream unpacking) {
+    return new FilterInputStream(unpacking) {
+      @Override
+      public int available() {
+        return 0;
+      }
     };
   }
 

@@ -145,6 +145,11 @@ final class Replacement {
       return count;
     }
 
+    @Override
+    public int available() throws IOException {
+      return ready.length - given + (over ? 0 : in.available());
+    }
+
     private void more() throws IOException {
       int count = in.read(buffer, kept, BUFFER);
       over = count < 0;

@@ -46,6 +46,13 @@ final class StreamSocket extends Socket {
     return closed;
   }
 
+  /** TLS has said that nothing more comes; the stream itself is the connection's to end. */
+  @Override
+  public void shutdownOutput() {}
+
+  @Override
+  public void shutdownInput() {}
+
   /** The stream belongs to the connection, which ends it. */
   @Override
   public void close() {
