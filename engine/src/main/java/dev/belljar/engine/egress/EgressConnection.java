@@ -222,21 +222,11 @@ final class EgressConnection {
         new HttpRelay(
             toGuest.getInputStream(),
             toGuest.getOutputStream(),
-            withWhatIsToBeDecoded(toServer.getInputStream()),
+            toServer.getInputStream(),
             toServer.getOutputStream(),
             new NameRules(this::isItsName, Optional.of(held))),
         toServer::shutdownOutput,
         toGuest::shutdownOutput);
-  }
-
-  /** Tells more of what is available than TLS does, which knows of a record when it has it. */
-  private InputStream withWhatIsToBeDecoded(InputStream decoded) {
-    return new FilterInputStream(decoded) {
-      @Override
-      public int available() throws IOException {
-        return super.available() + server.available();
-      }
-    };
   }
 
   private Carrier relay(Optional<HostSecrets> held) throws IOException {

@@ -172,14 +172,11 @@ public final class HttpInput extends InputStream {
       return count;
     }
 
+    /** Bytes of the body alone: what stands between chunks may be there in part only. */
     @Override
     public int available() throws IOException {
-      if (over) {
-        return 0;
-      }
       int there = HttpInput.this.available();
-      boolean bounded = !untilClose && left > 0;
-      return bounded ? (int) Math.min(left, there) : there;
+      return untilClose ? there : (int) Math.min(left, there);
     }
 
     private void nextChunk() throws IOException {

@@ -145,9 +145,10 @@ final class Replacement {
       return count;
     }
 
+    /** What is decided already: more that is there may be the beginning of what is replaced. */
     @Override
-    public int available() throws IOException {
-      return ready.length - given + (over ? 0 : in.available());
+    public int available() {
+      return ready.length - given;
     }
 
     private void more() throws IOException {

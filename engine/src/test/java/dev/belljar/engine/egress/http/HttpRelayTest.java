@@ -36,6 +36,7 @@ class HttpRelayTest {
     static Pair open() throws IOException {
       try (ServerSocket listener = new ServerSocket(0, 1, InetAddress.getLoopbackAddress())) {
         Socket ours = new Socket(listener.getInetAddress(), listener.getLocalPort());
+        ours.setSoTimeout(20_000);
         return new Pair(ours, listener.accept());
       }
     }
