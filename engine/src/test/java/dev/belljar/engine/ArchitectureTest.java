@@ -33,12 +33,13 @@ class ArchitectureTest {
   @CsvSource({
     "agent, ''",
     "storage, ''",
-    "egress, agent",
+    "streams, ''",
+    "egress, agent streams",
     "vmm, agent storage",
     "image, storage",
     "template, vmm image agent storage",
     "fetch, ''",
-    "deno, fetch"
+    "deno, fetch streams"
   })
   void aPackageOfTheEngineDependsOnlyOnThoseBelowIt(String name, String below) {
     DescribedPredicate<JavaClass> allowed = resideInAPackage(ENGINE + "." + name + "..");

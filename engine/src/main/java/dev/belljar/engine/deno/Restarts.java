@@ -2,6 +2,7 @@ package dev.belljar.engine.deno;
 
 import dev.belljar.BelljarException;
 import dev.belljar.ChildProcess;
+import dev.belljar.engine.streams.ReadAhead;
 import java.io.FilterInputStream;
 import java.io.IOException;
 import java.io.InputStream;
@@ -21,6 +22,7 @@ final class Restarts {
   /** A program that makes them up faster than they are heard is not heard out. */
   private static final int MOST_UNHEARD = 100;
 
+  private static final int MOST_UNREAD = 256 << 10;
   private final List<ReadAhead> streams = new CopyOnWriteArrayList<>();
   private final List<Runnable> listeners = new CopyOnWriteArrayList<>();
   private final Semaphore unheard = new Semaphore(0);
@@ -50,7 +52,7 @@ final class Restarts {
 
   /** The same stream; what comes on it is heard, whether somebody reads it yet or not. */
   InputStream in(InputStream stream) {
-    ReadAhead ahead = new ReadAhead(new Listening(stream));
+    ReadAhead ahead = new ReadAhead(new Listening(stream), MOST_UNREAD);
     streams.add(ahead);
     ahead.start("listening");
     if (ended) {

@@ -25,7 +25,7 @@ final class BodyOutput {
   static void copy(InputStream body, OutputStream out) throws IOException {
     byte[] buffer = new byte[BUFFER];
     int count;
-    while ((count = body.read(buffer, 0, buffer.length)) >= 0) {
+    while ((count = readThere(body, buffer, 0, buffer.length)) >= 0) {
       out.write(buffer, 0, count);
       out.flush();
     }
@@ -50,7 +50,7 @@ final class BodyOutput {
     }
   }
 
-  /** Blocks for the first of it only. */
+  /** Blocks for the first of it only; what is said to be available must be so. */
   private static int readThere(InputStream body, byte[] buffer, int offset, int most)
       throws IOException {
     int count = body.read(buffer, offset, most);

@@ -137,7 +137,7 @@ final class Replacement {
         if (over) {
           return -1;
         }
-        more();
+        more(Math.min(length, BUFFER));
       }
       int count = Math.min(length, ready.length - given);
       System.arraycopy(ready.bytes, given, target, offset, count);
@@ -151,8 +151,8 @@ final class Replacement {
       return ready.length - given;
     }
 
-    private void more() throws IOException {
-      int count = in.read(buffer, kept, BUFFER);
+    private void more(int most) throws IOException {
+      int count = in.read(buffer, kept, most);
       over = count < 0;
       int length = kept + Math.max(count, 0);
       ready.length = 0;

@@ -1,4 +1,4 @@
-package dev.belljar.engine.deno;
+package dev.belljar.engine.streams;
 
 import java.io.IOException;
 import java.io.InputStream;
@@ -7,30 +7,33 @@ import java.util.Objects;
 
 /**
  * Reads a stream before somebody wants it, so that what it says is seen at once; up to a bound, for
- * what nobody reads must stop the process that writes.
+ * what nobody reads must stop whoever writes. What is available here can be read without waiting.
  */
-final class ReadAhead extends InputStream {
-  private static final int MOST = 256 << 10;
-
+public final class ReadAhead extends InputStream {
   private final InputStream source;
-  private final byte[] held = new byte[MOST];
+  private final byte[] held;
   private int from;
   private int count;
   private boolean ahead = true;
   private boolean stopped;
 
-  /** Takes ownership of the stream, and reads it until its end or {@link #stop}. */
-  ReadAhead(InputStream source) {
+  /**
+   * Takes ownership of the stream, and reads it until its end or {@link #stop}.
+   *
+   * @param most how many bytes are held at once
+   */
+  public ReadAhead(InputStream source, int most) {
     this.source = source;
+    held = new byte[most];
   }
 
   /** Begins; to be called once. */
-  void start(String name) {
+  public void start(String name) {
     Thread.ofVirtual().name(name).start(this::readOn);
   }
 
   /** From now on, what is not here yet is read when somebody wants it. */
-  synchronized void stop() {
+  public synchronized void stop() {
     stopped = true;
     notifyAll();
   }
@@ -54,9 +57,9 @@ final class ReadAhead extends InputStream {
         }
       }
       if (count > 0) {
-        int part = Math.min(length, Math.min(count, MOST - from));
+        int part = Math.min(length, Math.min(count, held.length - from));
         System.arraycopy(held, from, target, offset, part);
-        from = (from + part) % MOST;
+        from = (from + part) % held.length;
         count -= part;
         notifyAll();
         return part;
@@ -84,14 +87,14 @@ final class ReadAhead extends InputStream {
         int to;
         int room;
         synchronized (this) {
-          while (count == MOST && !stopped) {
+          while (count == held.length && !stopped) {
             wait();
           }
           if (stopped) {
             return;
           }
-          to = (from + count) % MOST;
-          room = Math.min(MOST - count, MOST - to);
+          to = (from + count) % held.length;
+          room = Math.min(held.length - count, held.length - to);
         }
         read = source.read(held, to, room);
         synchronized (this) {
