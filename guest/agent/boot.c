@@ -177,6 +177,9 @@ static void set_kernel_parameters(void) {
     // Everybody may listen on port 80: there is nobody else here to be protected from it.
     set("/proc/sys/net/ipv4/ip_unprivileged_port_start", "0");
     set("/proc/sys/kernel/oops_all_cpu_backtrace", "0");
+    // Memory that is short must end a program rather than have all of them read their own code again and again: what was
+    // used in the last second stays (admin-guide/mm/multigen_lru of the kernel).
+    set("/sys/kernel/mm/lru_gen/min_ttl_ms", "1000");
     // A kernel that is broken must not go on: the host sees the machine end.
     set("/proc/sys/kernel/panic", "-1");
 }
