@@ -21,7 +21,7 @@
 #define PORT_NAME "belljar\n"
 #define KERNEL_FLAGS (MS_NOSUID | MS_NOEXEC | MS_NODEV)
 
-int machine_disk = -1;
+int machine_disk = -1, machine_image = -1, machine_floor = -1;
 
 static void mount_or_die(const char *source, const char *target, const char *type, unsigned long flags, const char *data) {
     if (mkdir(target, 0755) < 0 && errno != EEXIST) die("mkdir %s: errno %d", target, errno);
@@ -123,6 +123,8 @@ static void mount_root(void) {
     mount_or_die("/dev/vda", "/lower", "erofs", MS_RDONLY | MS_NODEV, NULL);
     mount_or_die("/dev/vdb", "/writable", "ext4", MS_NOATIME, "discard");
     machine_disk = open("/writable", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    machine_image = open("/lower", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    machine_floor = open("/", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
     make_directory("/writable/upper");
     make_directory("/writable/work");
     mount_or_die("overlay", "/root", "overlay", MS_NOATIME,

@@ -112,14 +112,19 @@ static int renew_boot_id(void) {
     return write_identity(IDENTITY "/boot-id", id);
 }
 
+int machine_identity_place(void) {
+    int error = point("/etc/hostname", IDENTITY "/hostname");
+    if (!error) error = point("/etc/hosts", IDENTITY "/hosts");
+    if (!error) error = point("/etc/machine-id", IDENTITY "/machine-id");
+    return -error;
+}
+
 int machine_identity_open(void) {
     int error = mkdir(IDENTITY, 0755) < 0 ? errno : 0;
     if (!error) error = set_host_name("belljar");
     if (!error) error = write_identity(IDENTITY "/machine-id", "");
     if (!error) error = renew_boot_id();
-    if (!error) error = point("/etc/hostname", IDENTITY "/hostname");
-    if (!error) error = point("/etc/hosts", IDENTITY "/hosts");
-    if (!error) error = point("/etc/machine-id", IDENTITY "/machine-id");
+    if (!error) error = -machine_identity_place();
     if (!error && mount(IDENTITY "/boot-id", BOOT_ID, NULL, MS_BIND, NULL) < 0) error = errno;
     return -error;
 }
@@ -237,7 +242,7 @@ void call_shutdown(uint32_t call, struct body *body) {
 
 // ---- MOUNT, UNMOUNT, SYNC ----
 
-static int make_directories(char *path) {
+int make_directories(char *path) {
     for (char *at = path + 1;; at++) {
         if (*at && *at != '/') continue;
         char saved = *at;

@@ -28,6 +28,9 @@ import java.util.regex.Pattern;
  *     that is sent a secret may be vouched for by them as well
  * @param workingDirectory where processes start and relative paths begin; default {@code /home/app}
  * @param processes how many processes and threads may exist at once; 16 to 32768, default 1024
+ * @param root the volume or snapshot that it boots from, by id or slug; empty is the image, with a
+ *     disk that is gone with the sandbox
+ * @param volumes what is mounted, by absolute path: volumes by id or slug; at most 8
  * @param endpoint the server to make it on; empty is this host. {@link #builder()} takes what the
  *     environment says unless told otherwise
  */
@@ -45,6 +48,8 @@ public record SandboxOptions(
     List<String> caCertificates,
     String workingDirectory,
     int processes,
+    Optional<String> root,
+    Map<String, String> volumes,
     Optional<Endpoint> endpoint) {
 
   private static final Duration LONGEST_LIFETIME = Duration.ofDays(365);
@@ -59,6 +64,7 @@ public record SandboxOptions(
     connectTo = List.copyOf(connectTo);
     secrets = Map.copyOf(secrets);
     caCertificates = List.copyOf(caCertificates);
+    volumes = MountPaths.normalized(volumes);
     if (memory.bytes() < 768L << 20 || memory.bytes() > 4096L << 20) {
       throw new InvalidOptionException(
           "Memory of " + memory + " is out of bounds: 768 MiB to 4096 MiB.");
@@ -223,6 +229,8 @@ public record SandboxOptions(
     private final List<String> caCertificates = new ArrayList<>();
     private String workingDirectory = "/home/app";
     private int processes = 1024;
+    private Optional<String> root = Optional.empty();
+    private final Map<String, String> volumes = new LinkedHashMap<>();
     private final Map<String, String> environment;
 
     /** Where the caller wants it; empty while that is left to the environment. */
@@ -347,6 +355,30 @@ public record SandboxOptions(
     }
 
     /**
+     * What it boots from: a bootable volume, which keeps what is written and which no other sandbox
+     * has meanwhile; or a bootable snapshot, above which what is written is gone with the sandbox.
+     *
+     * @param idOrSlug of the volume or snapshot
+     */
+    public Builder root(String idOrSlug) {
+      root = Optional.of(idOrSlug);
+      return this;
+    }
+
+    /**
+     * Mounts a volume, which no other sandbox has meanwhile.
+     *
+     * @param path where, absolute; made if missing; not in the way of the system
+     * @param idOrSlug of the volume
+     */
+    public Builder volume(String path, String idOrSlug) {
+      if (volumes.put(path, idOrSlug) != null) {
+        throw new InvalidOptionException("Two volumes cannot both be at '" + path + "'.");
+      }
+      return this;
+    }
+
+    /**
      * Makes it on that server, whatever the environment says. A server that is not Belljar's cannot
      * do all: see its documentation for what it refuses.
      */
@@ -382,6 +414,8 @@ public record SandboxOptions(
           caCertificates,
           workingDirectory,
           processes,
+          root,
+          volumes,
           place.orElseGet(() -> Endpoint.fromEnvironment(environment)));
     }
   }

@@ -252,7 +252,13 @@ final class LocalEngine {
     }
     MachineFiles files =
         new MachineFiles(
-            image.directory(), template.directory(), Optional.of(template.state()), 0, run, user);
+            image.directory(),
+            template.directory(),
+            Optional.of(template.state()),
+            0,
+            run,
+            user,
+            List.of());
     return Machine.start(jail, template.shape(), files, gateway, QEMU_LIMIT);
   }
 
@@ -277,7 +283,7 @@ final class LocalEngine {
     } catch (AgentErrorException e) {
       throw new IOException("the agent could not be activated (" + e.getMessage() + ")", e);
     } catch (IOException e) {
-      machine.checkMonitor(true);
+      machine.checkMonitor();
       throw new IOException((e.getMessage() + " " + machine.complaints()).strip(), e);
     } finally {
       limit.cancel(false);

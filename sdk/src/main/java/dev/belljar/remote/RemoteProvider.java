@@ -5,6 +5,7 @@ import dev.belljar.InvalidOptionException;
 import dev.belljar.Sandbox;
 import dev.belljar.SandboxInfo;
 import dev.belljar.SandboxOptions;
+import dev.belljar.Storage;
 import dev.belljar.spi.RemoteSandboxProvider;
 import java.util.List;
 import java.util.Map;
@@ -47,6 +48,11 @@ public final class RemoteProvider implements RemoteSandboxProvider {
     try (Server server = new Server(endpoint)) {
       return server.list(labels);
     }
+  }
+
+  @Override
+  public Storage storage(Endpoint endpoint) {
+    return new RemoteStorage(endpoint);
   }
 
   /** It becomes part of a URL. */

@@ -3,6 +3,7 @@ package dev.belljar.spi;
 import dev.belljar.Endpoint;
 import dev.belljar.Sandbox;
 import dev.belljar.SandboxInfo;
+import dev.belljar.Storage;
 import java.util.List;
 import java.util.Map;
 
@@ -25,4 +26,7 @@ public interface RemoteSandboxProvider extends SandboxProvider {
    * @throws dev.belljar.SandboxUnavailableException where the server cannot be reached or refuses
    */
   List<SandboxInfo> list(Endpoint endpoint, Map<String, String> labels);
+
+  /** The volumes and snapshots of a server. */
+  Storage storage(Endpoint endpoint);
 }

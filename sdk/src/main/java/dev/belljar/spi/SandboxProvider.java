@@ -2,6 +2,8 @@ package dev.belljar.spi;
 
 import dev.belljar.Sandbox;
 import dev.belljar.SandboxOptions;
+import dev.belljar.Storage;
+import java.util.Optional;
 
 /** An engine that makes sandboxes; found with {@link java.util.ServiceLoader}. */
 public interface SandboxProvider {
@@ -20,4 +22,17 @@ public interface SandboxProvider {
    * @throws dev.belljar.InvalidOptionException where an option is out of its bounds
    */
   Sandbox create(SandboxOptions options);
+
+  /**
+   * As {@link #create(SandboxOptions)}, with volumes and snapshots of that tenant. An engine
+   * without storage takes no notice of it.
+   */
+  default Sandbox create(SandboxOptions options, Tenant tenant) {
+    return create(options);
+  }
+
+  /** The volumes and snapshots of a tenant; empty where this engine has none on this host. */
+  default Optional<Storage> storage(Tenant tenant) {
+    return Optional.empty();
+  }
 }

@@ -129,6 +129,54 @@ public final class Agent implements AutoCloseable {
     call(Operation.UNMOUNT, new BodyWriter().str(target).u32(flags), "unmount '" + target + "'");
   }
 
+  /** What a disk that a restored machine has in a slot is for. */
+  public enum Purpose {
+    /** It is mounted at a path. */
+    VOLUME(0),
+    /** It is what the guest's root writes to, in place of the machine's own disk. */
+    ROOT(1),
+    /** It is the image below the root, in place of the template's; to be attached before that. */
+    IMAGE(2);
+
+    private final int number;
+
+    Purpose(int number) {
+      this.number = number;
+    }
+  }
+
+  /**
+   * Takes a disk into use. Blocks until the guest knows its size, and has mounted it.
+   *
+   * @param target where a volume is mounted, made if missing; {@code /} for the rest
+   */
+  public void attach(int slot, Purpose purpose, long bytes, String target)
+      throws IOException, AgentErrorException {
+    call(
+        Operation.ATTACH,
+        new BodyWriter().u8(slot).u8(purpose.number).u64(bytes).str(target),
+        "attach '" + target + "'");
+  }
+
+  /**
+   * Writes what a disk's file system holds to the disk and lets nothing more be written, until
+   * {@link #thaw} or that long.
+   *
+   * @param limit 1 ms to 10 s
+   */
+  public void freeze(int slot, Duration limit) throws IOException, AgentErrorException {
+    call(Operation.FREEZE, new BodyWriter().u8(slot).u32((int) limit.toMillis()), "freeze a disk");
+  }
+
+  /**
+   * Ends a freeze.
+   *
+   * @throws AgentErrorException with {@code ESTALE} where it had ended by itself
+   */
+  public void thaw(int slot) throws IOException, AgentErrorException {
+    call(Operation.THAW, new BodyWriter().u8(slot), "thaw a disk");
+  }
+
   /** Connects to a port of the guest's loopback. */
   public AgentStream dial(int port) throws IOException, AgentErrorException {
     return connection.dial(port);

@@ -17,6 +17,7 @@ import java.nio.charset.StandardCharsets;
 import java.nio.file.Path;
 import java.nio.file.StandardOpenOption;
 import java.time.Duration;
+import java.util.List;
 import java.util.Optional;
 import java.util.concurrent.TimeoutException;
 
@@ -60,11 +61,12 @@ public final class ColdBoot {
     user.take(directory.resolve(MachineFiles.DISK));
     user.take(memory);
     MachineFiles files =
-        new MachineFiles(image.directory(), directory, Optional.empty(), tsc(shape), run, user);
+        new MachineFiles(
+            image.directory(), directory, Optional.empty(), tsc(shape), run, user, List.of());
     Machine machine = Machine.start(jail, shape, files, new NoEgress(), QEMU_LIMIT);
     try {
       machine.agent().awaitGreeting(limit);
-      machine.checkMonitor(false);
+      machine.checkMonitor();
       return machine;
     } catch (TimeoutException e) {
       String complaints = machine.complaints();

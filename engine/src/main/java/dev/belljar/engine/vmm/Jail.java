@@ -43,6 +43,9 @@ public final class Jail {
   /** Where a jail has the machine's own directory. */
   static final String RUN = "/machine";
 
+  /** Where a jail has what disks consist of, each layer in a directory named by its number. */
+  static final String LAYERS = "/layers";
+
   private static final Logger LOG = LoggerFactory.getLogger(Jail.class);
   private static final Path KVM = Path.of("/dev/kvm");
   private static final Path NULL = Path.of("/dev/null");
@@ -51,8 +54,11 @@ public final class Jail {
   /** Of a user of its own only: others count all processes of that user. */
   private static final long PROCESSES = 256;
 
-  /** More than the disk, which is the largest file that QEMU writes. */
-  private static final long FILE_BYTES = 11L << 30;
+  /** The disk of a machine's own; {@code ColdBoot} makes it. */
+  private static final long OWN_DISK_BYTES = 10L << 30;
+
+  /** What a qcow2 file takes beyond the disk that it holds, and more. */
+  private static final long FILE_OVERHEAD = 1L << 30;
 
   private static final List<String> REACHABLE = List.of("/mnt", "/srv", "/media", "/opt", "/tmp");
 
@@ -164,7 +170,7 @@ public final class Jail {
     Map<String, Long> limits = new LinkedHashMap<>();
     limits.put("Max core file size", 0L);
     limits.put("Max open files", OPEN_FILES);
-    limits.put("Max file size", FILE_BYTES);
+    limits.put("Max file size", largestFile(files));
     if (files.user().kind() == JailUser.Kind.OF_THE_MACHINE) {
       limits.put("Max processes", PROCESSES);
     }
@@ -186,7 +192,7 @@ public final class Jail {
   List<String> command(MachineFiles files, Accelerator accelerator, List<String> qemu)
       throws IOException {
     List<String> command = new ArrayList<>();
-    add(command, "prlimit", "--core=0", "--nofile=" + OPEN_FILES, "--fsize=" + FILE_BYTES);
+    add(command, "prlimit", "--core=0", "--nofile=" + OPEN_FILES, "--fsize=" + largestFile(files));
     if (files.user().kind() == JailUser.Kind.OF_THE_MACHINE) {
       add(command, "--nproc=" + PROCESSES);
     }
@@ -235,6 +241,11 @@ public final class Jail {
     return files.run().resolveSibling(files.run().getFileName() + ".mounts");
   }
 
+  private static long largestFile(MachineFiles files) {
+    return files.disks().stream().mapToLong(MachineDisk::bytes).reduce(OWN_DISK_BYTES, Math::max)
+        + FILE_OVERHEAD;
+  }
+
   private boolean privileged() {
     return ownId == 0;
   }
@@ -256,6 +267,11 @@ public final class Jail {
     String template = files.state().isPresent() ? "--ro-bind" : "--bind";
     binds.add(new Bind(template, files.template(), TEMPLATE));
     binds.add(new Bind("--bind", files.run(), RUN));
+    List<MachineDisk.Layer> layers = files.layers();
+    for (int i = 0; i < layers.size(); i++) {
+      String how = layers.get(i).writable() ? "--bind" : "--ro-bind";
+      binds.add(new Bind(how, layers.get(i).directory(), LAYERS + "/" + i));
+    }
     binds.add(new Bind("--dev-bind", NULL, NULL.toString()));
     if (accelerator == Accelerator.KVM) {
       binds.add(new Bind("--dev-bind", KVM, KVM.toString()));

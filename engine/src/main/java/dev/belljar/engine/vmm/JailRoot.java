@@ -135,6 +135,10 @@ record JailRoot(Path directory, Optional<String> preload) {
     for (String mountPoint : MOUNT_POINTS) {
       Files.createDirectories(root.resolve(mountPoint.substring(1)));
     }
+    for (int layer = 0; layer < MachineDisk.MOST_LAYERS; layer++) {
+      Files.createDirectories(
+          root.resolve(Jail.LAYERS.substring(1)).resolve(String.valueOf(layer)));
+    }
     for (String device : List.of("dev/null", "dev/kvm")) {
       Files.createFile(root.resolve(device));
     }
@@ -186,6 +190,8 @@ record JailRoot(Path directory, Optional<String> preload) {
             + MODULES
             + " "
             + MOUNT_POINTS
+            + " "
+            + MachineDisk.MOST_LAYERS
             + " "
             + qemu
             + " "

@@ -134,10 +134,8 @@ public final class Machine implements AutoCloseable {
    * Checks that QEMU took the commands it was started with; a restored machine that does not answer
    * is told apart by this.
    */
-  public void checkMonitor(boolean restored) throws IOException {
-    for (int answers = restored ? 3 : 2; answers > 0; answers--) {
-      monitor.await(MONITOR_MILLIS);
-    }
+  public void checkMonitor() throws IOException {
+    monitor.settle(MONITOR_MILLIS);
   }
 
   /**
@@ -151,9 +149,9 @@ public final class Machine implements AutoCloseable {
       listener.bind(UnixDomainSocketAddress.of(socket));
       Files.setAttribute(socket, "unix:mode", OWNER_ONLY);
       confinement.user().take(socket);
-      monitor.send(
-          "{\"execute\":\"migrate\",\"arguments\":{\"uri\":\"unix:" + Jail.RUN + "/state\"}}");
-      monitor.await(MONITOR_MILLIS);
+      monitor.ask(
+          "{\"execute\":\"migrate\",\"arguments\":{\"uri\":\"unix:" + Jail.RUN + "/state\"}}",
+          MONITOR_MILLIS);
       try (SocketChannel source = listener.accept();
           var target =
               Files.newByteChannel(
@@ -162,6 +160,20 @@ public final class Machine implements AutoCloseable {
       }
     }
     awaitMigrated();
+  }
+
+  /**
+   * Tells the guest of the sizes of its disks, which it cannot know from the template. Blocks until
+   * the guest runs.
+   */
+  public void announce(List<MachineDisk> disks) throws IOException {
+    awaitRunning();
+    for (MachineDisk disk : disks) {
+      monitor.ask(
+          "{\"execute\":\"block_resize\",\"arguments\":{\"node-name\":\"%s\",\"size\":%d}}"
+              .formatted(disk.node(), disk.bytes()),
+          MONITOR_MILLIS);
+    }
   }
 
   /** What QEMU or the jail complained about, for messages; at most a few lines. */
@@ -198,11 +210,22 @@ public final class Machine implements AutoCloseable {
     }
   }
 
+  private void awaitRunning() throws IOException {
+    long deadline = System.nanoTime() + TimeUnit.MILLISECONDS.toNanos(MONITOR_MILLIS);
+    String status;
+    do {
+      status = monitor.ask("{\"execute\":\"query-status\"}", MONITOR_MILLIS);
+      if (System.nanoTime() > deadline) {
+        throw new MachineException(
+            "QEMU does not run the machine (" + status + "). " + complaints());
+      }
+    } while (!status.equals("running"));
+  }
+
   private void awaitMigrated() throws IOException {
     long deadline = System.nanoTime() + TimeUnit.MILLISECONDS.toNanos(MONITOR_MILLIS);
     while (true) {
-      monitor.send("{\"execute\":\"query-migrate\"}");
-      String status = monitor.await(MONITOR_MILLIS);
+      String status = monitor.ask("{\"execute\":\"query-migrate\"}", MONITOR_MILLIS);
       if (status.equals("completed")) {
         return;
       }

@@ -1,6 +1,7 @@
 package dev.belljar.engine.vmm;
 
 import java.nio.file.Path;
+import java.util.List;
 import java.util.Optional;
 
 /**
@@ -15,9 +16,16 @@ import java.util.Optional;
  *     cannot find out for itself; 0 where it does not boot
  * @param run the machine's own directory: its sockets and its disk, named {@link #DISK}
  * @param user whom QEMU runs as; what it writes to must be that user's already
+ * @param disks those it has beyond its own; a machine that boots has none
  */
 public record MachineFiles(
-    Path image, Path template, Optional<Path> state, long tscKilohertz, Path run, JailUser user) {
+    Path image,
+    Path template,
+    Optional<Path> state,
+    long tscKilohertz,
+    Path run,
+    JailUser user,
+    List<MachineDisk> disks) {
   /**
    * The disk's name in the run directory (of a restored machine) or the template's (of one that is
    * to be frozen).
@@ -29,6 +37,16 @@ public record MachineFiles(
 
   /** The device state's name in the template's directory. */
   public static final String STATE = "state";
+
+  /** Copies what changes. */
+  public MachineFiles {
+    disks = List.copyOf(disks);
+  }
+
+  /** The layers of all disks, in the order in which the jail has them. */
+  List<MachineDisk.Layer> layers() {
+    return disks.stream().flatMap(disk -> disk.layers().stream()).toList();
+  }
 
   /** The channel's socket in the run directory. */
   static final String CHANNEL_SOCKET = "channel";

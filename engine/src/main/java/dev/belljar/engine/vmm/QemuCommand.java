@@ -2,6 +2,7 @@ package dev.belljar.engine.vmm;
 
 import java.util.ArrayList;
 import java.util.List;
+import java.util.Optional;
 
 /**
  * QEMU's command line, inside the jail. A template's machine and those restored from it must have
@@ -9,9 +10,12 @@ import java.util.List;
  */
 public final class QemuCommand {
   /** Changes with everything here that a frozen machine could not be restored under. */
-  public static final int GENERATION = 3;
+  public static final int GENERATION = 4;
 
   private static final int TRANSLATION_BUFFER_MEBIBYTES = 128;
+
+  /** Bytes; the least that a guest takes for a disk. */
+  private static final int EMPTY_SLOT = 1 << 20;
 
   private QemuCommand() {}
 
@@ -67,6 +71,7 @@ public final class QemuCommand {
     // Where the host's disk is full, QEMU would stop the machine and tell nobody that it waits; so
     // the guest gets an error and goes on.
     add(command, "-device", "virtio-blk-device,drive=disk,discard=on,werror=report,rerror=report");
+    addSlots(command, files);
     if (restore) {
       // The kernel is in the memory already.
       add(command, "-incoming", "defer");
@@ -75,6 +80,66 @@ public final class QemuCommand {
       add(command, "-append", kernelArguments(shape, files));
     }
     return List.copyOf(command);
+  }
+
+  /**
+   * A slot that no disk is in holds a little of nothing. A template knows it like that; the guest
+   * hears of the size of a disk once it runs.
+   */
+  private static void addSlots(List<String> command, MachineFiles files) {
+    int layer = 0;
+    for (int slot = 0; slot < MachineDisk.SLOTS; slot++) {
+      String node = MachineDisk.node(slot);
+      Optional<MachineDisk> disk = diskIn(files, slot);
+      if (disk.isPresent()) {
+        int count = disk.get().layers().size();
+        for (int above = count - 1; above >= 0; above--) {
+          addLayer(command, disk.get(), above, layer);
+        }
+        layer += count;
+      } else {
+        add(
+            command,
+            "-blockdev",
+            "driver=null-co,node-name=" + node + ",read-zeroes=on,size=" + EMPTY_SLOT);
+      }
+      add(
+          command,
+          "-device",
+          "virtio-blk-device,drive=" + node + ",discard=on,werror=report,rerror=report");
+    }
+  }
+
+  private static Optional<MachineDisk> diskIn(MachineFiles files, int slot) {
+    return files.disks().stream().filter(disk -> disk.slot() == slot).findFirst();
+  }
+
+  /**
+   * What a header says of other files counts for nothing: whoever wrote to the file before may have
+   * put it there.
+   */
+  private static void addLayer(List<String> command, MachineDisk disk, int number, int first) {
+    MachineDisk.Layer layer = disk.layers().get(number);
+    boolean lowest = number == disk.layers().size() - 1;
+    String below = lowest ? "null" : "\"" + layerNode(disk, number + 1) + "\"";
+    add(
+        command,
+        "-blockdev",
+        """
+        {"driver":"qcow2","node-name":"%s","read-only":%s,"discard":"unmap","detect-zeroes":"unmap","backing":%s,\
+        "file":{"driver":"file","filename":"%s/%d/%s","read-only":%s,"discard":"unmap"}}"""
+            .formatted(
+                layerNode(disk, number),
+                number > 0,
+                below,
+                Jail.LAYERS,
+                first + number,
+                layer.name(),
+                number > 0));
+  }
+
+  private static String layerNode(MachineDisk disk, int number) {
+    return number == 0 ? disk.node() : disk.node() + "layer" + number;
   }
 
   private static String kernelArguments(MachineShape shape, MachineFiles files) {

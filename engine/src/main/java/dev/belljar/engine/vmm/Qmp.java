@@ -9,6 +9,8 @@ import java.nio.channels.SocketChannel;
 import java.nio.charset.StandardCharsets;
 import java.util.concurrent.LinkedBlockingQueue;
 import java.util.concurrent.TimeUnit;
+import java.util.concurrent.atomic.AtomicInteger;
+import java.util.concurrent.locks.ReentrantLock;
 import tools.jackson.core.JsonParser;
 import tools.jackson.core.JsonToken;
 import tools.jackson.core.ObjectReadContext;
@@ -24,6 +26,8 @@ final class Qmp implements AutoCloseable {
   private static final JsonFactory JSON = JsonFactory.builder().build();
 
   private final SocketChannel socket;
+  private final ReentrantLock exchange = new ReentrantLock();
+  private final AtomicInteger unanswered = new AtomicInteger();
   private final LinkedBlockingQueue<Answer> answers = new LinkedBlockingQueue<>(ANSWERS_KEPT);
 
   /** What QEMU said to a command; {@code error} is empty where it did it. */
@@ -35,6 +39,34 @@ final class Qmp implements AutoCloseable {
   }
 
   /**
+   * Sends a command and waits for its answer, after those of what was sent before.
+   *
+   * @return the answer's {@code return.status}, if it has one
+   */
+  String ask(String command, long millis) throws IOException {
+    exchange.lock();
+    try {
+      settle(millis);
+      send(command);
+      return await(millis);
+    } finally {
+      exchange.unlock();
+    }
+  }
+
+  /** Waits for the answers to all that was sent. */
+  void settle(long millis) throws IOException {
+    exchange.lock();
+    try {
+      while (unanswered.get() > 0) {
+        await(millis);
+      }
+    } finally {
+      exchange.unlock();
+    }
+  }
+
+  /**
    * Sends commands without waiting; each will have one answer. The first must be {@code
    * qmp_capabilities}.
    */
@@ -42,6 +74,7 @@ final class Qmp implements AutoCloseable {
     var text = new StringBuilder();
     for (String command : commands) {
       text.append(command).append('\n');
+      unanswered.incrementAndGet();
     }
     ByteBuffer bytes = ByteBuffer.wrap(text.toString().getBytes(StandardCharsets.UTF_8));
     synchronized (this) {
@@ -51,8 +84,8 @@ final class Qmp implements AutoCloseable {
     }
   }
 
-  /** Waits for the next answer; gives its {@code return.status}, if it has one. */
-  String await(long millis) throws IOException {
+  private String await(long millis) throws IOException {
+    unanswered.decrementAndGet();
     try {
       Answer answer = answers.poll(millis, TimeUnit.MILLISECONDS);
       if (answer == null) {

@@ -1,0 +1,196 @@
+// Disks that a machine gets when it is restored: in the template their slots hold next to nothing.
+#include "calls.h"
+#include "loop.h"
+#include "machine.h"
+
+#include <fcntl.h>
+#include <linux/fs.h>
+#include <sched.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/ioctl.h>
+#include <sys/mount.h>
+#include <sys/stat.h>
+#include <time.h>
+#include <unistd.h>
+
+#define SLOTS 16
+#define FIRST_LETTER 'c'
+#define WAIT_MILLISECONDS 5000
+#define LONGEST_FREEZE 10000
+
+// Where a disk was mounted, for as long as it is; what to do when its freeze has lasted long enough.
+static struct disk {
+    int root; // 0: nothing is attached
+    bool frozen;
+    struct timer thaw;
+} disks[SLOTS];
+
+enum purpose { VOLUME, ROOT, IMAGE };
+
+// ---- devices ----
+
+// The kernel is told of the size after the machine runs.
+static int wait_for_size(char letter, uint64_t bytes) {
+    char path[64], text[32];
+    int64_t limit = monotonic_milliseconds() + WAIT_MILLISECONDS;
+    snprintf(path, sizeof path, "/sys/block/vd%c/size", letter);
+    for (;;) {
+        if (read_file(path, text, sizeof text) < 0) return ENODEV;
+        if (strtoull(text, NULL, 10) * 512 == bytes) return 0;
+        if (monotonic_milliseconds() > limit) return ETIMEDOUT;
+        struct timespec pause = {.tv_nsec = 500000};
+        nanosleep(&pause, NULL);
+    }
+}
+
+static int open_directory(int below, const char *path) {
+    return openat(below, path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+}
+
+// Below the first root, where no path of the guest leads. The mount's root, or -1.
+static int mount_hidden(char letter, const char *name, const char *type, unsigned long flags, const char *data) {
+    char device[16], target[64];
+    snprintf(device, sizeof device, "/dev/vd%c", letter);
+    snprintf(target, sizeof target, "/proc/self/fd/%d/%s", machine_floor, name);
+    if (mkdirat(machine_floor, name, 0700) < 0 && errno != EEXIST) return -1;
+    if (mount(device, target, type, flags, data) < 0) return -1;
+    return open_directory(machine_floor, name);
+}
+
+// ---- a root of its own ----
+
+static int mount_overlay(int disk) {
+    char options[256], target[64];
+    if (mkdirat(disk, "upper", 0755) < 0 && errno != EEXIST) return errno;
+    if (mkdirat(disk, "work", 0755) < 0 && errno != EEXIST) return errno;
+    if (mkdirat(machine_floor, "next", 0755) < 0 && errno != EEXIST) return errno;
+    snprintf(options, sizeof options,
+        "lowerdir=/proc/self/fd/%d,upperdir=/proc/self/fd/%d/upper,workdir=/proc/self/fd/%d/work,redirect_dir=on,index=off,xino=auto",
+        machine_image, disk, disk);
+    snprintf(target, sizeof target, "/proc/self/fd/%d/next", machine_floor);
+    return mount("overlay", target, "overlay", MS_NOATIME, options) < 0 ? errno : 0;
+}
+
+// What the kernel serves moves along; /proc goes last, for paths that lead through it.
+static int enter_next(void) {
+    static const char *const kept[] = {"dev", "run", "sys", "proc"};
+    char from[8];
+    int next = open_directory(machine_floor, "next");
+    if (next < 0) return errno;
+    int error = fchdir(next) < 0 ? errno : 0;
+    close(next);
+    for (size_t i = 0; !error && i < sizeof kept / sizeof *kept; i++) {
+        snprintf(from, sizeof from, "/%s", kept[i]);
+        if (mkdir(kept[i], 0755) < 0 && errno != EEXIST) error = errno;
+        if (!error && mount(from, kept[i], NULL, MS_MOVE, NULL) < 0) error = errno;
+    }
+    if (!error && (mount(".", "/", NULL, MS_MOVE, NULL) < 0 || chroot(".") < 0 || chdir("/") < 0)) error = errno;
+    return error;
+}
+
+static int make_root(int disk) {
+    int error = mount_overlay(disk);
+    if (!error) error = enter_next();
+    if (error) return error;
+    machine_disk = disk;
+    return -machine_identity_place();
+}
+
+// ---- ATTACH ----
+
+static int attach_image(char letter) {
+    int image = mount_hidden(letter, "image", "erofs", MS_RDONLY | MS_NODEV, NULL);
+    if (image < 0) return errno;
+    close(machine_image);
+    machine_image = image;
+    return 0;
+}
+
+static int attach_root(struct disk *disk, char letter) {
+    disk->root = mount_hidden(letter, "disk", "ext4", MS_NOATIME, "discard,noinit_itable");
+    if (disk->root < 0) {
+        disk->root = 0;
+        return errno;
+    }
+    return make_root(disk->root);
+}
+
+static int attach_volume(struct disk *disk, char letter, char *target) {
+    char device[16];
+    int error = make_directories(target);
+    snprintf(device, sizeof device, "/dev/vd%c", letter);
+    if (!error && mount(device, target, "ext4", MS_NOATIME, "discard,noinit_itable") < 0) error = errno;
+    if (error) return error;
+    int root = open_directory(AT_FDCWD, target);
+    if (root < 0) return errno;
+    // Programs take an empty volume for one only if it is.
+    unlinkat(root, "lost+found", AT_REMOVEDIR);
+    disk->root = root;
+    return 0;
+}
+
+void call_attach(uint32_t call, struct body *body) {
+    uint8_t slot = take_u8(body);
+    uint8_t purpose = take_u8(body);
+    uint64_t bytes = take_u64(body);
+    char *target = take_path(body);
+    int error = body_end(body);
+    if (!error && (slot >= SLOTS || purpose > IMAGE)) error = EINVAL;
+    if (!error && disks[slot].root) error = EBUSY;
+    if (!error && !in_machine) error = EPERM;
+    char letter = (char) (FIRST_LETTER + slot);
+    if (!error) error = wait_for_size(letter, bytes);
+    if (!error && purpose == IMAGE) error = attach_image(letter);
+    if (!error && purpose == ROOT) error = attach_root(&disks[slot], letter);
+    if (!error && purpose == VOLUME) error = attach_volume(&disks[slot], letter, target);
+    result_error(call, error);
+}
+
+// ---- FREEZE, THAW ----
+
+static int thaw(struct disk *disk) {
+    if (!disk->frozen) return ESTALE;
+    disk->frozen = false;
+    timer_cancel(&disk->thaw);
+    return ioctl(disk->root, FITHAW, 0) < 0 ? errno : 0;
+}
+
+static void thaw_expired(struct timer *timer) {
+    struct disk *disk = (struct disk *) ((char *) timer - offsetof(struct disk, thaw));
+    int error = thaw(disk);
+    if (error) say("a disk stays frozen: errno %d", error);
+}
+
+static struct disk *attached(struct body *body, int *error) {
+    uint8_t slot = take_u8(body);
+    bool there = slot < SLOTS && disks[slot].root;
+    if (!*error && !there) *error = EINVAL;
+    return &disks[slot < SLOTS ? slot : 0];
+}
+
+void call_freeze(uint32_t call, struct body *body) {
+    int error = 0;
+    struct disk *disk = attached(body, &error);
+    uint32_t milliseconds = take_u32(body);
+    if (!error) error = body_end(body);
+    if (!error && (milliseconds < 1 || milliseconds > LONGEST_FREEZE)) error = EINVAL;
+    if (!error && disk->frozen) error = EBUSY;
+    if (!error && ioctl(disk->root, FIFREEZE, 0) < 0) error = errno;
+    if (!error) {
+        disk->frozen = true;
+        disk->thaw.expired = thaw_expired;
+        timer_set(&disk->thaw, (int) milliseconds);
+    }
+    result_error(call, error);
+}
+
+// ESTALE: it thawed by itself, so what was written meanwhile may be in what was taken for frozen.
+void call_thaw(uint32_t call, struct body *body) {
+    int error = 0;
+    struct disk *disk = attached(body, &error);
+    if (!error) error = body_end(body);
+    if (!error) error = thaw(disk);
+    result_error(call, error);
+}
