@@ -83,7 +83,9 @@ class KilledHostIT {
               process ->
                   assertThat(HostProcesses.environment(process.pid()))
                       .contains("BELLJAR_RUN=" + RUN.resolve(theirs) + "/"));
-      String own = HostProcesses.runDirectories(ProcessHandle.current()).iterator().next();
+      Set<String> all = HostProcesses.runDirectories(ProcessHandle.current());
+      all.remove(theirs);
+      String own = all.iterator().next();
       ours = sleepingFor(RUN.resolve(own));
       left = sleepingFor(RUN.resolve(theirs));
       program.close(); // SIGKILL
