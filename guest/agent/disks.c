@@ -12,8 +12,14 @@
 #include <sys/ioctl.h>
 #include <sys/mount.h>
 #include <sys/stat.h>
+#include <sys/statvfs.h>
 #include <time.h>
 #include <unistd.h>
+
+// include/uapi/linux/ext4.h, which older headers do not have
+#ifndef EXT4_IOC_RESIZE_FS
+#define EXT4_IOC_RESIZE_FS _IOW('f', 16, uint64_t)
+#endif
 
 #define SLOTS 16
 #define FIRST_LETTER 'c'
@@ -47,6 +53,14 @@ static int wait_for_size(char letter, uint64_t bytes) {
 
 static int open_directory(int below, const char *path) {
     return openat(below, path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+}
+
+// A volume may be larger than the snapshot that it was made from.
+static void fill(int root, uint64_t bytes) {
+    struct statvfs held;
+    if (fstatvfs(root, &held) < 0 || held.f_frsize == 0) return;
+    uint64_t blocks = bytes / held.f_frsize;
+    if (ioctl(root, EXT4_IOC_RESIZE_FS, &blocks) < 0 && errno != EINVAL && errno != EPERM) say("a volume does not grow: errno %d", errno);
 }
 
 // Below the first root, where no path of the guest leads. The mount's root, or -1.
@@ -108,16 +122,17 @@ static int attach_image(char letter) {
     return 0;
 }
 
-static int attach_root(struct disk *disk, char letter) {
+static int attach_root(struct disk *disk, char letter, uint64_t bytes) {
     disk->root = mount_hidden(letter, "disk", "ext4", MS_NOATIME, "discard,noinit_itable");
     if (disk->root < 0) {
         disk->root = 0;
         return errno;
     }
+    fill(disk->root, bytes);
     return make_root(disk->root);
 }
 
-static int attach_volume(struct disk *disk, char letter, char *target) {
+static int attach_volume(struct disk *disk, char letter, uint64_t bytes, char *target) {
     char device[16];
     int error = make_directories(target);
     snprintf(device, sizeof device, "/dev/vd%c", letter);
@@ -125,6 +140,7 @@ static int attach_volume(struct disk *disk, char letter, char *target) {
     if (error) return error;
     int root = open_directory(AT_FDCWD, target);
     if (root < 0) return errno;
+    fill(root, bytes);
     // Programs take an empty volume for one only if it is.
     unlinkat(root, "lost+found", AT_REMOVEDIR);
     disk->root = root;
@@ -143,8 +159,8 @@ void call_attach(uint32_t call, struct body *body) {
     char letter = (char) (FIRST_LETTER + slot);
     if (!error) error = wait_for_size(letter, bytes);
     if (!error && purpose == IMAGE) error = attach_image(letter);
-    if (!error && purpose == ROOT) error = attach_root(&disks[slot], letter);
-    if (!error && purpose == VOLUME) error = attach_volume(&disks[slot], letter, target);
+    if (!error && purpose == ROOT) error = attach_root(&disks[slot], letter, bytes);
+    if (!error && purpose == VOLUME) error = attach_volume(&disks[slot], letter, bytes, target);
     result_error(call, error);
 }
 

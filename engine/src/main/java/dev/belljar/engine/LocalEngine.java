@@ -28,14 +28,20 @@ import dev.belljar.engine.vmm.HostTools;
 import dev.belljar.engine.vmm.Jail;
 import dev.belljar.engine.vmm.JailUser;
 import dev.belljar.engine.vmm.Machine;
+import dev.belljar.engine.vmm.MachineDisk;
 import dev.belljar.engine.vmm.MachineFiles;
 import dev.belljar.engine.vmm.MachineShape;
+import dev.belljar.engine.volumes.BootImage;
+import dev.belljar.engine.volumes.DiskTools;
+import dev.belljar.engine.volumes.VolumeStore;
+import dev.belljar.spi.Tenant;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.security.SecureRandom;
 import java.time.Duration;
 import java.time.Instant;
+import java.time.InstantSource;
 import java.util.ArrayList;
 import java.util.HexFormat;
 import java.util.List;
@@ -71,6 +77,8 @@ final class LocalEngine {
   private final TemplateStore templates;
   private final AcceleratorChoice accelerator;
   private final String qemuVersion;
+  private final HostTools tools;
+  private final Map<Path, VolumeStore> stores = new ConcurrentHashMap<>();
   private final Set<LocalSandbox> sandboxes = ConcurrentHashMap.newKeySet();
   private final ScheduledThreadPoolExecutor timer =
       new ScheduledThreadPoolExecutor(
@@ -79,7 +87,7 @@ final class LocalEngine {
   /** Over those directories; {@link #instance} has the user's. */
   LocalEngine(Directories directories, Consumer<String> progress) throws IOException {
     this.directories = directories;
-    HostTools tools =
+    tools =
         HostTools.find()
             .orElseThrow(
                 () ->
@@ -164,18 +172,50 @@ final class LocalEngine {
     }
   }
 
-  LocalSandbox create(SandboxOptions options) {
+  /** The disks of a tenant. */
+  LocalStorage storage(Tenant tenant) {
+    Path directory = tenant.data().orElseGet(Directories::storageOfUser);
+    VolumeStore store = stores.computeIfAbsent(directory, this::openStore);
+    return new LocalStorage(store, tenant.name(), new BootImage(image.hash(), image.directory()));
+  }
+
+  private VolumeStore openStore(Path directory) {
+    Path mkfs =
+        HostTools.locate("mkfs.ext4")
+            .orElseThrow(
+                () ->
+                    new SandboxUnavailableException(
+                        "mkfs.ext4 is missing on this host. " + HostPackages.remedy()));
+    try {
+      return VolumeStore.open(
+          directory, new DiskTools(tools.qemuImg(), mkfs), InstantSource.system());
+    } catch (IOException e) {
+      throw new SandboxUnavailableException(
+          "The volumes in " + directory + " cannot be used: " + e.getMessage(), e);
+    }
+  }
+
+  private Optional<SandboxDisks> disks(SandboxOptions options, Tenant tenant, String sandbox) {
+    if (options.root().isEmpty() && options.volumes().isEmpty()) {
+      return Optional.empty();
+    }
+    return SandboxDisks.open(storage(tenant).store(), tenant.name(), options, sandbox);
+  }
+
+  LocalSandbox create(SandboxOptions options, Tenant tenant) {
     EgressPolicy policy = EgressPolicy.of(options);
     String id = SandboxIds.next(random);
     EgressLog egress = new EgressLog(id);
     Optional<Interception> interception = interception(options, id);
     EgressGateway gateway = new EgressGateway(policy, options.egressLimits(), interception, egress);
+    Optional<SandboxDisks> disks = Optional.empty();
     try {
       Template template = template(options, step -> LOG.info("{}", step));
-      Machine machine = restore(template, gateway);
+      disks = disks(options, tenant, id);
+      Machine machine = restore(template, gateway, disks);
       try {
         List<String> authorities = authorities(options, interception);
-        activate(machine, options, id, authorities);
+        activate(machine, options, id, disks, authorities);
         LocalEnv env =
             new LocalEnv(
                 options.env(),
@@ -187,6 +227,7 @@ final class LocalEngine {
                 options,
                 env,
                 machine,
+                disks,
                 gateway,
                 egress,
                 isolation(machine),
@@ -202,10 +243,12 @@ final class LocalEngine {
       }
     } catch (IOException e) {
       gateway.close();
+      disks.ifPresent(SandboxDisks::close);
       throwIfInterrupted(e);
       throw new SandboxUnavailableException("No machine could be started: " + e.getMessage(), e);
     } catch (RuntimeException e) {
       gateway.close();
+      disks.ifPresent(SandboxDisks::close);
       throw e;
     }
   }
@@ -238,10 +281,15 @@ final class LocalEngine {
     }
   }
 
-  private Machine restore(Template template, EgressGateway gateway) throws IOException {
+  private Machine restore(Template template, EgressGateway gateway, Optional<SandboxDisks> disks)
+      throws IOException {
     Path run = runs.create();
     JailUser user = jail.nextUser();
+    List<MachineDisk> slots = List.of();
     try {
+      if (disks.isPresent()) {
+        slots = disks.get().prepare(image, run, user);
+      }
       Path disk = run.resolve(MachineFiles.DISK);
       Files.copy(template.emptyDisk(), disk);
       Files.setAttribute(disk, "unix:mode", 0600);
@@ -258,12 +306,16 @@ final class LocalEngine {
             0,
             run,
             user,
-            List.of());
+            slots);
     return Machine.start(jail, template.shape(), files, gateway, QEMU_LIMIT);
   }
 
   private void activate(
-      Machine machine, SandboxOptions options, String id, List<String> authorities)
+      Machine machine,
+      SandboxOptions options,
+      String id,
+      Optional<SandboxDisks> disks,
+      List<String> authorities)
       throws IOException {
     // A guest that never answers would keep us for ever: ending the connection ends the wait.
     Future<?> limit =
@@ -279,6 +331,9 @@ final class LocalEngine {
               HexFormat.of().formatHex(bytes(16)),
               options.processes()));
       LOG.debug("Activated after {} µs", (System.nanoTime() - began) / 1000);
+      if (disks.isPresent()) {
+        disks.get().attach(machine);
+      }
       CaCertificates.install(agent.files(), authorities);
     } catch (AgentErrorException e) {
       throw new IOException("the agent could not be activated (" + e.getMessage() + ")", e);
@@ -312,10 +367,31 @@ final class LocalEngine {
     return id.replace('_', '-');
   }
 
+  /** At once: those with volumes have their guests write down what is left. */
+  private static void endAll(List<LocalSandbox> all) {
+    List<Thread> ends =
+        all.stream().map(one -> Thread.ofVirtual().name("end").start(one::kill)).toList();
+    for (Thread end : ends) {
+      try {
+        end.join();
+      } catch (InterruptedException e) {
+        Thread.currentThread().interrupt();
+        return;
+      }
+    }
+  }
+
   /** Ends all sandboxes and removes what belongs to this process; it makes no more. */
   void end() {
-    sandboxes.forEach(LocalSandbox::kill);
+    endAll(List.copyOf(sandboxes));
     timer.shutdownNow();
+    for (VolumeStore store : stores.values()) {
+      try {
+        store.close();
+      } catch (IOException e) {
+        LOG.warn("Cannot give back volumes: {}. The next start will.", e.getMessage());
+      }
+    }
     try {
       runs.close();
     } catch (IOException e) {

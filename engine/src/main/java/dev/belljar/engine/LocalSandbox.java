@@ -18,6 +18,7 @@ import dev.belljar.SandboxFs;
 import dev.belljar.SandboxOptions;
 import dev.belljar.SpawnOptions;
 import dev.belljar.SpawnOptions.Stdio;
+import dev.belljar.StorageException;
 import dev.belljar.engine.agent.Agent;
 import dev.belljar.engine.agent.AgentErrorException;
 import dev.belljar.engine.agent.AgentProcess;
@@ -53,6 +54,9 @@ final class LocalSandbox implements Sandbox {
   /** Deno's documented maximum of one extension. */
   private static final Duration LONGEST_EXTENSION = Duration.ofMinutes(30);
 
+  /** For what a guest holds in memory when it ends. */
+  private static final Duration LONGEST_WRITE_DOWN = Duration.ofSeconds(20);
+
   private static final int EACCES = 13;
   private static final int EAGAIN = 11;
   private static final int EINVAL = 22;
@@ -63,6 +67,7 @@ final class LocalSandbox implements Sandbox {
   private final Optional<Duration> timeout;
   private final int processes;
   private final Machine machine;
+  private final Optional<SandboxDisks> disks;
   private final EgressGateway gateway;
   private final EgressLog egress;
   private final Isolation isolation;
@@ -82,6 +87,7 @@ final class LocalSandbox implements Sandbox {
       SandboxOptions options,
       LocalEnv env,
       Machine machine,
+      Optional<SandboxDisks> disks,
       EgressGateway gateway,
       EgressLog egress,
       Isolation isolation,
@@ -92,6 +98,7 @@ final class LocalSandbox implements Sandbox {
     timeout = options.timeout();
     processes = options.processes();
     this.machine = machine;
+    this.disks = disks;
     this.gateway = gateway;
     this.egress = egress;
     this.isolation = isolation;
@@ -353,6 +360,9 @@ final class LocalSandbox implements Sandbox {
       }
     }
     gateway.close();
+    if (disks.filter(SandboxDisks::writable).isPresent()) {
+      writeDown();
+    }
     try {
       machine.close();
     } catch (IOException e) {
@@ -361,6 +371,28 @@ final class LocalSandbox implements Sandbox {
           id,
           e.getMessage());
     }
+    disks.ifPresent(this::giveBack);
     onEnd.accept(this);
+  }
+
+  /** Has the guest end its processes and write what it holds to its volumes. */
+  private void writeDown() {
+    Future<?> limit =
+        timer.schedule(machine.agent()::close, LONGEST_WRITE_DOWN.toSeconds(), TimeUnit.SECONDS);
+    try {
+      machine.agent().shutdown();
+    } catch (IOException | AgentErrorException e) {
+      LOG.info("Sandbox {} ended without writing everything to its volumes: {}", id, e.toString());
+    } finally {
+      limit.cancel(false);
+    }
+  }
+
+  private void giveBack(SandboxDisks those) {
+    try {
+      those.close();
+    } catch (StorageException e) {
+      LOG.warn("Sandbox {}: its volumes could not be given back: {}", id, e.getMessage());
+    }
   }
 }

@@ -2,7 +2,10 @@ package dev.belljar.engine;
 
 import dev.belljar.Sandbox;
 import dev.belljar.SandboxOptions;
+import dev.belljar.Storage;
 import dev.belljar.spi.SandboxProvider;
+import dev.belljar.spi.Tenant;
+import java.util.Optional;
 
 /** Makes sandboxes on this host. */
 public final class LocalSandboxProvider implements SandboxProvider {
@@ -22,6 +25,16 @@ public final class LocalSandboxProvider implements SandboxProvider {
 
   @Override
   public Sandbox create(SandboxOptions options) {
-    return LocalEngine.instance().create(options);
+    return create(options, Tenant.OWN);
+  }
+
+  @Override
+  public Sandbox create(SandboxOptions options, Tenant tenant) {
+    return LocalEngine.instance().create(options, tenant);
+  }
+
+  @Override
+  public Optional<Storage> storage(Tenant tenant) {
+    return Optional.of(LocalEngine.instance().storage(tenant));
   }
 }

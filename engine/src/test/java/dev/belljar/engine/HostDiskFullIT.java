@@ -13,6 +13,7 @@ import dev.belljar.SandboxUnavailableException;
 import dev.belljar.engine.image.BuildFailedException;
 import dev.belljar.engine.image.ImageStore;
 import dev.belljar.engine.storage.Directories;
+import dev.belljar.spi.Tenant;
 import java.io.IOException;
 import java.nio.ByteBuffer;
 import java.nio.channels.FileChannel;
@@ -75,7 +76,7 @@ class HostDiskFullIT {
         }
       }
     }
-    engine.create(DEFAULT).close();
+    engine.create(DEFAULT, Tenant.OWN).close();
   }
 
   @AfterAll
@@ -95,7 +96,7 @@ class HostDiskFullIT {
     Files.deleteIfExists(disk.resolve("filler"));
     assertThat(filesOf(ownRun())).as("of machines").isEmpty();
     assertThat(directories.templates().resolve("making")).doesNotExist();
-    Sandbox next = engine.create(DEFAULT);
+    Sandbox next = engine.create(DEFAULT, Tenant.OWN);
     assertThat(next.sh("echo there is room again").text()).isEqualTo("there is room again\n");
     next.close();
   }
@@ -106,7 +107,7 @@ class HostDiskFullIT {
       fill(left << 12);
       assertThatExceptionOfType(SandboxUnavailableException.class)
           .as(left + " blocks are left")
-          .isThrownBy(() -> engine.create(DEFAULT))
+          .isThrownBy(() -> engine.create(DEFAULT, Tenant.OWN))
           .withMessageContaining("No space left on device");
       assertThat(filesOf(ownRun())).as("of machines").isEmpty();
     }
@@ -114,8 +115,8 @@ class HostDiskFullIT {
 
   @Test
   void aGuestThatWritesWhereTheHostIsFullGetsAnErrorAndGoesOn() throws Exception {
-    Sandbox idle = engine.create(DEFAULT);
-    Sandbox writer = engine.create(DEFAULT);
+    Sandbox idle = engine.create(DEFAULT, Tenant.OWN);
+    Sandbox writer = engine.create(DEFAULT, Tenant.OWN);
     fill(4 << 20);
     ChildProcessOutput written =
         writer
@@ -142,7 +143,8 @@ class HostDiskFullIT {
         .isThrownBy(
             () ->
                 engine.create(
-                    SandboxOptions.builder().local().memory(ByteSize.parse("900MiB")).build()))
+                    SandboxOptions.builder().local().memory(ByteSize.parse("900MiB")).build(),
+                    Tenant.OWN))
         .withMessageContaining("needs 900 MiB in " + directories.cache())
         .withMessageContaining("Make room");
   }
@@ -170,7 +172,7 @@ class HostDiskFullIT {
     }
     try {
       assertThatExceptionOfType(SandboxUnavailableException.class)
-          .isThrownBy(() -> engine.create(DEFAULT).close())
+          .isThrownBy(() -> engine.create(DEFAULT, Tenant.OWN).close())
           .withMessageContaining("No machine could be started");
     } finally {
       copy(whole, file);

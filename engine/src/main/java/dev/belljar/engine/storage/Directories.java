@@ -30,6 +30,24 @@ public record Directories(Path cache) {
     return new Directories(base.resolve("belljar"));
   }
 
+  /**
+   * Where this user's volumes and snapshots are: below {@code $BELLJAR_DATA}, else {@code
+   * $XDG_DATA_HOME/belljar}, else {@code ~/.local/share/belljar}.
+   */
+  public static Path storageOfUser() {
+    String own = System.getenv("BELLJAR_DATA");
+    String xdg = System.getenv("XDG_DATA_HOME");
+    Path data;
+    if (own != null && !own.isBlank()) {
+      data = Path.of(own).toAbsolutePath();
+    } else if (xdg != null && xdg.startsWith("/")) {
+      data = Path.of(xdg, "belljar");
+    } else {
+      data = Path.of(System.getProperty("user.home"), ".local", "share", "belljar");
+    }
+    return data.resolve("storage");
+  }
+
   /** Images, each in a directory named by the hash of its recipe. */
   public Path images() {
     return cache.resolve("images");
@@ -55,6 +73,20 @@ public record Directories(Path cache) {
     for (Path directory : List.of(images(), templates(), jails(), run())) {
       make(directory);
     }
+  }
+
+  /** Makes a directory that only its owner can enter, and those above it. */
+  public static void makeOwnerOnly(Path directory) throws IOException {
+    Path parent = directory.getParent();
+    if (parent != null) {
+      Files.createDirectories(parent);
+    }
+    if (!Files.isDirectory(directory)) {
+      Files.createDirectory(
+          directory,
+          PosixFilePermissions.asFileAttribute(PosixFilePermissions.fromString("rwx------")));
+    }
+    close(directory);
   }
 
   /** Makes a directory below the cache, and the cache itself, for the owner alone. */

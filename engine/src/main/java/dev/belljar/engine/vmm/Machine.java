@@ -17,9 +17,12 @@ import java.nio.file.attribute.PosixFilePermissions;
 import java.time.Duration;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.Map;
+import java.util.concurrent.ConcurrentHashMap;
 import java.util.concurrent.ExecutionException;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.TimeoutException;
+import java.util.concurrent.atomic.AtomicInteger;
 import org.jspecify.annotations.Nullable;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
@@ -33,6 +36,11 @@ public final class Machine implements AutoCloseable {
   private static final int LONGEST_SOCKET_PATH = 100;
   private static final int OWNER_ONLY = 0600;
   private static final int MONITOR_MILLIS = 10_000;
+
+  /** Others wait meanwhile. */
+  private static final int SWITCH_MILLIS = 2_000;
+
+  private static final AtomicInteger HEADS = new AtomicInteger();
   private static final String CAPABILITIES = "{\"execute\":\"qmp_capabilities\"}";
   private static final String IGNORE_SHARED =
       "{\"execute\":\"migrate-set-capabilities\",\"arguments\":{\"capabilities\":[{\"capability\":\"x-ignore-shared\",\"state\":true}]}}";
@@ -42,9 +50,15 @@ public final class Machine implements AutoCloseable {
   private final Qmp monitor;
   private final Agent agent;
   private final Confinement confinement;
+  private final MachineFiles files;
 
-  private Machine(Path run, Process process, Qmp monitor, Agent agent, Confinement confinement) {
-    this.run = run;
+  /** What the guest writes to by now, in slots whose disk was given a new head. */
+  private final Map<Integer, Head> heads = new ConcurrentHashMap<>();
+
+  private Machine(
+      MachineFiles files, Process process, Qmp monitor, Agent agent, Confinement confinement) {
+    this.files = files;
+    this.run = files.run();
     this.process = process;
     this.monitor = monitor;
     this.agent = agent;
@@ -90,7 +104,7 @@ public final class Machine implements AutoCloseable {
       // While the state is loaded. No user's code runs before this has returned.
       confinement = Confinement.impose(jail, process, shape, files);
       Agent agent = new Agent(channelSocket, egress);
-      return new Machine(run, process, monitor, agent, confinement);
+      return new Machine(files, process, monitor, agent, confinement);
     } catch (IOException | RuntimeException e) {
       String complaints = "";
       if (process != null) {
@@ -174,6 +188,54 @@ public final class Machine implements AutoCloseable {
               .formatted(disk.node(), disk.bytes()),
           MONITOR_MILLIS);
     }
+  }
+
+  /**
+   * Has the guest write to another file, above the one that it writes to now. What the guest has
+   * under way is finished first.
+   *
+   * @param disk as the machine was started with it
+   * @param name the file's, in the directory of the disk's uppermost layer
+   */
+  public void switchHead(MachineDisk disk, String name) throws IOException {
+    String directory = Jail.LAYERS + "/" + files.layers().indexOf(disk.layers().getFirst()) + "/";
+    Head old =
+        heads.getOrDefault(
+            disk.slot(),
+            new Head(
+                disk.node(),
+                disk.layers().size() == 1 ? "" : QemuCommand.layerNode(disk, 1),
+                directory + disk.layers().getFirst().name()));
+    Head head =
+        new Head(disk.node() + "head" + HEADS.incrementAndGet(), old.node, directory + name);
+    ask(
+        "blockdev-add",
+        QemuCommand.blockdev("qcow2", head.node, false, QemuCommand.above(""), head.file));
+    ask("blockdev-snapshot", "{\"node\":\"%s\",\"overlay\":\"%s\"}".formatted(old.node, head.node));
+    heads.put(disk.slot(), head);
+    ask(
+        "blockdev-reopen",
+        "{\"options\":%s}"
+            .formatted(QemuCommand.readOnly(old.node, QemuCommand.above(old.below), old.file)));
+  }
+
+  private void ask(String command, String arguments) throws IOException {
+    monitor.ask(
+        "{\"execute\":\"%s\",\"arguments\":%s}".formatted(command, arguments), SWITCH_MILLIS);
+  }
+
+  /**
+   * What the guest writes to.
+   *
+   * @param node QEMU's node
+   * @param below the node below; empty where there is none
+   * @param file its file in the jail
+   */
+  private record Head(String node, String below, String file) {}
+
+  /** Whom the machine's process runs as. */
+  public JailUser user() {
+    return files.user();
   }
 
   /** What QEMU or the jail complained about, for messages; at most a few lines. */

@@ -121,24 +121,58 @@ public final class QemuCommand {
   private static void addLayer(List<String> command, MachineDisk disk, int number, int first) {
     MachineDisk.Layer layer = disk.layers().get(number);
     boolean lowest = number == disk.layers().size() - 1;
-    String below = lowest ? "null" : "\"" + layerNode(disk, number + 1) + "\"";
+    String below =
+        layer.format() == MachineDisk.Format.RAW
+            ? ""
+            : above(lowest ? "" : layerNode(disk, number + 1));
     add(
         command,
         "-blockdev",
-        """
-        {"driver":"qcow2","node-name":"%s","read-only":%s,"discard":"unmap","detect-zeroes":"unmap","backing":%s,\
-        "file":{"driver":"file","filename":"%s/%d/%s","read-only":%s,"discard":"unmap"}}"""
-            .formatted(
-                layerNode(disk, number),
-                number > 0,
-                below,
-                Jail.LAYERS,
-                first + number,
-                layer.name(),
-                number > 0));
+        blockdev(
+            layer.format().driver(),
+            layerNode(disk, number),
+            number > 0,
+            below,
+            Jail.LAYERS + "/" + (first + number) + "/" + layer.name()));
   }
 
-  private static String layerNode(MachineDisk disk, int number) {
+  /** A file as a node of a disk; of one file each. */
+  static String blockdev(String driver, String node, boolean readOnly, String below, String file) {
+    return node(driver, node, readOnly, below, file(node, readOnly, file));
+  }
+
+  private static String node(
+      String driver, String node, boolean readOnly, String below, String file) {
+    return """
+        {"driver":"%s","node-name":"%s","read-only":%s,"discard":"unmap","detect-zeroes":"unmap",%s"file":%s}"""
+        .formatted(driver, node, readOnly, below, file);
+  }
+
+  private static String file(String node, boolean readOnly, String file) {
+    return """
+        {"driver":"file","node-name":"%sfile","filename":"%s","read-only":%s,"discard":"unmap"}"""
+        .formatted(node, file, readOnly);
+  }
+
+  /** Options with which a node and its file are never opened for writing again. */
+  static String readOnly(String node, String below, String file) {
+    return "["
+        + file(node, true, file)
+        + ","
+        + node("qcow2", node, true, below, quoted(node + "file"))
+        + "]";
+  }
+
+  /** What a node is above, as a member of its options. */
+  static String above(String below) {
+    return "\"backing\":" + (below.isEmpty() ? "null" : quoted(below)) + ",";
+  }
+
+  private static String quoted(String text) {
+    return '"' + text + '"';
+  }
+
+  static String layerNode(MachineDisk disk, int number) {
     return number == 0 ? disk.node() : disk.node() + "layer" + number;
   }
 

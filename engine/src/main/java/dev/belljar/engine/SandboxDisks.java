@@ -1,0 +1,236 @@
+package dev.belljar.engine;
+
+import dev.belljar.SandboxOptions;
+import dev.belljar.StorageException;
+import dev.belljar.StorageException.Reason;
+import dev.belljar.engine.agent.Agent;
+import dev.belljar.engine.agent.Agent.Purpose;
+import dev.belljar.engine.agent.AgentErrorException;
+import dev.belljar.engine.image.Image;
+import dev.belljar.engine.vmm.JailUser;
+import dev.belljar.engine.vmm.Machine;
+import dev.belljar.engine.vmm.MachineDisk;
+import dev.belljar.engine.vmm.MachineDisk.Format;
+import dev.belljar.engine.vmm.MachineDisk.Layer;
+import dev.belljar.engine.volumes.BootImage;
+import dev.belljar.engine.volumes.RunningDisk;
+import dev.belljar.engine.volumes.VolumeStore;
+import dev.belljar.engine.volumes.VolumeStore.Opened;
+import java.io.IOException;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.time.Duration;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.Map;
+import java.util.Optional;
+import java.util.concurrent.CompletableFuture;
+import java.util.concurrent.ExecutionException;
+import java.util.concurrent.TimeUnit;
+import java.util.concurrent.TimeoutException;
+
+/** The root and the volumes that one sandbox has, from when they are opened until it has ended. */
+final class SandboxDisks implements AutoCloseable {
+  /** The slot of the image below a root that was made above another image than today's. */
+  private static final int IMAGE_SLOT = 0;
+
+  private static final int FIRST_SLOT = 1;
+  private static final Duration LONGEST_FREEZE = Duration.ofSeconds(5);
+
+  /** Until the guest has written down what it holds in memory. */
+  private static final long FREEZING_SECONDS = 30;
+
+  private final VolumeStore store;
+  private final List<Use> uses;
+  private final List<MachineDisk> disks = new ArrayList<>();
+
+  private record Use(Opened opened, String target, boolean root) {}
+
+  private SandboxDisks(VolumeStore store, List<Use> uses) {
+    this.store = store;
+    this.uses = uses;
+  }
+
+  /**
+   * Opens what the options name; nobody else has it from then on.
+   *
+   * @return empty where they name nothing
+   */
+  static Optional<SandboxDisks> open(
+      VolumeStore store, String owner, SandboxOptions options, String sandbox) {
+    if (options.root().isEmpty() && options.volumes().isEmpty()) {
+      return Optional.empty();
+    }
+    SandboxDisks disks = new SandboxDisks(store, new ArrayList<>());
+    try {
+      options
+          .root()
+          .ifPresent(
+              name -> disks.uses.add(new Use(store.openRoot(owner, name, sandbox), "/", true)));
+      for (Map.Entry<String, String> volume : options.volumes().entrySet()) {
+        Opened opened = store.openVolume(owner, volume.getValue(), sandbox);
+        disks.uses.add(new Use(opened, volume.getKey(), false));
+      }
+      return Optional.of(disks);
+    } catch (RuntimeException e) {
+      disks.close();
+      throw e;
+    }
+  }
+
+  /**
+   * Makes ready what the machine needs, and gives it to the machine's user.
+   *
+   * @param run the machine's directory
+   */
+  List<MachineDisk> prepare(Image image, Path run, JailUser user) throws IOException {
+    int slot = FIRST_SLOT;
+    for (Use use : uses) {
+      Opened opened = use.opened;
+      if (use.root && !opened.image().equals(Optional.of(image.hash()))) {
+        disks.add(older(opened.image().orElseThrow(), run, user));
+      }
+      List<Layer> layers = new ArrayList<>();
+      if (!opened.writable()) {
+        layers.add(above(run, "root", opened.bytes(), user));
+      }
+      boolean head = opened.writable();
+      for (Path file : opened.layers()) {
+        if (head) {
+          user.take(file);
+        }
+        layers.add(layer(file, head));
+        head = false;
+      }
+      disks.add(new MachineDisk(slot++, layers, opened.bytes()));
+    }
+    return List.copyOf(disks);
+  }
+
+  /** A guest that is told of a size must be able to have it written: a layer of its own is. */
+  private MachineDisk older(String hash, Path run, JailUser user) throws IOException {
+    Path root = store.imageDirectory(hash).resolve(BootImage.NAME);
+    if (!Files.exists(root)) {
+      throw new StorageException(
+          Reason.DAMAGED, "The image " + root + ", which the root lies above, is missing.");
+    }
+    long bytes = (Files.size(root) + 511) / 512 * 512;
+    Path directory = Optional.ofNullable(root.getParent()).orElseThrow();
+    return new MachineDisk(
+        IMAGE_SLOT,
+        List.of(
+            above(run, "image", bytes, user),
+            new Layer(directory, BootImage.NAME, false, Format.RAW)),
+        bytes);
+  }
+
+  private Layer above(Path run, String name, long bytes, JailUser user) throws IOException {
+    Path directory = Files.createDirectory(run.resolve(name));
+    Path file = directory.resolve(name + ".qcow2");
+    store.createEmpty(file, bytes);
+    user.take(directory);
+    user.take(file);
+    return new Layer(directory, name + ".qcow2", true);
+  }
+
+  private static Layer layer(Path file, boolean writable) {
+    return new Layer(
+        Optional.ofNullable(file.getParent()).orElseThrow(),
+        String.valueOf(file.getFileName()),
+        writable);
+  }
+
+  /** Has the guest use them. */
+  void attach(Machine machine) throws IOException {
+    machine.announce(disks);
+    Agent agent = machine.agent();
+    int at = 0;
+    if (disks.getFirst().slot() == IMAGE_SLOT) {
+      MachineDisk image = disks.get(at++);
+      attach(agent, image, Purpose.IMAGE, "/", "the image");
+    }
+    for (Use use : uses) {
+      MachineDisk disk = disks.get(at++);
+      attach(agent, disk, use.root ? Purpose.ROOT : Purpose.VOLUME, use.target, use.opened.id());
+      if (use.opened.writable()) {
+        store.runs(use.opened.id(), new Running(machine, disk));
+      }
+    }
+  }
+
+  private static void attach(
+      Agent agent, MachineDisk disk, Purpose purpose, String target, String what)
+      throws IOException {
+    try {
+      agent.attach(disk.slot(), purpose, disk.bytes(), target);
+    } catch (AgentErrorException e) {
+      throw new StorageException(
+          Reason.DAMAGED,
+          "%s could not be mounted at '%s' in the guest: %s."
+              .formatted(what, target, e.getMessage()),
+          e);
+    }
+  }
+
+  /** Whether something is to be written down before the machine may end. */
+  boolean writable() {
+    return uses.stream().anyMatch(use -> use.opened.writable());
+  }
+
+  /** Gives them back; the machine must be gone. */
+  @Override
+  public void close() {
+    for (Use use : uses) {
+      use.opened.close();
+    }
+  }
+
+  /** A volume in a machine. */
+  private record Running(Machine machine, MachineDisk disk) implements RunningDisk {
+    @Override
+    public void admit(Path file) throws IOException {
+      machine.user().take(file);
+    }
+
+    @Override
+    public void freeze() throws IOException {
+      CompletableFuture<Void> freezing = new CompletableFuture<>();
+      Thread.ofVirtual()
+          .name("freeze")
+          .start(
+              () -> {
+                try {
+                  machine.agent().sync(false);
+                  machine.agent().freeze(disk.slot(), LONGEST_FREEZE);
+                  freezing.complete(null);
+                } catch (IOException | AgentErrorException | RuntimeException e) {
+                  freezing.completeExceptionally(e);
+                }
+              });
+      try {
+        freezing.get(FREEZING_SECONDS, TimeUnit.SECONDS);
+      } catch (InterruptedException e) {
+        Thread.currentThread().interrupt();
+        throw new java.io.InterruptedIOException("interrupted");
+      } catch (ExecutionException e) {
+        throw new IOException(String.valueOf(e.getMessage()), e);
+      } catch (TimeoutException e) {
+        throw new IOException("it took longer than " + FREEZING_SECONDS + " s", e);
+      }
+    }
+
+    @Override
+    public void switchTo(Path file) throws IOException {
+      machine.switchHead(disk, String.valueOf(file.getFileName()));
+    }
+
+    @Override
+    public void thaw() throws IOException {
+      try {
+        machine.agent().thaw(disk.slot());
+      } catch (AgentErrorException e) {
+        throw new IOException(e.getMessage(), e);
+      }
+    }
+  }
+}

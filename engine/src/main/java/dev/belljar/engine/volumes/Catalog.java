@@ -1,0 +1,196 @@
+package dev.belljar.engine.volumes;
+
+import com.fasterxml.jackson.annotation.JsonIgnore;
+import java.time.Instant;
+import java.util.ArrayList;
+import java.util.HashSet;
+import java.util.LinkedHashSet;
+import java.util.List;
+import java.util.Optional;
+import java.util.Set;
+import java.util.function.Predicate;
+
+/**
+ * What there is, and what it consists of. A value: a change makes a new one, which takes the place
+ * of the old one in one step ({@link CatalogFile}).
+ *
+ * @param layers files of disks, each above its parent
+ * @param volumes also those that are deleted and can be restored
+ * @param snapshots also those that are deleted and that a sandbox still runs from
+ */
+record Catalog(List<Layer> layers, List<Disk> volumes, List<Disk> snapshots) {
+  static final Catalog EMPTY = new Catalog(List.of(), List.of(), List.of());
+
+  /** More than any chain has; a longer one is a circle. */
+  private static final int LONGEST_CHAIN = 1000;
+
+  Catalog {
+    layers = List.copyOf(layers);
+    volumes = List.copyOf(volumes);
+    snapshots = List.copyOf(snapshots);
+  }
+
+  /**
+   * A qcow2 file. It holds what differs from the one below it.
+   *
+   * @param id its name
+   * @param directory the directory that it is in; its own, unless a machine has the volume that it
+   *     was made for
+   * @param parent the layer below
+   */
+  record Layer(String id, String directory, Optional<String> parent) {
+    Layer in(String other) {
+      return new Layer(id, other, parent);
+    }
+
+    Layer above(Optional<String> other) {
+      return new Layer(id, directory, other);
+    }
+  }
+
+  /**
+   * A volume or a snapshot.
+   *
+   * @param id its id
+   * @param owner whose it is
+   * @param slug its name
+   * @param region where it was asked to be
+   * @param capacity bytes that were asked for
+   * @param created when it was made
+   * @param top its uppermost layer: of a volume the one that is written to
+   * @param image the hash of the image that its root lies above; empty where it is not bootable
+   * @param origin the id of the snapshot that a volume was made from, or of the volume that a
+   *     snapshot was made of
+   * @param originSlug the slug that this had
+   * @param deleted when it was deleted
+   */
+  record Disk(
+      String id,
+      String owner,
+      String slug,
+      String region,
+      long capacity,
+      Instant created,
+      String top,
+      Optional<String> image,
+      Optional<String> origin,
+      Optional<String> originSlug,
+      Optional<Instant> deleted) {
+    Disk withTop(String layer) {
+      return new Disk(
+          id, owner, slug, region, capacity, created, layer, image, origin, originSlug, deleted);
+    }
+
+    Disk deletedAt(Optional<Instant> time) {
+      return new Disk(
+          id, owner, slug, region, capacity, created, top, image, origin, originSlug, time);
+    }
+
+    @JsonIgnore
+    boolean isThere() {
+      return deleted.isEmpty();
+    }
+
+    /** What the guest sees: whole mebibytes. */
+    @JsonIgnore
+    long bytes() {
+      return (capacity + (1 << 20) - 1) >> 20 << 20;
+    }
+
+    boolean isCalled(String owner, String idOrSlug) {
+      return this.owner.equals(owner) && (id.equals(idOrSlug) || slug.equals(idOrSlug));
+    }
+  }
+
+  Optional<Layer> layer(String id) {
+    return layers.stream().filter(layer -> layer.id.equals(id)).findFirst();
+  }
+
+  /** From that layer down; ends where one is missing. */
+  List<Layer> chain(String top) {
+    List<Layer> chain = new ArrayList<>();
+    Optional<Layer> next = layer(top);
+    while (next.isPresent() && chain.size() < LONGEST_CHAIN) {
+      chain.add(next.get());
+      next = next.get().parent.flatMap(this::layer);
+    }
+    return chain;
+  }
+
+  Optional<Disk> volume(String owner, String idOrSlug) {
+    return find(volumes, owner, idOrSlug);
+  }
+
+  Optional<Disk> snapshot(String owner, String idOrSlug) {
+    return find(snapshots, owner, idOrSlug);
+  }
+
+  private static Optional<Disk> find(List<Disk> disks, String owner, String idOrSlug) {
+    return disks.stream()
+        .filter(disk -> disk.isThere() && disk.isCalled(owner, idOrSlug))
+        .findFirst();
+  }
+
+  boolean isTaken(String owner, String slug) {
+    Predicate<Disk> hasIt =
+        disk -> disk.isThere() && disk.owner.equals(owner) && disk.slug.equals(slug);
+    return volumes.stream().anyMatch(hasIt) || snapshots.stream().anyMatch(hasIt);
+  }
+
+  /** The layers that something consists of. */
+  Set<String> used() {
+    Set<String> used = new HashSet<>();
+    volumes.forEach(disk -> chain(disk.top).forEach(layer -> used.add(layer.id)));
+    snapshots.forEach(disk -> chain(disk.top).forEach(layer -> used.add(layer.id)));
+    return used;
+  }
+
+  /** The images that something lies above. */
+  Set<String> images() {
+    Set<String> images = new LinkedHashSet<>();
+    volumes.forEach(disk -> disk.image.ifPresent(images::add));
+    snapshots.forEach(disk -> disk.image.ifPresent(images::add));
+    return images;
+  }
+
+  Catalog with(Layer layer) {
+    List<Layer> changed = new ArrayList<>(layers);
+    changed.removeIf(old -> old.id.equals(layer.id));
+    changed.add(layer);
+    return new Catalog(changed, volumes, snapshots);
+  }
+
+  Catalog withVolume(Disk volume) {
+    return new Catalog(layers, replaced(volumes, volume), snapshots);
+  }
+
+  Catalog withSnapshot(Disk snapshot) {
+    return new Catalog(layers, volumes, replaced(snapshots, snapshot));
+  }
+
+  Catalog withoutVolume(String id) {
+    return new Catalog(
+        layers, volumes.stream().filter(disk -> !disk.id.equals(id)).toList(), snapshots);
+  }
+
+  Catalog withoutSnapshot(String id) {
+    return new Catalog(
+        layers, volumes, snapshots.stream().filter(disk -> !disk.id.equals(id)).toList());
+  }
+
+  Catalog withLayers(List<Layer> others) {
+    return new Catalog(others, volumes, snapshots);
+  }
+
+  private static List<Disk> replaced(List<Disk> disks, Disk disk) {
+    List<Disk> changed = new ArrayList<>(disks);
+    for (int i = 0; i < changed.size(); i++) {
+      if (changed.get(i).id.equals(disk.id)) {
+        changed.set(i, disk);
+        return changed;
+      }
+    }
+    changed.add(disk);
+    return changed;
+  }
+}

@@ -1,0 +1,41 @@
+package dev.belljar.engine.volumes;
+
+import org.jspecify.annotations.Nullable;
+
+/**
+ * The instants between which a crash makes a difference. A test ends the process at one of them;
+ * nothing happens otherwise.
+ */
+enum FaultPoint {
+  /** A new catalog is written beside the old one. */
+  CATALOG_WRITTEN,
+  /** The file of a new layer is there; nothing refers to it. */
+  LAYER_MADE,
+  /** A volume's head is in the catalog as new; a machine still writes to the old one. */
+  HEAD_COMMITTED,
+  /** A machine writes to the new head; its file system is still frozen. */
+  HEAD_SWITCHED,
+  /** A head has a second name, in a directory of its own. */
+  HEAD_LINKED,
+  /** That name is in the catalog; the first one is left. */
+  HEAD_MOVED,
+  /** A layer of several is complete; nothing refers to it. */
+  MERGED,
+  /** The catalog has the merged layer; those that it stands for are left. */
+  MERGE_COMMITTED,
+  /** One of several files to be removed is removed. */
+  FILE_REMOVED;
+
+  /** The system property that names the point to end at. */
+  static final String PROPERTY = "belljar.storage.fault";
+
+  private static final int KILLED = 137;
+  private static final @Nullable String CHOSEN = System.getProperty(PROPERTY);
+
+  /** Ends the process where a test wants that, as kill -9 does. */
+  void reached() {
+    if (name().equals(CHOSEN)) {
+      Runtime.getRuntime().halt(KILLED);
+    }
+  }
+}

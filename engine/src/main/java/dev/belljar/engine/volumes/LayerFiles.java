@@ -1,0 +1,225 @@
+package dev.belljar.engine.volumes;
+
+import dev.belljar.StorageException;
+import dev.belljar.StorageException.Reason;
+import dev.belljar.engine.volumes.Catalog.Layer;
+import java.io.BufferedReader;
+import java.io.IOException;
+import java.nio.ByteBuffer;
+import java.nio.channels.FileChannel;
+import java.nio.channels.FileLock;
+import java.nio.file.DirectoryStream;
+import java.nio.file.Files;
+import java.nio.file.LinkOption;
+import java.nio.file.Path;
+import java.nio.file.StandardOpenOption;
+import java.nio.file.attribute.PosixFilePermissions;
+import java.util.ArrayList;
+import java.util.Collection;
+import java.util.HashMap;
+import java.util.List;
+import java.util.Map;
+import java.util.Set;
+import java.util.concurrent.locks.LockSupport;
+import java.util.stream.Collectors;
+
+/** The files that layers are, below one directory. */
+final class LayerFiles {
+  private static final String SUFFIX = ".qcow2";
+  private static final int WRITABLE = 0600;
+  private static final int FROZEN = 0444;
+
+  /** docs/interop/qcow2.txt of QEMU: magic, version, and the bits of what a reader must know. */
+  private static final int MAGIC = 0x514649fb;
+
+  private static final int VERSION = 3;
+  private static final int HEADER = 104;
+  private static final int SIZE_AT = 24;
+  private static final int INCOMPATIBLE_AT = 72;
+
+  /** Dirty; everything else is damage, or needs files that we do not give. */
+  private static final long HARMLESS = 1;
+
+  /** Which bytes QEMU locks of an image that it has open (block/file-posix.c). */
+  private static final long LOCKED_FROM = 100;
+
+  private static final long LOCKED_BYTES = 200;
+  private static final long LONGEST_END_NANOS = 5_000_000_000L;
+
+  /** Far below what a command line can hold. */
+  private static final int ASKED_AT_ONCE = 500;
+
+  private final Path directory;
+
+  LayerFiles(Path directory) {
+    this.directory = directory;
+  }
+
+  Path directoryOf(Layer layer) {
+    return directory.resolve(layer.directory());
+  }
+
+  static String nameOf(Layer layer) {
+    return layer.id() + SUFFIX;
+  }
+
+  Path fileOf(Layer layer) {
+    return directoryOf(layer).resolve(nameOf(layer));
+  }
+
+  /** Makes the directory of a layer, which the machine may enter and not write to. */
+  void makeDirectory(Layer layer) throws IOException {
+    Path made = Files.createDirectories(directoryOf(layer));
+    Files.setPosixFilePermissions(made, PosixFilePermissions.fromString("rwxr-xr-x"));
+  }
+
+  /** Has the disk hold a new layer, for the owner alone. */
+  void force(Layer layer) throws IOException {
+    Path file = fileOf(layer);
+    Files.setAttribute(file, "unix:mode", WRITABLE);
+    try (FileChannel channel = FileChannel.open(file, StandardOpenOption.WRITE)) {
+      channel.force(true);
+    }
+    CatalogFile.force(directoryOf(layer));
+    CatalogFile.force(directory);
+  }
+
+  /** Nobody writes to it any more, and every machine may read it. */
+  void freeze(Layer layer) throws IOException {
+    takeBack(layer);
+    Files.setAttribute(fileOf(layer), "unix:mode", FROZEN);
+  }
+
+  /** Takes it back from the user that a machine ran as. */
+  void takeBack(Layer layer) throws IOException {
+    Path file = fileOf(layer);
+    Object own = Files.getAttribute(Path.of("/proc/self"), "unix:uid");
+    if (own.equals(0)) {
+      Files.setAttribute(file, "unix:uid", 0, LinkOption.NOFOLLOW_LINKS);
+      Files.setAttribute(file, "unix:gid", 0, LinkOption.NOFOLLOW_LINKS);
+    }
+  }
+
+  /**
+   * Bytes that files take on the host, holes left out; by name, without those that are missing. The
+   * JDK does not tell, so stat(1) is asked.
+   */
+  static Map<String, Long> allocated(Collection<Path> files) throws IOException {
+    Map<String, Long> found = new HashMap<>();
+    List<Path> there = files.stream().filter(Files::exists).toList();
+    for (int from = 0; from < there.size(); from += ASKED_AT_ONCE) {
+      List<String> command = new ArrayList<>(List.of("stat", "-c", "%b %B %n"));
+      there
+          .subList(from, Math.min(from + ASKED_AT_ONCE, there.size()))
+          .forEach(file -> command.add(file.toString()));
+      Process process =
+          new ProcessBuilder(command).redirectError(ProcessBuilder.Redirect.DISCARD).start();
+      process.getOutputStream().close();
+      try (BufferedReader lines = process.inputReader()) {
+        for (String line = lines.readLine(); line != null; line = lines.readLine()) {
+          String[] parts = line.split(" ", 3);
+          String name = String.valueOf(Path.of(parts[2]).getFileName());
+          found.put(name, Long.parseLong(parts[0]) * Long.parseLong(parts[1]));
+        }
+      }
+    }
+    return found;
+  }
+
+  /**
+   * Checks what can be seen without QEMU, of a file that a machine may have written to.
+   *
+   * @param exact whether it must be of that size; a snapshot may be smaller than what is above it
+   * @throws StorageException where it is not what it should be
+   */
+  void check(Layer layer, long bytes, boolean exact) throws IOException {
+    Path file = fileOf(layer);
+    ByteBuffer header = ByteBuffer.allocate(HEADER);
+    if (!Files.isRegularFile(file, LinkOption.NOFOLLOW_LINKS)) {
+      throw damaged(file, "it is missing");
+    }
+    try (FileChannel channel = FileChannel.open(file, StandardOpenOption.READ)) {
+      while (header.hasRemaining() && channel.read(header) >= 0) {
+        // On.
+      }
+    }
+    if (header.hasRemaining() || header.getInt(0) != MAGIC || header.getInt(4) != VERSION) {
+      throw damaged(file, "it is no qcow2 of version 3");
+    }
+    if ((header.getLong(INCOMPATIBLE_AT) & ~HARMLESS) != 0) {
+      throw damaged(file, "QEMU has marked it as damaged, or it needs what is not there");
+    }
+    if (header.getLong(SIZE_AT) > bytes || (exact && header.getLong(SIZE_AT) != bytes)) {
+      throw damaged(file, "it is of another size");
+    }
+  }
+
+  private static StorageException damaged(Path file, String how) {
+    return new StorageException(
+        Reason.DAMAGED,
+        "The file " + file + " cannot be used: " + how + ". 'belljar data check' tells more.");
+  }
+
+  /**
+   * Waits until no QEMU has it open: one whose process was killed goes on for an instant.
+   *
+   * @throws StorageException where that takes longer than 5 s
+   */
+  void awaitFree(Layer layer) throws IOException {
+    long deadline = System.nanoTime() + LONGEST_END_NANOS;
+    while (!isFree(fileOf(layer))) {
+      if (System.nanoTime() > deadline) {
+        throw new StorageException(
+            Reason.BUSY, "A machine that is not known still has " + fileOf(layer) + " open.");
+      }
+      LockSupport.parkNanos(5_000_000);
+    }
+  }
+
+  private static boolean isFree(Path file) throws IOException {
+    try (FileChannel channel = FileChannel.open(file, StandardOpenOption.WRITE);
+        FileLock lock = channel.tryLock(LOCKED_FROM, LOCKED_BYTES, false)) {
+      return lock != null;
+    }
+  }
+
+  /** Gives a layer a second name, in a directory of its own. */
+  void link(Layer layer, Layer moved) throws IOException {
+    makeDirectory(moved);
+    Files.deleteIfExists(fileOf(moved));
+    Files.createLink(fileOf(moved), fileOf(layer));
+    CatalogFile.force(directoryOf(moved));
+    CatalogFile.force(directory);
+  }
+
+  /** Removes every file but those of these layers, and directories that are empty then. */
+  void keepOnly(Set<Layer> layers, Set<String> alsoIds) throws IOException {
+    if (!Files.isDirectory(directory)) {
+      return;
+    }
+    Set<Path> kept = layers.stream().map(this::fileOf).collect(Collectors.toSet());
+    try (DirectoryStream<Path> all = Files.newDirectoryStream(directory)) {
+      for (Path below : all) {
+        keepOnly(below, kept, alsoIds);
+      }
+    }
+  }
+
+  private static void keepOnly(Path below, Set<Path> kept, Set<String> alsoIds) throws IOException {
+    boolean empty = true;
+    try (DirectoryStream<Path> files = Files.newDirectoryStream(below)) {
+      for (Path file : files) {
+        String name = String.valueOf(file.getFileName());
+        if (kept.contains(file) || alsoIds.contains(name.replace(SUFFIX, ""))) {
+          empty = false;
+        } else {
+          Files.deleteIfExists(file);
+          FaultPoint.FILE_REMOVED.reached();
+        }
+      }
+    }
+    if (empty) {
+      Files.deleteIfExists(below);
+    }
+  }
+}

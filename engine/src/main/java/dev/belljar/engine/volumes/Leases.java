@@ -1,0 +1,141 @@
+package dev.belljar.engine.volumes;
+
+import dev.belljar.engine.storage.FileTree;
+import java.io.IOException;
+import java.nio.channels.FileChannel;
+import java.nio.channels.FileLock;
+import java.nio.channels.OverlappingFileLockException;
+import java.nio.file.DirectoryStream;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.nio.file.StandardOpenOption;
+import java.security.SecureRandom;
+import java.util.ArrayList;
+import java.util.HexFormat;
+import java.util.List;
+import java.util.Set;
+import java.util.concurrent.ConcurrentHashMap;
+
+/**
+ * Who uses what, in all processes of this host: a directory for each process that uses something,
+ * with a lock beside it that the process holds for as long as it lives, and a file in it for each
+ * use. Whoever looks holds the store's lock.
+ */
+final class Leases implements AutoCloseable {
+  private static final String LOCK_SUFFIX = ".lock";
+  private static final Set<Path> OWN_LOCKS = ConcurrentHashMap.newKeySet();
+
+  private final Path directory;
+  private final Path own;
+  private final Path lockFile;
+  private final FileChannel lock;
+  private final SecureRandom random = new SecureRandom();
+
+  private Leases(Path directory, Path own, Path lockFile, FileChannel lock) {
+    this.directory = directory;
+    this.own = own;
+    this.lockFile = lockFile;
+    this.lock = lock;
+  }
+
+  /**
+   * A use.
+   *
+   * @param disk the id of the volume or snapshot
+   * @param holder the sandbox that uses it
+   * @param layers what that sandbox's machine opens
+   */
+  record Lease(String disk, String holder, List<String> layers) {}
+
+  /** The leases of this process and of others. */
+  static Leases open(Path directory) throws IOException {
+    Files.createDirectories(directory);
+    while (true) {
+      String name = HexFormat.of().toHexDigits(new SecureRandom().nextInt());
+      Path lockFile = directory.resolve(name + LOCK_SUFFIX);
+      if (Files.exists(lockFile)) {
+        continue;
+      }
+      FileChannel lock =
+          FileChannel.open(lockFile, StandardOpenOption.CREATE_NEW, StandardOpenOption.WRITE);
+      try {
+        lock.lock();
+        OWN_LOCKS.add(lockFile);
+        Path own = Files.createDirectory(directory.resolve(name));
+        return new Leases(directory, own, lockFile, lock);
+      } catch (IOException | RuntimeException e) {
+        lock.close();
+        OWN_LOCKS.remove(lockFile);
+        throw e;
+      }
+    }
+  }
+
+  /** Notes a use; {@link #release} takes the path. */
+  Path add(Lease lease) throws IOException {
+    Path file = own.resolve(HexFormat.of().toHexDigits(random.nextLong()));
+    List<String> lines = new ArrayList<>(List.of(lease.disk, lease.holder));
+    lines.addAll(lease.layers);
+    Files.write(file, lines, StandardOpenOption.CREATE_NEW);
+    return file;
+  }
+
+  void release(Path lease) throws IOException {
+    Files.deleteIfExists(lease);
+  }
+
+  /** Those of processes that live. What dead ones left is removed. */
+  List<Lease> all() throws IOException {
+    List<Lease> leases = new ArrayList<>();
+    try (DirectoryStream<Path> locks = Files.newDirectoryStream(directory, "*" + LOCK_SUFFIX)) {
+      for (Path file : locks) {
+        String name = String.valueOf(file.getFileName());
+        Path uses = directory.resolve(name.substring(0, name.length() - LOCK_SUFFIX.length()));
+        if (isAlive(file)) {
+          read(uses, leases);
+        } else {
+          FileTree.delete(uses);
+          Files.deleteIfExists(file);
+        }
+      }
+    }
+    return leases;
+  }
+
+  /** Closing any descriptor of a file gives up the process's locks on it (fcntl(2)). */
+  private static boolean isAlive(Path file) throws IOException {
+    if (OWN_LOCKS.contains(file)) {
+      return true;
+    }
+    try (FileChannel channel = FileChannel.open(file, StandardOpenOption.WRITE);
+        FileLock held = channel.tryLock()) {
+      return held == null;
+    } catch (OverlappingFileLockException e) {
+      return true;
+    }
+  }
+
+  private static void read(Path uses, List<Lease> leases) throws IOException {
+    if (!Files.isDirectory(uses)) {
+      return;
+    }
+    try (DirectoryStream<Path> files = Files.newDirectoryStream(uses)) {
+      for (Path file : files) {
+        List<String> lines = Files.readAllLines(file);
+        if (lines.size() >= 2) {
+          leases.add(
+              new Lease(lines.get(0), lines.get(1), List.copyOf(lines.subList(2, lines.size()))));
+        }
+      }
+    }
+  }
+
+  /** Gives up all uses of this process. */
+  @Override
+  public void close() throws IOException {
+    FileTree.delete(own);
+    Files.deleteIfExists(lockFile);
+    lock.close();
+    OWN_LOCKS.remove(lockFile);
+  }
+}
