@@ -6,7 +6,6 @@ import dev.belljar.engine.egress.http.HttpRelay;
 import dev.belljar.engine.egress.secrets.HostSecrets;
 import dev.belljar.engine.egress.tls.ClientHello;
 import dev.belljar.engine.egress.tls.Tls;
-import dev.belljar.engine.streams.ReadAhead;
 import java.io.FilterInputStream;
 import java.io.IOException;
 import java.io.InputStream;
@@ -30,9 +29,6 @@ final class EgressConnection {
   private static final int ECONNRESET = 104;
   private static final int BUFFER = 64 << 10;
 
-  /** Read while the guest still decodes what came before. */
-  private static final int MOST_DECODED = 128 << 10;
-
   /** How long a guest that was refused may take to read why. */
   private static final long LAST_WORDS_NANOS = 2_000_000_000L;
 
@@ -51,7 +47,6 @@ final class EgressConnection {
   private volatile long lastActivity = System.nanoTime();
   private volatile long deadline = Long.MAX_VALUE;
   private volatile @Nullable HostSecrets secrets;
-  private volatile @Nullable ReadAhead decoded;
   private Verdict verdict = Verdict.ALLOWED;
   private String reason = "";
   private boolean explained;
@@ -98,10 +93,6 @@ final class EgressConnection {
       socket.close();
     } catch (IOException e) {
       // It is gone either way.
-    }
-    ReadAhead answers = decoded;
-    if (answers != null) {
-      answers.stop();
     }
     stream.reset(ECONNRESET);
   }
@@ -227,14 +218,11 @@ final class EgressConnection {
       toGuest.shutdownOutput();
       return null;
     }
-    ReadAhead answers = new ReadAhead(toServer.getInputStream(), MOST_DECODED);
-    decoded = answers;
-    answers.start("egress-decode");
     return new Relay(
         new HttpRelay(
             toGuest.getInputStream(),
             toGuest.getOutputStream(),
-            answers,
+            toServer.getInputStream(),
             toServer.getOutputStream(),
             new NameRules(this::isItsName, Optional.of(held))),
         toServer::shutdownOutput,
