@@ -9,6 +9,9 @@ import dev.belljar.Secret;
 import java.io.ByteArrayOutputStream;
 import java.io.IOException;
 import java.io.UncheckedIOException;
+import java.net.InetAddress;
+import java.net.ServerSocket;
+import java.net.Socket;
 import java.net.URLEncoder;
 import java.nio.file.Path;
 import java.util.List;
@@ -25,6 +28,8 @@ import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.TestMethodOrder;
 import org.junit.jupiter.api.Timeout;
 import org.junit.jupiter.api.io.TempDir;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.ValueSource;
 
 /**
  * The guest's root looks for a secret's value: in what servers repeat, and all over its machine.
@@ -40,6 +45,7 @@ class GuestSecretAttackIT {
   @TempDir static Path directory;
   private static ScriptedServer server;
   private static LoopbackServer plain;
+  private static ServerSocket log;
   private static Sandbox sandbox;
   private static Sandbox other;
   private static String placeholder;
@@ -49,6 +55,8 @@ class GuestSecretAttackIT {
     TestAuthority authority = new TestAuthority(directory, "api.example.com");
     server = new ScriptedServer(authority.serverContext());
     plain = LoopbackServer.plain();
+    log = new ServerSocket(0, 10, InetAddress.getLoopbackAddress());
+    Thread.ofVirtual().start(GuestSecretAttackIT::showLog);
     sandbox = with(authority, VALUE);
     other = with(authority, "another-value-of-another-owner");
     placeholder = sandbox.env().get("API_KEY").orElseThrow();
@@ -60,6 +68,8 @@ class GuestSecretAttackIT {
             .allowNet("api.example.com", "elsewhere.example.com")
             .connectTo("api.example.com:443:127.0.0.1:" + server.port())
             .connectTo("elsewhere.example.com:80:127.0.0.1:" + plain.port())
+            .connectTo("api.example.com:80:127.0.0.1:" + log.getLocalPort())
+            .connectTo("elsewhere.example.com:8080:127.0.0.1:" + log.getLocalPort())
             .secret("API_KEY", Secret.of(value, "api.example.com"))
             .caCertificate(authority.pem())
             .build());
@@ -71,6 +81,28 @@ class GuestSecretAttackIT {
     other.close();
     server.close();
     plain.close();
+    log.close();
+  }
+
+  /** As a server does that shows without TLS what it was sent before. */
+  private static void showLog() {
+    while (true) {
+      try (Socket socket = log.accept()) {
+        socket.getInputStream().read(new byte[4096]);
+        socket.getOutputStream().write(sized("k=" + VALUE + "\n").getBytes(ISO_8859_1));
+      } catch (IOException e) {
+        if (log.isClosed()) {
+          return;
+        }
+      }
+    }
+  }
+
+  @ParameterizedTest
+  @Order(1)
+  @ValueSource(strings = {"http://api.example.com/log", "http://elsewhere.example.com:8080/log"})
+  void whatAServerShowsWithoutTlsHasThePlaceholderToo(String url) {
+    assertThat(sandbox.sh("curl -sS " + url).text()).isEqualTo("k=" + placeholder + "\n");
   }
 
   @Test

@@ -5,8 +5,8 @@ import dev.belljar.engine.agent.AgentStream;
 import dev.belljar.engine.egress.http.HttpRelay;
 import dev.belljar.engine.egress.secrets.HostSecrets;
 import dev.belljar.engine.egress.tls.ClientHello;
+import dev.belljar.engine.egress.tls.ServerHello;
 import dev.belljar.engine.egress.tls.Tls;
-import dev.belljar.engine.streams.ReadAhead;
 import java.io.FilterInputStream;
 import java.io.IOException;
 import java.io.InputStream;
@@ -30,9 +30,6 @@ final class EgressConnection {
   private static final int ECONNRESET = 104;
   private static final int BUFFER = 64 << 10;
 
-  /** Read while the guest still decodes what came before. */
-  private static final int MOST_DECODED = 128 << 10;
-
   /** How long a guest that was refused may take to read why. */
   private static final long LAST_WORDS_NANOS = 2_000_000_000L;
 
@@ -41,6 +38,7 @@ final class EgressConnection {
   private final Socket socket;
   private final EgressPolicy policy;
   private final Optional<Interception> interception;
+  private final Optional<HostSecrets> secretsOfOthers;
   private final EgressQuota quota;
 
   private final AtomicLong out = new AtomicLong();
@@ -51,7 +49,6 @@ final class EgressConnection {
   private volatile long lastActivity = System.nanoTime();
   private volatile long deadline = Long.MAX_VALUE;
   private volatile @Nullable HostSecrets secrets;
-  private volatile @Nullable ReadAhead decoded;
   private Verdict verdict = Verdict.ALLOWED;
   private String reason = "";
   private boolean explained;
@@ -69,6 +66,7 @@ final class EgressConnection {
     this.socket = socket;
     this.policy = policy;
     this.interception = interception.filter(means -> means.concerns(target));
+    secretsOfOthers = interception.map(means -> means.secrets().forNobody());
     this.quota = quota;
     guest = new GuestInput(counted(stream.input(), out));
     server = new ServerInput(counted(socket.getInputStream(), in));
@@ -98,10 +96,6 @@ final class EgressConnection {
       socket.close();
     } catch (IOException e) {
       // It is gone either way.
-    }
-    ReadAhead answers = decoded;
-    if (answers != null) {
-      answers.stop();
     }
     stream.reset(ECONNRESET);
   }
@@ -169,13 +163,13 @@ final class EgressConnection {
 
   /** Looks at what the guest says first; null where it may not say that. */
   private @Nullable Carrier examined() throws IOException {
-    boolean anythingGoes = interception.isEmpty() && !policy.hasAllowList() && !target.isName();
+    boolean anythingGoes = secretsOfOthers.isEmpty() && !policy.hasAllowList() && !target.isName();
     if (anythingGoes) {
       return new Copying();
     }
     return switch (FirstBytes.of(guest)) {
       case TLS -> ofTls();
-      case HTTP -> policy.hasAllowList() ? relay(Optional.empty()) : new Copying();
+      case HTTP -> policy.hasAllowList() || secretsOfOthers.isPresent() ? relay() : new Copying();
       case NOTHING, OTHER -> new Copying();
     };
   }
@@ -194,7 +188,7 @@ final class EgressConnection {
       return refused(Tls.refusal(), refusal.get());
     }
     return chosen.isDone() || interception.isEmpty()
-        ? new Copying()
+        ? new TlsCopying(read.bytes().length)
         : intercepted(interception.get());
   }
 
@@ -227,28 +221,27 @@ final class EgressConnection {
       toGuest.shutdownOutput();
       return null;
     }
-    ReadAhead answers = new ReadAhead(toServer.getInputStream(), MOST_DECODED);
-    decoded = answers;
-    answers.start("egress-decode");
     return new Relay(
         new HttpRelay(
             toGuest.getInputStream(),
             toGuest.getOutputStream(),
-            answers,
+            toServer.getInputStream(),
             toServer.getOutputStream(),
             new NameRules(this::isItsName, Optional.of(held))),
         toServer::shutdownOutput,
         toGuest::shutdownOutput);
   }
 
-  private Carrier relay(Optional<HostSecrets> held) throws IOException {
+  /** Whoever was sent a secret may repeat it here as well. */
+  private Carrier relay() throws IOException {
     return new Relay(
         new HttpRelay(
             guest,
             stream.output(),
             server,
             socket.getOutputStream(),
-            new NameRules(this::isItsName, held)),
+            new NameRules(
+                policy.hasAllowList() ? this::isItsName : anyName -> true, secretsOfOthers)),
         socket::shutdownOutput,
         () -> {});
   }
@@ -336,13 +329,79 @@ final class EgressConnection {
   private final class Copying implements Carrier {
     @Override
     public void outward() throws IOException {
+      HttpWatch watch = new HttpWatch();
       OutputStream to = socket.getOutputStream();
+      byte[] buffer = new byte[BUFFER];
+      int length;
+      while ((length = guest.read(buffer, 0, buffer.length)) >= 0) {
+        if (policy.hasAllowList()) {
+          try {
+            watch.look(buffer, length);
+          } catch (HttpWatch.RequestException e) {
+            explain(Verdict.DENIED, String.valueOf(e.getMessage()));
+            throw e;
+          }
+        }
+        to.write(buffer, 0, length);
+      }
+      socket.shutdownOutput();
+    }
+
+    @Override
+    public void inward() throws IOException {
+      copy(server, stream.output());
+      stream.output().close();
+    }
+  }
+
+  /** TLS as it comes, once both sides have agreed on who is spoken to. */
+  private final class TlsCopying implements Carrier {
+    private final int helloBytes;
+    private final CompletableFuture<ServerHello.Answer> answer = new CompletableFuture<>();
+
+    /**
+     * Of a client that was looked at.
+     *
+     * @param helloBytes how many of its bytes that took
+     */
+    TlsCopying(int helloBytes) {
+      this.helloBytes = helloBytes;
+    }
+
+    @Override
+    public void outward() throws IOException {
+      OutputStream to = socket.getOutputStream();
+      to.write(guest.readNBytes(helloBytes));
+      // Whatever a client says before it is answered waits with it.
+      if (answer.join() == ServerHello.Answer.RETRY) {
+        ClientHello.Read second = ClientHello.readSecond(guest);
+        Optional<String> refusal = policy.refusalOfHello(target, second.hello(), false);
+        if (refusal.isPresent()) {
+          explain(Verdict.DENIED, refusal.get());
+          throw new IOException(refusal.get());
+        }
+        to.write(second.bytes());
+      }
       copy(guest, to);
       socket.shutdownOutput();
     }
 
     @Override
     public void inward() throws IOException {
+      try {
+        ServerHello hello = new ServerHello();
+        byte[] buffer = new byte[BUFFER];
+        int length;
+        while (!answer.isDone() && (length = server.read(buffer, 0, buffer.length)) >= 0) {
+          ServerHello.Answer known = hello.look(buffer, length);
+          stream.output().write(buffer, 0, length);
+          if (known != ServerHello.Answer.UNKNOWN) {
+            answer.complete(known);
+          }
+        }
+      } finally {
+        answer.complete(ServerHello.Answer.GOES_ON);
+      }
       copy(server, stream.output());
       stream.output().close();
     }

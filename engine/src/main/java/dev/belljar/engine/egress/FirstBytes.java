@@ -19,6 +19,11 @@ enum FirstBytes {
   private static final int MOST = 8 << 10;
 
   private static final int LONGEST_METHOD = 32;
+
+  /** Types of records: change_cipher_spec to heartbeat. */
+  private static final int LOWEST_RECORD = 20;
+
+  private static final int HIGHEST_RECORD = 24;
   private static final int MOST_EMPTY_LINE_ENDS = 32;
   private static final Set<String> METHODS =
       Set.of("GET", "HEAD", "POST", "PUT", "DELETE", "OPTIONS", "PATCH", "CONNECT", "TRACE", "PRI");
@@ -30,6 +35,7 @@ enum FirstBytes {
   static FirstBytes of(GuestInput in) throws IOException {
     byte[] seen = new byte[MOST];
     int length = 0;
+    FirstBytes told = null;
     FirstBytes found = null;
     Line line = new Line();
     while (found == null) {
@@ -38,7 +44,8 @@ enum FirstBytes {
         found = length == 0 ? NOTHING : line.atEnd();
       } else {
         seen[length++] = (byte) b;
-        found = length == 1 && b == ClientHello.FIRST_BYTE ? TLS : line.next(b);
+        told = told == null ? line.next(b) : told;
+        found = isTls(seen, length) ? TLS : mayBeTls(seen, length) ? null : told;
         if (found == null && length == MOST) {
           // A request may have a long target, and a method that is not known here.
           found = HTTP;
@@ -47,6 +54,34 @@ enum FirstBytes {
     }
     in.unread(seen, length);
     return found;
+  }
+
+  /**
+   * Any record of TLS, though only one with a handshake may come first: a server may skip others.
+   * And a hello in the form of version 2, which names no server and which some still take.
+   */
+  private static boolean isTls(byte[] seen, int length) {
+    if (seen[0] == ClientHello.FIRST_BYTE) {
+      return true;
+    }
+    return isRecord(seen) ? length == 2 && seen[1] == 3 : length == 5 && mayBeOld(seen, length);
+  }
+
+  /** Whether it takes more to tell. */
+  private static boolean mayBeTls(byte[] seen, int length) {
+    return isRecord(seen) ? length < 2 : length < 5 && mayBeOld(seen, length);
+  }
+
+  private static boolean isRecord(byte[] seen) {
+    return seen[0] >= LOWEST_RECORD && seen[0] <= HIGHEST_RECORD;
+  }
+
+  /** A length of two bytes, CLIENT-HELLO, and version 2 or a later one. */
+  private static boolean mayBeOld(byte[] seen, int length) {
+    return (seen[0] & 0x80) != 0
+        && (length < 3 || seen[2] == 1)
+        && (length < 4 || seen[3] == 3 || seen[3] == 0)
+        && (length < 5 || seen[3] == 3 || seen[4] == 2);
   }
 
   /** The first line, as it grows. */

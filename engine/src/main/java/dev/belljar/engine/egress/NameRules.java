@@ -3,6 +3,7 @@ package dev.belljar.engine.egress;
 import dev.belljar.engine.egress.http.Request;
 import dev.belljar.engine.egress.http.Rules;
 import dev.belljar.engine.egress.secrets.HostSecrets;
+import dev.belljar.engine.streams.ReadAhead;
 import java.io.InputStream;
 import java.util.Optional;
 import java.util.concurrent.Semaphore;
@@ -57,7 +58,12 @@ record NameRules(Predicate<String> names, Optional<HostSecrets> secrets) impleme
   }
 
   @Override
-  public InputStream incoming(InputStream body) {
+  public byte[] incoming(byte[] body) {
+    return secrets.map(s -> s.incoming(body)).orElse(body);
+  }
+
+  @Override
+  public InputStream incoming(ReadAhead body) {
     return secrets.map(s -> s.incoming(body)).orElse(body);
   }
 }

@@ -4,6 +4,8 @@ import java.io.IOException;
 import java.io.InputStream;
 import java.io.InterruptedIOException;
 import java.util.Objects;
+import java.util.concurrent.TimeUnit;
+import org.jspecify.annotations.Nullable;
 
 /**
  * Reads a stream before somebody wants it, so that what it says is seen at once; up to a bound, for
@@ -16,6 +18,7 @@ public final class ReadAhead extends InputStream {
   private int count;
   private boolean ahead = true;
   private boolean stopped;
+  private @Nullable IOException failure;
 
   /**
    * Takes ownership of the stream, and reads it until its end or {@link #stop}.
@@ -65,8 +68,36 @@ public final class ReadAhead extends InputStream {
         return part;
       }
     }
-    // Its end, its failure, or what came since nothing was read ahead.
+    IOException failed = failure();
+    if (failed != null) {
+      throw failed;
+    }
+    // Its end, or what came since nothing was read ahead.
     return source.read(target, offset, length);
+  }
+
+  /**
+   * Waits that long until something can be read without waiting, or the stream has ended.
+   *
+   * @return whether it can, or has
+   */
+  public synchronized boolean await(long nanos) throws InterruptedIOException {
+    long deadline = System.nanoTime() + nanos;
+    long left = nanos;
+    while (count == 0 && ahead && left > 0) {
+      try {
+        TimeUnit.NANOSECONDS.timedWait(this, left);
+      } catch (InterruptedException e) {
+        Thread.currentThread().interrupt();
+        throw new InterruptedIOException("Interrupted while waiting for output.");
+      }
+      left = deadline - System.nanoTime();
+    }
+    return count > 0 || !ahead;
+  }
+
+  private synchronized @Nullable IOException failure() {
+    return failure;
   }
 
   @Override
@@ -102,8 +133,12 @@ public final class ReadAhead extends InputStream {
           notifyAll();
         }
       }
-    } catch (IOException | InterruptedException e) {
-      // Whoever reads meets the same.
+    } catch (IOException e) {
+      synchronized (this) {
+        failure = e;
+      }
+    } catch (InterruptedException e) {
+      Thread.currentThread().interrupt();
     } finally {
       synchronized (this) {
         ahead = false;

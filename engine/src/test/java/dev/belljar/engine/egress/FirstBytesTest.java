@@ -57,6 +57,9 @@ class FirstBytesTest {
         "PING\r",
         "SSH-2.0-OpenSSH_10.0p2 Debian-7\r",
         "\u0010 ",
+        "\u0015x",
+        "\u00cc\0\0",
+        "\u0081\0\u0001\u0007",
         "this-word-is-longer-than-any-method-could-be",
         "{\"op\": 1}\n",
       })
@@ -65,8 +68,19 @@ class FirstBytesTest {
   }
 
   @ParameterizedTest
-  @ValueSource(strings = {"\u0016\u0003\u0001", "\u0016"})
-  void tlsIsToldByItsFirstByte(String text) throws IOException {
+  @ValueSource(
+      strings = {
+        "\u0016\u0003\u0001",
+        "\u0016",
+        // An alert, or something else that a server may skip, before the hello.
+        "\u0015\u0003",
+        "\u0014\u0003",
+        "\u0017\u0003",
+        // A hello in the form of version 2.
+        "\u0080.\u0001\u0003\u0001",
+        "\u0080.\u0001\0\u0002",
+      })
+  void tlsIsToldByItsFirstBytes(String text) throws IOException {
     assertThat(FirstBytes.of(says(text))).isEqualTo(FirstBytes.TLS);
   }
 

@@ -3,9 +3,9 @@ package dev.belljar.engine.egress.http;
 import static java.nio.charset.StandardCharsets.ISO_8859_1;
 import static java.nio.charset.StandardCharsets.UTF_8;
 
+import dev.belljar.engine.streams.ReadAhead;
 import java.io.ByteArrayInputStream;
 import java.io.ByteArrayOutputStream;
-import java.io.FilterInputStream;
 import java.io.IOException;
 import java.io.InputStream;
 import java.io.OutputStream;
@@ -35,6 +35,9 @@ public final class HttpRelay {
 
   /** A response that says its length is held up to here, so that the changed one says its own. */
   private static final int HELD_RESPONSE = 1 << 20;
+
+  /** Read while the guest still decodes what came before. */
+  private static final int READ_AHEAD = 128 << 10;
 
   private static final int LARGEST_UNPACKED = 8 * HELD_RESPONSE;
 
@@ -260,7 +263,6 @@ public final class HttpRelay {
       tell(502, "the response is encoded in a way that Belljar cannot look into");
       return false;
     }
-    InputStream bytes = rules.incoming(plain.get());
     MessageHead head =
         changed(response.head())
             .without(
@@ -268,24 +270,42 @@ public final class HttpRelay {
                     field.is("Content-Length")
                         || field.is("Transfer-Encoding")
                         || field.is("Content-Encoding"));
-    if (framing instanceof Framing.Length length && length.bytes() <= HELD_RESPONSE) {
-      rules.responsesHeld().acquireUninterruptibly();
+    boolean small = framing instanceof Framing.Length length && length.bytes() <= HELD_RESPONSE;
+    // Where many are held, others go on in parts rather than wait for a server that is slow.
+    if (small && rules.responsesHeld().tryAcquire()) {
       try {
-        byte[] held = bytes.readNBytes(LARGEST_UNPACKED);
-        if (held.length == LARGEST_UNPACKED) {
-          tell(502, "the response unpacks to too much");
-          return false;
-        }
-        skipRest(body);
-        byte[] all =
-            joined(head.with("Content-Length", Integer.toString(held.length)).toBytes(), held);
-        guestOut.write(all);
-        guestOut.flush();
-        return true;
+        return carryHeld(head, plain.get(), body);
       } finally {
         rules.responsesHeld().release();
       }
     }
+    ReadAhead ahead = new ReadAhead(plain.get(), READ_AHEAD);
+    ahead.start("egress-decode");
+    try {
+      return carryInParts(head, rules.incoming(ahead), framing, body, version);
+    } finally {
+      ahead.stop();
+    }
+  }
+
+  private boolean carryHeld(MessageHead head, InputStream plain, HttpInput.Body body)
+      throws IOException {
+    byte[] whole = plain.readNBytes(LARGEST_UNPACKED);
+    if (whole.length == LARGEST_UNPACKED) {
+      tell(502, "the response unpacks to too much");
+      return false;
+    }
+    skipRest(body);
+    byte[] held = rules.incoming(whole);
+    guestOut.write(
+        joined(head.with("Content-Length", Integer.toString(held.length)).toBytes(), held));
+    guestOut.flush();
+    return true;
+  }
+
+  private boolean carryInParts(
+      MessageHead head, InputStream bytes, Framing framing, HttpInput.Body body, int version)
+      throws IOException {
     if (version == 0 || framing instanceof Framing.UntilClose) {
       guestOut.write(
           head.without(field -> field.is("Connection")).with("Connection", "close").toBytes());
@@ -315,19 +335,9 @@ public final class HttpRelay {
       return Optional.of(body);
     }
     return switch (encodings.size() == 1 ? encodings.getFirst() : "") {
-      case "gzip", "x-gzip" -> Optional.of(asItComes(new GZIPInputStream(body)));
-      case "deflate" -> Optional.of(asItComes(new InflaterInputStream(body)));
+      case "gzip", "x-gzip" -> Optional.of(new GZIPInputStream(body));
+      case "deflate" -> Optional.of(new InflaterInputStream(body));
       default -> Optional.empty();
-    };
-  }
-
-  /** What unpacks says that there is more whenever it has not seen the end. */
-  private static InputStream asItComes(InflaterInputStream unpacking) {
-    return new FilterInputStream(unpacking) {
-      @Override
-      public int available() {
-        return 0;
-      }
     };
   }
 

@@ -1,5 +1,6 @@
 package dev.belljar.engine.egress.http;
 
+import dev.belljar.engine.streams.ReadAhead;
 import java.io.IOException;
 import java.io.InputStream;
 import java.util.Optional;
@@ -46,8 +47,13 @@ public interface Rules {
     return text;
   }
 
-  /** The body of a response as the guest is to have it; each part as soon as it can be told. */
-  default InputStream incoming(InputStream body) throws IOException {
+  /** The whole body of a response as the guest is to have it. */
+  default byte[] incoming(byte[] body) {
+    return body;
+  }
+
+  /** The body of a response as the guest is to have it, as it comes. */
+  default InputStream incoming(ReadAhead body) throws IOException {
     return body;
   }
 }

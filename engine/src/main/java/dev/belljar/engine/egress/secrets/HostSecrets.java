@@ -8,6 +8,7 @@ import dev.belljar.engine.egress.http.MessageHead.Field;
 import dev.belljar.engine.egress.http.Request;
 import dev.belljar.engine.egress.secrets.Replacement.Pair;
 import dev.belljar.engine.egress.secrets.SandboxSecrets.Held;
+import dev.belljar.engine.streams.ReadAhead;
 import java.io.InputStream;
 import java.util.ArrayList;
 import java.util.Arrays;
@@ -26,22 +27,35 @@ public final class HostSecrets {
   /** Values that are shorter stand in responses by chance. */
   private static final int SHORTEST_ECHO = 8;
 
-  private static final int MOST_CREDENTIALS = 16;
   private static final int HELD_BODY = 1 << 20;
   private static final Set<String> CREDENTIALS = Set.of("authorization", "proxy-authorization");
 
   private final List<Held> held;
+  private final List<Held> all;
+  private final Credentials credentials;
   private final Semaphore requestsHeld;
   private final Semaphore responsesHeld;
   private final Set<String> used = new ConcurrentSkipListSet<>();
-  private final List<Pair> credentials = new ArrayList<>();
-  private volatile Replacement back;
+  private Replacement back = new Replacement(List.of());
+  private int credentialsInBack = -1;
 
-  HostSecrets(List<Held> held, Semaphore requestsHeld, Semaphore responsesHeld) {
+  /**
+   * For one connection.
+   *
+   * @param held what may be put into its requests
+   * @param all what may not be in its responses
+   */
+  HostSecrets(
+      List<Held> held,
+      List<Held> all,
+      Credentials credentials,
+      Semaphore requestsHeld,
+      Semaphore responsesHeld) {
     this.held = held;
+    this.all = all;
+    this.credentials = credentials;
     this.requestsHeld = requestsHeld;
     this.responsesHeld = responsesHeld;
-    back = back();
   }
 
   /** The names of those that were put into requests. */
@@ -125,20 +139,12 @@ public final class HostSecrets {
         return Optional.empty();
       }
       String result = Base64.getEncoder().encodeToString(changed.getBytes(ISO_8859_1));
-      remember(new Pair(ascii(result), ascii(encoded)));
-      return Optional.of("Basic " + result);
+      return credentials.keep(new Pair(ascii(result), ascii(encoded)))
+          ? Optional.of("Basic " + result)
+          : Optional.empty();
     } catch (IllegalArgumentException e) {
       return Optional.empty();
     }
-  }
-
-  /** Whoever is sent credentials may repeat them as they are. */
-  private synchronized void remember(Pair credential) {
-    if (credentials.size() == MOST_CREDENTIALS) {
-      credentials.removeFirst();
-    }
-    credentials.add(credential);
-    back = back();
   }
 
   private String put(String text, UnaryOperator<byte[]> encoding) {
@@ -160,20 +166,28 @@ public final class HostSecrets {
 
   /** Text of a response's head, without values. */
   public String incoming(String text) {
-    return new String(back.apply(text.getBytes(ISO_8859_1)), ISO_8859_1);
+    return new String(back().apply(text.getBytes(ISO_8859_1)), ISO_8859_1);
   }
 
-  /** The body of a response, without values. */
-  public InputStream incoming(InputStream body) {
-    return back.apply(body);
+  /** The whole body of a response, without values. */
+  public byte[] incoming(byte[] body) {
+    return back().apply(body);
+  }
+
+  /** The body of a response as it comes, without values. */
+  public InputStream incoming(ReadAhead body) {
+    return back().apply(body);
   }
 
   private synchronized Replacement back() {
-    List<Pair> pairs = new ArrayList<>(credentials);
-    for (Held secret : held) {
+    List<Pair> pairs = new ArrayList<>(credentials.sent());
+    if (pairs.size() == credentialsInBack) {
+      return back;
+    }
+    credentialsInBack = pairs.size();
+    for (Held secret : all) {
       if (secret.value().length >= SHORTEST_ECHO) {
         byte[] placeholder = ascii(secret.placeholder());
-        // The value itself last: it may be the beginning of another form.
         for (byte[] form :
             List.of(jsonEscaped(secret.value()), urlEncoded(secret.value()), secret.value())) {
           if (pairs.stream().noneMatch(pair -> Arrays.equals(pair.from(), form))) {
@@ -182,7 +196,8 @@ public final class HostSecrets {
         }
       }
     }
-    return new Replacement(pairs);
+    back = new Replacement(pairs);
+    return back;
   }
 
   private static boolean contains(byte[] bytes, byte[] wanted) {

@@ -1,11 +1,16 @@
 package dev.belljar.engine.egress.secrets;
 
+import dev.belljar.engine.streams.ReadAhead;
 import java.io.IOException;
 import java.io.InputStream;
 import java.util.Arrays;
+import java.util.Comparator;
 import java.util.List;
+import org.jspecify.annotations.Nullable;
 
-/** Byte sequences and what stands in their place. Immutable; where two fit, the first one is it. */
+/**
+ * Byte sequences and what stands in their place. Immutable; where two fit, the longer one is it.
+ */
 final class Replacement {
 
   /** One sequence, not empty, and what it becomes. */
@@ -15,75 +20,84 @@ final class Replacement {
   private final List<Pair> pairs;
   private final boolean[] first = new boolean[256];
   private final int longest;
+  private final boolean spansLines;
 
   Replacement(List<Pair> pairs) {
-    this.pairs = List.copyOf(pairs);
+    this.pairs =
+        pairs.stream()
+            .sorted(Comparator.comparingInt((Pair pair) -> pair.from().length).reversed())
+            .toList();
     int most = 0;
+    boolean lines = false;
     for (Pair pair : pairs) {
       first[pair.from()[0] & 0xff] = true;
       most = Math.max(most, pair.from().length);
+      for (byte b : pair.from()) {
+        lines |= b == '\n';
+      }
     }
     longest = most;
+    spansLines = lines;
   }
 
   /** All of it, replaced; the same array where nothing is. */
   byte[] apply(byte[] bytes) {
     Output output = new Output(bytes.length);
-    int rest = scan(bytes, bytes.length, true, output);
-    return output.replaced || rest != bytes.length ? output.toBytes() : bytes;
+    scan(bytes, bytes.length, bytes.length, output);
+    return output.replaced ? output.toBytes() : bytes;
   }
 
-  /** A stream, replaced. Holds back no more than what may be the beginning of a sequence. */
-  InputStream apply(InputStream in) {
+  /**
+   * A stream, replaced. What is held back does not depend on what it is, but on where it stands:
+   * otherwise a guest that has a server repeat its guesses could see how much of one is right. It
+   * is what is behind the last end of a line and not longer than a sequence; when nothing more
+   * comes for a while it is given out as it is.
+   */
+  InputStream apply(ReadAhead in) {
     return pairs.isEmpty() ? in : new Replaced(in);
   }
 
   /**
-   * Replaces what can be told from these bytes alone.
+   * Replaces the sequences that begin before a place; they may end behind it.
    *
-   * @return how many bytes were dealt with; the rest may be the beginning of something
+   * @return how many bytes were dealt with
    */
-  private int scan(byte[] bytes, int length, boolean last, Output output) {
+  private int scan(byte[] bytes, int length, int until, Output output) {
     int from = 0;
     int at = 0;
-    while (at < length) {
-      if (!first[bytes[at] & 0xff]) {
+    while (at < until) {
+      Pair match = first[bytes[at] & 0xff] ? match(bytes, at, length) : null;
+      if (match == null) {
         at++;
-        continue;
-      }
-      Pair match = null;
-      boolean undecided = false;
-      for (Pair pair : pairs) {
-        int common = Math.min(pair.from().length, length - at);
-        if (Arrays.equals(bytes, at, at + common, pair.from(), 0, common)) {
-          if (common == pair.from().length) {
-            match = pair;
-            break;
-          }
-          undecided = true;
-        }
-      }
-      if (match != null && !undecided) {
-        output.append(bytes, from, at - from);
-        output.append(match.to(), 0, match.to().length);
-        output.replaced = true;
-        at += match.from().length;
-        from = at;
-      } else if (undecided && !last) {
-        break;
-      } else if (match != null) {
-        // Nothing more comes: what fits whole is it.
-        output.append(bytes, from, at - from);
-        output.append(match.to(), 0, match.to().length);
-        output.replaced = true;
-        at += match.from().length;
-        from = at;
       } else {
-        at++;
+        output.append(bytes, from, at - from);
+        output.append(match.to(), 0, match.to().length);
+        output.replaced = true;
+        at += match.from().length;
+        from = at;
       }
     }
     output.append(bytes, from, at - from);
     return at;
+  }
+
+  private @Nullable Pair match(byte[] bytes, int at, int length) {
+    for (Pair pair : pairs) {
+      int end = at + pair.from().length;
+      if (end <= length && Arrays.equals(bytes, at, end, pair.from(), 0, pair.from().length)) {
+        return pair;
+      }
+    }
+    return null;
+  }
+
+  /** Before here every sequence that begins is there as a whole, or is none. */
+  private int decided(byte[] bytes, int length) {
+    int lineEnd = length;
+    while (lineEnd > 0 && bytes[lineEnd - 1] != '\n') {
+      lineEnd--;
+    }
+    return Math.max(spansLines ? 0 : lineEnd, Math.max(0, length - (longest - 1)));
   }
 
   /** Bytes that grow. */
@@ -111,14 +125,18 @@ final class Replacement {
 
   private final class Replaced extends InputStream {
     private static final int BUFFER = 64 << 10;
-    private final InputStream in;
+
+    /** For a server that goes on with a line; what it says in lines is not held back. */
+    private static final long LONGEST_HOLD_NANOS = 1_000_000_000L;
+
+    private final ReadAhead in;
     private final byte[] buffer = new byte[BUFFER + longest];
     private int kept;
     private boolean over;
     private Output ready = new Output(0);
     private int given;
 
-    Replaced(InputStream in) {
+    Replaced(ReadAhead in) {
       this.in = in;
     }
 
@@ -145,19 +163,24 @@ final class Replacement {
       return count;
     }
 
-    /** What is decided already: more that is there may be the beginning of what is replaced. */
+    /** What is decided already. */
     @Override
     public int available() {
       return ready.length - given;
     }
 
     private void more(int most) throws IOException {
+      ready.length = 0;
+      given = 0;
+      if (kept > 0 && !in.await(LONGEST_HOLD_NANOS)) {
+        scan(buffer, kept, kept, ready);
+        kept = 0;
+        return;
+      }
       int count = in.read(buffer, kept, most);
       over = count < 0;
       int length = kept + Math.max(count, 0);
-      ready.length = 0;
-      given = 0;
-      int done = scan(buffer, length, over, ready);
+      int done = scan(buffer, length, over ? length : decided(buffer, length), ready);
       kept = length - done;
       System.arraycopy(buffer, done, buffer, 0, kept);
     }

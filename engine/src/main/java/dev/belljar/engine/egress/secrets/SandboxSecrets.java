@@ -27,6 +27,7 @@ public final class SandboxSecrets implements AutoCloseable {
   private final List<Held> held;
   private final Semaphore requestsHeld = new Semaphore(BODIES);
   private final Semaphore responsesHeld = new Semaphore(BODIES);
+  private final Credentials credentials = new Credentials();
 
   /** A secret with what stands for it. */
   @SuppressWarnings("ArrayRecordComponent") // never compared
@@ -80,12 +81,19 @@ public final class SandboxSecrets implements AutoCloseable {
     return held.stream().anyMatch(secret -> secret.hosts().test(name, port));
   }
 
-  /** Those that may be sent to that host, for one connection. */
+  /** Those that may be sent to that host, for one connection; what comes back has none. */
   public HostSecrets forHost(String name, int port) {
     return new HostSecrets(
         held.stream().filter(secret -> secret.hosts().test(name, port)).toList(),
+        held,
+        credentials,
         requestsHeld,
         responsesHeld);
+  }
+
+  /** For one connection that none may be sent on; what comes back has none either. */
+  public HostSecrets forNobody() {
+    return new HostSecrets(List.of(), held, credentials, requestsHeld, responsesHeld);
   }
 
   /** Overwrites the values. */

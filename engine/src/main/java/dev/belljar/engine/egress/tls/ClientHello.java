@@ -29,6 +29,7 @@ public record ClientHello(Optional<String> serverName, boolean encrypted) {
   private static final int LARGEST_HELLO = 64 << 10;
   private static final int MOST_RECORDS = 128;
   private static final int CLIENT_HELLO = 1;
+  private static final int CHANGE_CIPHER_SPEC = 20;
   private static final int SERVER_NAME = 0;
   private static final int HOST_NAME = 0;
   private static final int ENCRYPTED_CLIENT_HELLO = 0xfe0d;
@@ -54,12 +55,28 @@ public record ClientHello(Optional<String> serverName, boolean encrypted) {
    * @throws MalformedException where it is none, or larger than 64 KiB
    */
   public static Read read(InputStream in) throws IOException {
+    return read(in, false);
+  }
+
+  /**
+   * As {@link #read(InputStream)}, of one that follows a HelloRetryRequest: a client may send a
+   * change_cipher_spec before it (RFC 8446, D.4).
+   */
+  public static Read readSecond(InputStream in) throws IOException {
+    return read(in, true);
+  }
+
+  private static Read read(InputStream in, boolean second) throws IOException {
     ByteArrayOutputStream all = new ByteArrayOutputStream();
     ByteArrayOutputStream message = new ByteArrayOutputStream();
     for (int records = 0; records < MOST_RECORDS; records++) {
       byte[] header = exactly(in, HEADER);
       all.writeBytes(header);
       int length = ByteBuffer.wrap(header).getShort(3) & 0xffff;
+      if (second && records == 0 && header[0] == CHANGE_CIPHER_SPEC && length == 1) {
+        all.writeBytes(exactly(in, length));
+        continue;
+      }
       if (header[0] != FIRST_BYTE || header[1] != 3 || length == 0 || length > LARGEST_RECORD) {
         throw new MalformedException("a TLS record that is none");
       }

@@ -4,6 +4,7 @@ import static java.nio.charset.StandardCharsets.ISO_8859_1;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.awaitility.Awaitility.await;
 
+import dev.belljar.engine.streams.ReadAhead;
 import java.io.ByteArrayInputStream;
 import java.io.ByteArrayOutputStream;
 import java.io.IOException;
@@ -97,9 +98,13 @@ class HttpRelayTest {
     }
 
     @Override
-    public InputStream incoming(InputStream body) throws IOException {
-      String text = new String(body.readAllBytes(), ISO_8859_1);
-      return new ByteArrayInputStream(incoming(text).getBytes(ISO_8859_1));
+    public byte[] incoming(byte[] body) {
+      return incoming(new String(body, ISO_8859_1)).getBytes(ISO_8859_1);
+    }
+
+    @Override
+    public InputStream incoming(ReadAhead body) throws IOException {
+      return new ByteArrayInputStream(incoming(body.readAllBytes()));
     }
   }
 

@@ -6,10 +6,13 @@ import static org.assertj.core.api.Assertions.assertThat;
 
 import dev.belljar.Secret;
 import dev.belljar.engine.egress.http.Request;
+import dev.belljar.engine.streams.ReadAhead;
 import java.io.ByteArrayInputStream;
 import java.io.IOException;
 import java.security.SecureRandom;
+import java.util.ArrayList;
 import java.util.Base64;
+import java.util.List;
 import java.util.Map;
 import java.util.Objects;
 import org.junit.jupiter.api.Test;
@@ -123,8 +126,46 @@ class HostSecretsTest {
         latin("<" + VALUE + "><p%22a%2Fss%20w%C3%B6rd%26%3D1><p\\\"a/ss wörd&=1><1234>");
     String expected = "<" + key + "><" + key + "><" + key + "><1234>";
     assertThat(host.incoming(answer)).isEqualTo(expected);
-    assertThat(host.incoming(new ByteArrayInputStream(answer.getBytes(ISO_8859_1))).readAllBytes())
-        .isEqualTo(expected.getBytes(ISO_8859_1));
+    assertThat(host.incoming(answer.getBytes(ISO_8859_1))).isEqualTo(expected.getBytes(ISO_8859_1));
+    ReadAhead body = new ReadAhead(new ByteArrayInputStream(answer.getBytes(ISO_8859_1)), 1 << 10);
+    body.start("body");
+    assertThat(host.incoming(body).readAllBytes()).isEqualTo(expected.getBytes(ISO_8859_1));
+  }
+
+  @Test
+  void credentialsComeBackAsTheyWereOnEveryConnection() throws IOException {
+    List<String> sent = new ArrayList<>();
+    String asked = "";
+    for (int user = 0; user < 40; user++) {
+      asked = Base64.getEncoder().encodeToString(("u" + user + ":" + key).getBytes(ISO_8859_1));
+      Request changed = host.outgoing(request("/", "Authorization: Basic " + asked));
+      sent.addAll(changed.head().all("Authorization"));
+    }
+    assertThat(sent).allSatisfy(text -> assertThat(text).doesNotContain(key));
+    HostSecrets other = secrets.forNobody();
+    for (String text : sent) {
+      assertThat(other.incoming(text)).doesNotContain(text.substring("Basic ".length()));
+    }
+    assertThat(other.incoming(sent.getLast())).isEqualTo("Basic " + asked);
+  }
+
+  @Test
+  void noMoreCredentialsThanCanBeRememberedCarryAValue() throws IOException {
+    for (int user = 0; user < 300; user++) {
+      String asked =
+          Base64.getEncoder().encodeToString(("u" + user + ":" + key).getBytes(ISO_8859_1));
+      Request changed = host.outgoing(request("/", "Authorization: Basic " + asked));
+      String sent = changed.head().all("Authorization").getFirst();
+      assertThat(host.incoming(sent)).isEqualTo("Basic " + asked);
+    }
+  }
+
+  @Test
+  void whereNoneMayBeSentNoneIsAndNoneComesBack() throws IOException {
+    HostSecrets other = secrets.forNobody();
+    assertThat(other.outgoing(request("/" + key)).target()).contains(key);
+    assertThat(other.incoming(latin("<" + VALUE + ">"))).isEqualTo("<" + key + ">");
+    assertThat(other.used()).isEmpty();
   }
 
   @Test

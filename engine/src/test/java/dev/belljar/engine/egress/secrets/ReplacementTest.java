@@ -2,8 +2,10 @@ package dev.belljar.engine.egress.secrets;
 
 import static java.nio.charset.StandardCharsets.ISO_8859_1;
 import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatExceptionOfType;
 
 import dev.belljar.engine.egress.secrets.Replacement.Pair;
+import dev.belljar.engine.streams.ReadAhead;
 import java.io.ByteArrayInputStream;
 import java.io.FilterInputStream;
 import java.io.IOException;
@@ -12,8 +14,13 @@ import java.io.PipedInputStream;
 import java.io.PipedOutputStream;
 import java.util.List;
 import java.util.Random;
+import java.util.concurrent.FutureTask;
+import java.util.concurrent.TimeUnit;
+import java.util.concurrent.TimeoutException;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.Timeout;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.ValueSource;
 
 @Timeout(30)
 class ReplacementTest {
@@ -66,17 +73,51 @@ class ReplacementTest {
             }
           };
       assertThat(whole).isEqualTo(expected(text));
-      assertThat(new String(SECRETS.apply(cut).readAllBytes(), ISO_8859_1)).isEqualTo(whole);
+      assertThat(new String(replaced(cut).readAllBytes(), ISO_8859_1)).isEqualTo(whole);
+    }
+  }
+
+  private static InputStream replaced(InputStream in) {
+    ReadAhead ahead = new ReadAhead(in, 1 << 10);
+    ahead.start("in");
+    return SECRETS.apply(ahead);
+  }
+
+  private static void write(PipedOutputStream out, String text) throws IOException {
+    out.write(text.getBytes(ISO_8859_1));
+    out.flush();
+  }
+
+  @Test
+  void linesAreGivenAtOnce() throws IOException {
+    try (PipedOutputStream out = new PipedOutputStream();
+        InputStream in = replaced(new PipedInputStream(out))) {
+      write(out, "event: x\n");
+      assertThat(new String(in.readNBytes(9), ISO_8859_1)).isEqualTo("event: x\n");
+    }
+  }
+
+  /** Otherwise a guest that has its guesses repeated sees how much of one is right. */
+  @ParameterizedTest
+  @ValueSource(strings = {"abcab", "abxab", "zzzzz", "zzzza"})
+  void whatIsHeldBackDoesNotDependOnWhatItIs(String guess) throws Exception {
+    try (PipedOutputStream out = new PipedOutputStream();
+        InputStream in = replaced(new PipedInputStream(out))) {
+      write(out, "line\n" + guess);
+      assertThat(new String(in.readNBytes(5), ISO_8859_1)).isEqualTo("line\n");
+      FutureTask<Integer> next = new FutureTask<>(in::read);
+      Thread.ofVirtual().start(next);
+      assertThatExceptionOfType(TimeoutException.class)
+          .isThrownBy(() -> next.get(300, TimeUnit.MILLISECONDS));
+      assertThat(next.get(10, TimeUnit.SECONDS))
+          .isEqualTo(guess.equals("abcab") ? '<' : guess.charAt(0));
     }
   }
 
   @Test
-  void whatCannotBeTheBeginningOfOneIsGivenAtOnce() throws IOException {
-    try (PipedOutputStream out = new PipedOutputStream();
-        InputStream in = SECRETS.apply(new PipedInputStream(out))) {
-      out.write("event: x\n".getBytes(ISO_8859_1));
-      out.flush();
-      assertThat(new String(in.readNBytes(9), ISO_8859_1)).isEqualTo("event: x\n");
-    }
+  void theLongerOfTwoIsIt() {
+    Replacement overlapping = new Replacement(List.of(pair("key", "<K>"), pair("keyring", "<R>")));
+    assertThat(new String(overlapping.apply("keyring key".getBytes(ISO_8859_1)), ISO_8859_1))
+        .isEqualTo("<R> <K>");
   }
 }
