@@ -148,7 +148,7 @@ final class Server implements AutoCloseable {
   }
 
   /**
-   * Asks the management API, which may take as long as making a sandbox.
+   * Asks the management API. What is made by POST may take as long as making a sandbox.
    *
    * @param method of HTTP
    * @param body empty for none
@@ -160,7 +160,8 @@ final class Server implements AutoCloseable {
       Optional<ObjectNode> body,
       Function<Refusal, BelljarException> refusal) {
     HttpRequest.Builder request =
-        request(endpoint.management().resolve(pathAndQuery)).timeout(HANDSHAKE_TIMEOUT);
+        request(endpoint.management().resolve(pathAndQuery))
+            .timeout(method.equals("POST") ? HANDSHAKE_TIMEOUT : REQUEST_TIMEOUT);
     if (body.isPresent()) {
       request
           .header("Content-Type", "application/json")
