@@ -65,18 +65,6 @@ fails(
 );
 
 const api = { type: ApiError, status: 501, code: "NOT_SUPPORTED" };
-fails("Client.volumes", "none is there, none is made", async () => {
-  const { volumes } = new Client();
-  assert.equal(await volumes.get("nothing"), null);
-  await failsWith(() => volumes.list(), api);
-  await failsWith(() => volumes.create({ slug: "data", region: "ord", capacity: "1GB" }), api);
-  await failsWith(() => volumes.delete("nothing"), { type: ApiError });
-});
-fails("Client.snapshots", "none is there", async () => {
-  const { snapshots } = new Client();
-  assert.equal(await snapshots.get("nothing"), null);
-  await failsWith(() => snapshots.list(), api);
-});
 fails("Client.apps", "none is there, none is made", async () => {
   const { apps } = new Client();
   assert.equal(await apps.get("nothing"), null);

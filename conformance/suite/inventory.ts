@@ -8,6 +8,8 @@ import {
   KillController,
   KillSignal,
   Sandbox,
+  Snapshot,
+  Volume,
 } from "@deno/sandbox";
 import type { Case } from "./harness.ts";
 
@@ -55,6 +57,12 @@ export function missingCases(sandbox: Sandbox, cases: Case[]): string[] {
     ...members("SandboxCommandBuilder", prototype(sandbox.sh`true`)),
     ...members("SandboxEnv", prototype(sandbox.env)),
     ...members("Client.sandboxes", prototype(new Client().sandboxes)),
+    ...members("Client.volumes", prototype(new Client().volumes)),
+    ...members("Client.snapshots", prototype(new Client().snapshots)),
+    ...statics("Volume", Volume),
+    ...members("Volume", Volume.prototype),
+    ...statics("Snapshot", Snapshot),
+    ...members("Snapshot", Snapshot.prototype),
     ...members("KillController", KillController.prototype),
     ...members("KillSignal", KillSignal.prototype).map(({ fn }) => ({ fn, fallible: false })),
   ];

@@ -11,6 +11,7 @@ import "./deno.ts";
 import "./repl.ts";
 import "./sandbox.ts";
 import "./client.ts";
+import "./storage.ts";
 import { Sandbox } from "@deno/sandbox";
 
 const PATIENCE = 60_000;

@@ -144,16 +144,6 @@ fails("Sandbox.create", "more than the organization may have", async () => {
     await Promise.all(made.map((sandbox) => sandbox.kill()));
   }
 });
-fails(
-  "Sandbox.create",
-  "what is not offered",
-  () =>
-    failsWith(() => Sandbox.create({ volumes: { "/data": "my-volume" } }), {
-      type: ConnectionEstablishmentError,
-      status: 501,
-      code: "NOT_SUPPORTED",
-    }),
-);
 
 works("Sandbox.connect", "by id, and by options", async (t) => {
   await t.sandbox.fs.writeTextFile(`${t.dir}/shared`, "both");

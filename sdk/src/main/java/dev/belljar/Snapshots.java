@@ -8,7 +8,11 @@ public interface Snapshots {
   /** The snapshot of that id or slug. */
   Optional<Snapshot> get(String idOrSlug);
 
-  /** A part of the list of all, oldest first. */
+  /**
+   * A part of the list of all, oldest first.
+   *
+   * @throws InvalidOptionException where the cursor is none that this list gave
+   */
   Page<Snapshot> list(PageRequest request);
 
   /**

@@ -34,6 +34,11 @@ public record VolumeOptions(
     return new VolumeOptions(slug, capacity, region, Optional.of(origin));
   }
 
+  /** The same in that region; a server that has several must be told. */
+  public VolumeOptions region(String name) {
+    return new VolumeOptions(slug, capacity, Optional.of(name), from);
+  }
+
   /** Whether a text can name a volume or snapshot. */
   public static void checkSlug(String slug) {
     if (!slug.matches(SLUG)) {

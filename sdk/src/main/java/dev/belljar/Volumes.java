@@ -16,7 +16,11 @@ public interface Volumes {
   /** The volume of that id or slug; of those that are deleted, by the id only. */
   Optional<Volume> get(String idOrSlug);
 
-  /** A part of the list of all that are not deleted, oldest first. */
+  /**
+   * A part of the list of all that are not deleted, oldest first.
+   *
+   * @throws InvalidOptionException where the cursor is none that this list gave
+   */
   Page<Volume> list(PageRequest request);
 
   /**

@@ -2,6 +2,7 @@ package dev.belljar.cli;
 
 import dev.belljar.Endpoint;
 import dev.belljar.InvalidOptionException;
+import dev.belljar.Storage;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
@@ -59,6 +60,11 @@ final class EndpointOptions {
                 new InvalidOptionException(
                     "Say which server: --endpoint http://127.0.0.1:8460, or set BELLJAR_ENDPOINT and"
                         + " BELLJAR_TOKEN. 'belljar serve' makes this machine one."));
+  }
+
+  /** The volumes and snapshots of the server that was named; without one, of this machine. */
+  Storage storage() throws IOException {
+    return find().map(Storage::at).orElseGet(Storage::local);
   }
 
   private String token(String server, Map<String, String> environment) throws IOException {

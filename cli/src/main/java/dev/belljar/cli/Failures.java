@@ -5,6 +5,7 @@ import dev.belljar.InvalidOptionException;
 import dev.belljar.PermissionDeniedException;
 import dev.belljar.SandboxClosedException;
 import dev.belljar.SandboxUnavailableException;
+import dev.belljar.StorageException;
 import dev.belljar.examples.untrustedcode.DemoException;
 import java.io.IOException;
 import java.io.PrintWriter;
@@ -77,6 +78,7 @@ final class Failures implements IParameterExceptionHandler, IExecutionExceptionH
       case InvalidOptionException e -> "usage";
       case SandboxUnavailableException e -> "unavailable";
       case SandboxClosedException e -> "ended";
+      case StorageException e -> "storage";
       case BelljarException e -> "sandbox";
       case DemoException e -> "model";
       case IOException e -> "host";

@@ -20,30 +20,39 @@ public final class Main {
     var out = new PrintWriter(new OutputStreamWriter(streams.out(), StandardCharsets.UTF_8), true);
     var err = new PrintWriter(streams.err(), true, StandardCharsets.UTF_8);
     var failures = new Failures(streams);
-    return new CommandLine(new BelljarCommand())
-        .addSubcommand(new RunCommand(streams))
-        .addSubcommand(new DemoCommand(streams))
-        .addSubcommand(new DoctorCommand(streams))
-        .addSubcommand(new SetupCommand(streams))
-        .addSubcommand(new ServeCommand(streams))
-        .addSubcommand(new TokensCommand(streams))
-        .addSubcommand(new CreateCommand(streams))
-        .addSubcommand(new ListCommand(streams))
-        .addSubcommand(new ExecCommand(streams))
-        .addSubcommand(new CopyCommand())
-        .addSubcommand(new ExtendCommand(streams))
-        .addSubcommand(new KillCommand())
-        .addSubcommand(new CommandLine.HelpCommand())
-        // Whatever follows FILE belongs to the program, also what looks like an option or a file.
-        .setStopAtPositional(true)
-        .setExpandAtFiles(false)
-        .setColorScheme(Help.defaultColorScheme(Help.Ansi.OFF))
-        .setUsageHelpAutoWidth(false)
-        .setUsageHelpWidth(100)
-        .setParameterExceptionHandler(failures)
-        .setExecutionExceptionHandler(failures)
-        .setOut(out)
-        .setErr(err)
-        .execute(args);
+    var volumes = new CommandLine(new VolumesCommand(streams));
+    var snapshots = new CommandLine(new SnapshotsCommand(streams));
+    CommandLine belljar =
+        new CommandLine(new BelljarCommand())
+            .addSubcommand(new RunCommand(streams))
+            .addSubcommand(new DemoCommand(streams))
+            .addSubcommand(new DoctorCommand(streams))
+            .addSubcommand(new SetupCommand(streams))
+            .addSubcommand(new ServeCommand(streams))
+            .addSubcommand(new TokensCommand(streams))
+            .addSubcommand(new CreateCommand(streams))
+            .addSubcommand(new ListCommand(streams))
+            .addSubcommand(new ExecCommand(streams))
+            .addSubcommand(new CopyCommand())
+            .addSubcommand(new ExtendCommand(streams))
+            .addSubcommand(new KillCommand())
+            .addSubcommand(volumes)
+            .addSubcommand(snapshots)
+            .addSubcommand(new CommandLine.HelpCommand())
+            // Whatever follows FILE belongs to the program, also what looks like an option or a
+            // file.
+            .setStopAtPositional(true)
+            .setExpandAtFiles(false)
+            .setColorScheme(Help.defaultColorScheme(Help.Ansi.OFF))
+            .setUsageHelpAutoWidth(false)
+            .setUsageHelpWidth(100)
+            .setParameterExceptionHandler(failures)
+            .setExecutionExceptionHandler(failures)
+            .setOut(out)
+            .setErr(err);
+    // No program's words stand there.
+    volumes.setStopAtPositional(false);
+    snapshots.setStopAtPositional(false);
+    return belljar.execute(args);
   }
 }

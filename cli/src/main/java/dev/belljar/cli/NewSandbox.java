@@ -81,6 +81,20 @@ final class NewSandbox {
               + " 256 connections, 200 per second and 10 minutes unless given.")
   private @Nullable String netLimits;
 
+  @Option(
+      names = "--root",
+      paramLabel = "NAME",
+      description =
+          "Boot from this volume, which keeps what is written, or this snapshot, which does not. See"
+              + " 'belljar volumes'.")
+  private @Nullable String root;
+
+  @Option(
+      names = "--volume",
+      paramLabel = "NAME:/path",
+      description = "Mount this volume there; may be repeated.")
+  private List<String> volumes = new ArrayList<>();
+
   /** What was asked for, on that server or on this machine. */
   SandboxOptions.Builder options(Optional<Endpoint> server) throws IOException {
     SandboxOptions.Builder options =
@@ -105,6 +119,10 @@ final class NewSandbox {
     if (netLimits != null) {
       options.egressLimits(EgressLimits.parse(netLimits));
     }
+    if (root != null) {
+      options.root(root);
+    }
+    volumes.forEach(volume -> VolumeOption.parse(volume).addTo(options));
     for (String file : caCertificates) {
       options.caCertificate(CertificateFile.read(file));
     }

@@ -47,6 +47,7 @@ import picocli.CommandLine.Parameters;
       "  belljar run --timeout 10s --memory 2GiB x.py",
       "  belljar run --allow-net api.example.com:443,*.example.org fetch.mjs",
       "  belljar run --copy lib --copy data.csv:/tmp/in.csv main.py",
+      "  belljar run --root tools --volume data:/data -c 'sudo apt-get install -y jq'",
       "  echo 'print(6*7)' | belljar run --lang python -",
       "  belljar run -c 'echo \"$1\"' 'an argument'",
       "  belljar run --json -c 'exit 3' | jq .status",

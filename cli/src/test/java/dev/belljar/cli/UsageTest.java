@@ -75,6 +75,19 @@ class UsageTest {
             "-c",
             "true"),
         mistake("no PEM", "no PEM certificate", "run", "--ca-cert", text.toString(), "-c", "true"),
+        mistake("volume without a path", "NAME:/path", "run", "--volume", "data", "-c", "x"),
+        mistake("relative path", "NAME:/path", "run", "--volume", "data:x", "-c", "x"),
+        mistake("volume over the system", "'/usr'", "run", "--volume", "data:/usr", "-c", "x"),
+        mistake(
+            "two volumes in one place",
+            "both be at '/x'",
+            "run",
+            "--volume",
+            "a:/x",
+            "--volume",
+            "b:/x",
+            "-c",
+            "x"),
         mistake("unknown option", "Unknown option: '--tiemout'", "run", "--tiemout", "1s", "x.py"),
         mistake("option without value", "--timeout", "run", "--timeout"));
   }
@@ -113,6 +126,14 @@ class UsageTest {
         mistake("server without a token", "BELLJAR_TOKEN", "list", "--endpoint", "http://h:1"),
         mistake("copy within this host", "ID:PATH", "copy", "a", "b"),
         mistake("nothing to do with tokens", "create, list or revoke", "tokens"),
+        mistake("nothing to do with volumes", "create, list, get, delete or restore", "volumes"),
+        mistake("nothing to do with snapshots", "create, list, get or delete", "snapshots"),
+        mistake("volume without a size", "--capacity", "volumes", "create", "data"),
+        mistake(
+            "nonsense size", "is not a size", "volumes", "create", "data", "--capacity", "lots"),
+        mistake("bad slug", "cannot be a name", "volumes", "create", "No", "--capacity", "1GB"),
+        mistake("no volume named", "NAME", "volumes", "delete"),
+        mistake("snapshot without a name", "SLUG", "snapshots", "create", "data"),
         mistake("address to listen on", "HOST:PORT", "serve", "--listen", "everywhere"),
         mistake("configuration", "cannot be read", "serve", "--config", "missing.toml"));
   }

@@ -9,6 +9,7 @@ import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
+import tools.jackson.databind.node.ArrayNode;
 import tools.jackson.databind.node.ObjectNode;
 
 /**
@@ -33,6 +34,13 @@ record CreateConfig(ObjectNode json, Instant stopAt, List<String> extensions) {
     if (!options.secrets().isEmpty()) {
       ObjectNode secrets = json.putObject("secrets");
       options.secrets().forEach((name, secret) -> secrets.set(name, secret(secret)));
+    }
+    options.root().ifPresent(root -> json.putObject("root").put("volume", root));
+    if (!options.volumes().isEmpty()) {
+      ArrayNode volumes = json.putArray("volumes");
+      options
+          .volumes()
+          .forEach((path, volume) -> volumes.addObject().put("volume", volume).put("path", path));
     }
     ObjectNode belljar = Json.object();
     List<String> extensions = extend(belljar, options);

@@ -2,14 +2,13 @@ package dev.belljar.remote;
 
 import dev.belljar.BelljarException;
 import dev.belljar.Endpoint;
-import dev.belljar.InvalidOptionException;
-import dev.belljar.InvalidTokenException;
 import dev.belljar.SandboxClosedException;
 import dev.belljar.SandboxInfo;
 import dev.belljar.SandboxUnavailableException;
 import java.io.IOException;
 import java.net.CookieHandler;
 import java.net.URI;
+import java.net.URLDecoder;
 import java.net.URLEncoder;
 import java.net.http.HttpClient;
 import java.net.http.HttpRequest;
@@ -29,6 +28,7 @@ import java.util.concurrent.ExecutorService;
 import java.util.concurrent.Executors;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.TimeoutException;
+import java.util.function.Function;
 import java.util.regex.Matcher;
 import java.util.regex.Pattern;
 import java.util.stream.Collectors;
@@ -50,7 +50,7 @@ final class Server implements AutoCloseable {
   private static final Duration CONNECT_TIMEOUT = Duration.ofSeconds(20);
   private static final Duration REQUEST_TIMEOUT = Duration.ofSeconds(30);
 
-  /** A first machine may have to boot, and its image to be fetched. */
+  /** A first machine, or a first bootable volume, may have to wait for the image. */
   private static final Duration HANDSHAKE_TIMEOUT = Duration.ofMinutes(10);
 
   /** Of what a server says in words. */
@@ -142,15 +142,54 @@ final class Server implements AutoCloseable {
       HttpResponse<String> response =
           send(request(endpoint.management().resolve("/api/v2/sandboxes?" + whole)).GET().build());
       json("the list of sandboxes", response).list().forEach(entry -> found.add(info(entry)));
-      cursor =
-          response
-              .headers()
-              .firstValue("link")
-              .map(NEXT_PAGE::matcher)
-              .filter(Matcher::find)
-              .map(link -> link.group(1));
+      cursor = nextPage(response);
     }
     return List.copyOf(found);
+  }
+
+  /**
+   * Asks the management API. What is made by POST may take as long as making a sandbox.
+   *
+   * @param method of HTTP
+   * @param body empty for none
+   * @param refusal what an answer that says no is
+   */
+  HttpResponse<String> manage(
+      String method,
+      String pathAndQuery,
+      Optional<ObjectNode> body,
+      Function<Refusal, BelljarException> refusal) {
+    HttpRequest.Builder request =
+        request(endpoint.management().resolve(pathAndQuery))
+            .timeout(method.equals("POST") ? HANDSHAKE_TIMEOUT : REQUEST_TIMEOUT);
+    if (body.isPresent()) {
+      request
+          .header("Content-Type", "application/json")
+          .method(method, HttpRequest.BodyPublishers.ofString(body.get().toString()));
+    } else {
+      request.method(method, HttpRequest.BodyPublishers.noBody());
+    }
+    return send(request.build(), refusal);
+  }
+
+  /** The cursor of the page behind an answer, as it stands in a URL. */
+  private static Optional<String> nextPage(HttpResponse<String> response) {
+    return response
+        .headers()
+        .firstValue("link")
+        .map(NEXT_PAGE::matcher)
+        .filter(Matcher::find)
+        .map(link -> link.group(1));
+  }
+
+  /** The cursor of the page behind an answer. */
+  Optional<String> nextCursor(HttpResponse<String> response) {
+    try {
+      return nextPage(response).map(text -> URLDecoder.decode(text, StandardCharsets.UTF_8));
+    } catch (IllegalArgumentException e) {
+      throw new SandboxUnavailableException(
+          "The server at " + name() + " named a next page that cannot be asked for.", e);
+    }
   }
 
   /** What a server said, fit for a message: not endless, and without what must stay secret. */
@@ -200,7 +239,7 @@ final class Server implements AutoCloseable {
     } catch (ExecutionException e) {
       if (e.getCause() instanceof WebSocketHandshakeException refused) {
         HttpResponse<?> response = refused.getResponse();
-        throw refused(response, response.body() instanceof String text ? text : "");
+        throw refusal(response, response.body() instanceof String text ? text : "").ofSandbox();
       }
       throw unreachable(reason(e), e);
     }
@@ -239,6 +278,11 @@ final class Server implements AutoCloseable {
   }
 
   private HttpResponse<String> send(HttpRequest request) {
+    return send(request, Refusal::ofSandbox);
+  }
+
+  private HttpResponse<String> send(
+      HttpRequest request, Function<Refusal, BelljarException> refusal) {
     try {
       HttpResponse<String> response =
           client.send(
@@ -246,7 +290,7 @@ final class Server implements AutoCloseable {
               HttpResponse.BodyHandlers.limiting(
                   HttpResponse.BodyHandlers.ofString(), Socket.MAX_MESSAGE));
       if (response.statusCode() / 100 != 2) {
-        throw refused(response, response.body());
+        throw refusal.apply(refusal(response, response.body()));
       }
       return response;
     } catch (InterruptedException e) {
@@ -257,7 +301,8 @@ final class Server implements AutoCloseable {
     }
   }
 
-  private Reply json(String what, HttpResponse<String> response) {
+  /** The JSON of an answer to a call. */
+  Reply json(String what, HttpResponse<String> response) {
     try {
       return new Reply(what, Json.read(response.body()));
     } catch (JacksonException e) {
@@ -271,8 +316,7 @@ final class Server implements AutoCloseable {
         "The server at " + name() + " cannot be reached: " + clean(reason), cause);
   }
 
-  /** What stands for an answer that says no. */
-  private BelljarException refused(HttpResponse<?> response, String body) {
+  private Refusal refusal(HttpResponse<?> response, String body) {
     String code = "";
     String message = "";
     try {
@@ -294,15 +338,8 @@ final class Server implements AutoCloseable {
             + status
             + ")"
             + trace(response);
-    if (status == 401 || code.equals("INVALID_TOKEN")) {
-      return new InvalidTokenException(
-          said + " Make a new token and set BELLJAR_TOKEN or DENO_DEPLOY_TOKEN.");
-    }
-    return switch (status) {
-      case 400, 413, 422, 431, 501 -> new InvalidOptionException(said);
-      case 404, 410 -> new SandboxClosedException(said);
-      default -> new SandboxUnavailableException(said);
-    };
+    boolean belljar = response.headers().firstValue(BELLJAR_VERSION).isPresent();
+    return new Refusal(status, code, said, belljar);
   }
 
   /** What whoever runs the server needs to find the request again; ends the sentence. */
@@ -322,7 +359,8 @@ final class Server implements AutoCloseable {
     return root.getMessage() == null ? root.getClass().getSimpleName() : root.getMessage();
   }
 
-  private static String encoded(String text) {
+  /** A text as it stands in a query. */
+  static String encoded(String text) {
     return URLEncoder.encode(text, StandardCharsets.UTF_8);
   }
 

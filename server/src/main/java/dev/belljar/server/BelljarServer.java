@@ -91,8 +91,17 @@ public final class BelljarServer implements AutoCloseable {
       store.sandboxes().deleteStoppedBefore(Instant.now().minus(config.retention()));
       ServerEvents events = new ServerEvents();
       SandboxRegistry registry =
-          new SandboxRegistry(engine, store.sandboxes(), config::limitsOf, config::addTo, events);
-      Javalin http = listen(config, store, events, registry, limits);
+          new SandboxRegistry(
+              engine, store.sandboxes(), config::limitsOf, config::tenantOf, config::addTo, events);
+      Routes routes =
+          new Routes(
+              store,
+              registry,
+              organization -> engine.storage(config.tenantOf(organization)),
+              events,
+              isLoopback(config.host()),
+              VERSION);
+      Javalin http = listen(config, store, events, registry, routes, limits);
       Optional<TokenSocket> operators = TokenSocket.open(config.data(), store.tokens());
       return new BelljarServer(config, store, events, registry, http, operators);
     } catch (RuntimeException e) {
@@ -133,10 +142,10 @@ public final class BelljarServer implements AutoCloseable {
       MetadataStore store,
       ServerEvents events,
       SandboxRegistry registry,
+      Routes routes,
       SocketLimits limits) {
     // Before anything listens: what is wrong with the files is not wrong with the address.
     Optional<SslContextFactory.Server> tls = config.tls().map(ServerCertificate::read);
-    Routes routes = new Routes(store, registry, events, isLoopback(config.host()), VERSION);
     Handshakes handshakes = new Handshakes(store.tokens(), registry, events, limits, VERSION);
     Javalin http =
         Javalin.create(

@@ -5,6 +5,7 @@ import dev.belljar.SandboxOptions;
 import dev.belljar.SandboxOptions.ConnectTo;
 import dev.belljar.server.sandboxes.Limits;
 import dev.belljar.server.store.StoreConfig;
+import dev.belljar.spi.Tenant;
 import java.nio.file.Path;
 import java.time.Duration;
 import java.util.List;
@@ -16,7 +17,7 @@ import java.util.Optional;
  *
  * @param host the address to listen on; default {@code 127.0.0.1}
  * @param port 0 to 65535; 0 is any that is free, default 8460
- * @param data the directory for what the server remembers
+ * @param data the directory for what the server remembers, volumes and snapshots among it
  * @param store the database
  * @param tls certificate and key; without, plain HTTP
  * @param limits of an organization that has none of its own
@@ -145,6 +146,12 @@ public record ServerConfig(
     redirections.forEach(sandbox::connectTo);
     certificates.forEach(sandbox::caCertificate);
     return sandbox;
+  }
+
+  /** Whose volumes and snapshots those of an organization are: kept beside the database. */
+  Tenant tenantOf(String organization) {
+    return new Tenant(
+        organization, Optional.of(data.toAbsolutePath().normalize().resolve("storage")));
   }
 
   Limits limitsOf(String organization) {

@@ -138,6 +138,50 @@ class AuditTest {
   }
 
   @Test
+  void whatHappensToVolumesAndSnapshotsSaysWhoDidIt() throws Exception {
+    CreatedToken token = token();
+    String volumes = "/api/v2/volumes";
+    server.http("POST", volumes, token.secret(), "{\"slug\":\"data\",\"capacity\":\"1GB\"}");
+    server.http("POST", volumes + "/data/snapshot", token.secret(), "{\"slug\":\"data-1\"}");
+    server.http("DELETE", "/api/v2/snapshots/data-1", token.secret(), "");
+    server.http("DELETE", volumes + "/data", token.secret(), "");
+    server.http("POST", volumes + "/data/restore", token.secret(), "");
+    try (RawClient client =
+        server.create(token.secret(), "{\"volumes\":{\"/srv/data\":\"data\"}}")) {
+      assertThat(client.status()).isEqualTo(101);
+      assertThat(lines.of("mounted"))
+          .singleElement()
+          .satisfies(
+              line ->
+                  assertThat(line.getFormattedMessage())
+                      .isEqualTo(
+                          "mounted sandbox=%s volume=\"data\" path=\"/srv/data\""
+                              .formatted(client.sandbox())));
+    }
+
+    String volume = "vol_loc_" + "0".repeat(19) + "1";
+    String snapshot = "snp_loc_" + "0".repeat(19) + "2";
+    assertThat(lines.all)
+        .extracting(line -> line.getFormattedMessage().replaceAll(" ms=\\d+$", ""))
+        .startsWith(
+            "created volume=%s slug=\"data\" bytes=1000000000".formatted(volume),
+            "created snapshot=%s slug=\"data-1\" volume=%s".formatted(snapshot, volume),
+            "deleted snapshot=%s slug=\"data-1\"".formatted(snapshot),
+            "deleted volume=%s slug=\"data\"".formatted(volume),
+            "restored volume=%s slug=\"data\"".formatted(volume));
+    lines.all.stream()
+        .filter(line -> !line.getFormattedMessage().startsWith("ended"))
+        .forEach(line -> assertOf(line, token));
+    assertThat(server.http("GET", "/metrics", "", "").body())
+        .contains(
+            "belljar_storage_seconds_count{operation=\"create\"} 1",
+            "belljar_storage_seconds_count{operation=\"snapshot\"} 1",
+            "belljar_storage_seconds_count{operation=\"delete_snapshot\"} 1",
+            "belljar_storage_seconds_count{operation=\"delete\"} 1",
+            "belljar_storage_seconds_count{operation=\"restore\"} 1");
+  }
+
+  @Test
   void aTokenThatIsNotKnownLeavesALineAndNotItself() throws Exception {
     try (RawClient client = server.create("ddo_" + "a".repeat(40), "")) {
       ILoggingEvent line = refusal(client);

@@ -3,8 +3,13 @@ package dev.belljar.server;
 import dev.belljar.InvalidOptionException;
 import dev.belljar.Sandbox;
 import dev.belljar.SandboxOptions;
+import dev.belljar.Storage;
 import dev.belljar.spi.SandboxProvider;
+import dev.belljar.spi.Tenant;
 import java.util.List;
+import java.util.Map;
+import java.util.Optional;
+import java.util.concurrent.ConcurrentHashMap;
 import java.util.concurrent.CopyOnWriteArrayList;
 import java.util.concurrent.atomic.AtomicInteger;
 
@@ -12,6 +17,8 @@ import java.util.concurrent.atomic.AtomicInteger;
 final class FakeSandboxes implements SandboxProvider {
   private final AtomicInteger next = new AtomicInteger();
   private final List<FakeSandbox> made = new CopyOnWriteArrayList<>();
+  private final Map<Tenant, FakeStorage> storage = new ConcurrentHashMap<>();
+  private volatile boolean withStorage = true;
   private volatile Runnable beforeEach = () -> {};
 
   @Override
@@ -26,14 +33,34 @@ final class FakeSandboxes implements SandboxProvider {
 
   @Override
   public Sandbox create(SandboxOptions options) {
+    throw new IllegalStateException("A server makes sandboxes for somebody.");
+  }
+
+  @Override
+  public Sandbox create(SandboxOptions options, Tenant tenant) {
     beforeEach.run();
     if (options.allowNet().stream().anyMatch(pattern -> pattern.contains(" "))) {
       throw new InvalidOptionException("That is no pattern of hosts.");
     }
-    FakeSandbox sandbox =
-        new FakeSandbox("sbx_loc_%020d".formatted(next.incrementAndGet()), options);
+    String id = "sbx_loc_%020d".formatted(next.incrementAndGet());
+    storageOf(tenant).attach(id, options.root(), options.volumes().values());
+    FakeSandbox sandbox = new FakeSandbox(id, options);
     made.add(sandbox);
     return sandbox;
+  }
+
+  @Override
+  public Optional<Storage> storage(Tenant tenant) {
+    return withStorage ? Optional.of(storageOf(tenant)) : Optional.empty();
+  }
+
+  FakeStorage storageOf(Tenant tenant) {
+    return storage.computeIfAbsent(tenant, each -> new FakeStorage());
+  }
+
+  /** An engine that keeps nothing. */
+  void withoutStorage() {
+    withStorage = false;
   }
 
   /** What happens before a sandbox is made; may throw. */

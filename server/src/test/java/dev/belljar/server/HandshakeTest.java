@@ -199,6 +199,25 @@ class HandshakeTest {
         "{\"belljar\":{\"secrets_in_body\":[\"X\"]}}",
         "{\"secrets\":{\"X\":{\"hosts\":[\"a.example\"],\"value\":\"s\"}},"
             + "\"belljar\":{\"secrets_in_body\":[\"Y\"]}}",
+        "{\"root\":\"x\"}",
+        "{\"root\":{}}",
+        "{\"root\":[]}",
+        "{\"root\":{\"volume\":5}}",
+        "{\"root\":{\"volume\":\"\"}}",
+        "{\"root\":{\"volume\":\"../x\"}}",
+        "{\"volumes\":\"x\"}",
+        "{\"volumes\":[\"x\"]}",
+        "{\"volumes\":[{\"volume\":\"x\"}]}",
+        "{\"volumes\":[{\"path\":\"/x\"}]}",
+        "{\"volumes\":[{\"volume\":\"x\",\"path\":5}]}",
+        "{\"volumes\":[{\"volume\":\"x\",\"path\":\"x\"}]}",
+        "{\"volumes\":[{\"volume\":\"x\",\"path\":\"/etc\"}]}",
+        "{\"volumes\":[{\"volume\":\"x\",\"path\":\"/x\"},{\"volume\":\"y\",\"path\":\"/x/\"}]}",
+        "{\"volumes\":[{\"volume\":\"x\\u0000\",\"path\":\"/x\"}]}",
+        "{\"volumes\":{\"/x\":5}}",
+        "{\"volumes\":{\"x\":\"x\"}}",
+        "{\"volumes\":{\"/1\":\"a\",\"/2\":\"a\",\"/3\":\"a\",\"/4\":\"a\",\"/5\":\"a\","
+            + "\"/6\":\"a\",\"/7\":\"a\",\"/8\":\"a\",\"/9\":\"a\"}}",
         "{\"region\":5}",
         "{\"debug\":\"x\"}",
         "{\"belljar\":{\"ca_certificates\":[\"x\"]}}"
@@ -212,8 +231,8 @@ class HandshakeTest {
   @ParameterizedTest
   @ValueSource(
       strings = {
-        "{\"root\":{\"volume\":\"x\"}}",
-        "{\"volumes\":[{\"volume\":\"x\",\"path\":\"/x\"}]}",
+        "{\"root\":{\"volume\":\"x\",\"read_only\":true}}",
+        "{\"volumes\":[{\"volume\":\"x\",\"path\":\"/x\",\"read_only\":true}]}",
         "{\"ssh\":true}",
         "{\"port\":80}",
         "{\"allowNet\":[]}",

@@ -235,15 +235,15 @@ class RestTest {
     "GET, /api/v3/sandbox/x/connect, 426, UPGRADE_REQUIRED",
     "GET, /api/v3/sandbox/x, 404, SANDBOX_NOT_FOUND",
     "POST, /api/v3/sandbox/x/expose/http, 404, SANDBOX_NOT_FOUND",
-    "GET, /api/v2/volumes, 501, NOT_SUPPORTED",
-    "GET, /api/v2/volumes/x/y, 501, NOT_SUPPORTED",
+    "GET, /api/v2/apps, 501, NOT_SUPPORTED",
+    "GET, /api/v2/layers/x/y, 501, NOT_SUPPORTED",
+    "GET, /api/v2/volumes/x/y, 404, NOT_FOUND",
     "GET, /api/v2/appsfoo, 404, NOT_FOUND",
-    "HEAD, /api/v2/volumes, 501, ",
+    "HEAD, /api/v2/timelines, 501, ",
     "HEAD, /api/v3/sandbox/x, 404, ",
     "POST, /api/v2/apps, 501, NOT_SUPPORTED",
-    "GET, /api/v2/volumes/x, 404, NOT_FOUND",
-    "GET, /api/v2/snapshots/x, 404, NOT_FOUND",
-    "DELETE, /api/v2/snapshots/x, 501, NOT_SUPPORTED"
+    "GET, /api/v2/apps/x, 404, NOT_FOUND",
+    "DELETE, /api/v2/revisions/x, 501, NOT_SUPPORTED"
   })
   void whatIsNotThereIsSaidInJson(String method, String path, int status, String code)
       throws Exception {
@@ -266,6 +266,9 @@ class RestTest {
         "/api/v3/sandbox/x/connect",
         "/api/v2/volumes",
         "/api/v2/volumes/x",
+        "/api/v2/volumes/x/snapshot",
+        "/api/v2/snapshots",
+        "/api/v2/apps",
         "/api/nothing",
         "/api"
       })

@@ -4,6 +4,7 @@ import dev.belljar.EgressLimits;
 import dev.belljar.server.rpc.HeapBudget;
 import dev.belljar.server.rpc.SocketLimits;
 import dev.belljar.server.sandboxes.Limits;
+import dev.belljar.spi.Tenant;
 import java.io.IOException;
 import java.net.URI;
 import java.net.http.HttpClient;
@@ -15,6 +16,7 @@ import java.nio.file.Path;
 import java.time.Duration;
 import java.util.HashMap;
 import java.util.Map;
+import java.util.Optional;
 
 /** A real server over fake sandboxes, on a port of loopback. */
 final class TestServer implements AutoCloseable {
@@ -25,6 +27,7 @@ final class TestServer implements AutoCloseable {
   private final HeapBudget heap;
   private final BelljarServer server;
   private final String token;
+  private final Path data;
 
   TestServer(Path data, Duration patience) {
     this(ServerConfig.of(data).at("127.0.0.1", 0).with(MANY), patience);
@@ -36,6 +39,7 @@ final class TestServer implements AutoCloseable {
 
   TestServer(ServerConfig config, Duration patience, HeapBudget heap) {
     this.heap = heap;
+    data = config.data();
     server =
         BelljarServer.start(
             config, sandboxes, new SocketLimits(heap, patience, Duration.ofSeconds(2)));
@@ -56,6 +60,12 @@ final class TestServer implements AutoCloseable {
 
   String token() {
     return token;
+  }
+
+  /** The volumes and snapshots of an organization. */
+  FakeStorage storage(String organization) {
+    return sandboxes.storageOf(
+        new Tenant(organization, Optional.of(data.toAbsolutePath().resolve("storage"))));
   }
 
   /** A token of an organization. */

@@ -45,12 +45,14 @@ final class CreateConfig {
           "env",
           "allow_net",
           "secrets",
+          "root",
+          "volumes",
           "belljar",
           "region",
           "debug");
 
   /** Asking for none of them is no asking. */
-  private static final Set<String> NOT_OFFERED = Set.of("root", "volumes", "ssh", "port");
+  private static final Set<String> NOT_OFFERED = Set.of("ssh", "port");
 
   private static final Set<String> EXTENSIONS =
       Set.of(
@@ -67,6 +69,10 @@ final class CreateConfig {
   private static final double LATEST_MILLIS = 8.64e15;
 
   private static final int LONGEST_NAME = 64;
+
+  /** What may be said of a volume that is to be mounted. */
+  private static final Set<String> MOUNT = Set.of("volume", "path");
+
   private static final Pattern TIMEOUT = Pattern.compile("([0-9]{1,9})([sm])");
   private static final int DEFAULT_MEMORY = 1280;
 
@@ -153,9 +159,65 @@ final class CreateConfig {
         options.noNet();
       }
     }
+    root(options);
+    volumes(options);
     secrets(options);
     extensions(options);
     return options;
+  }
+
+  private void root(SandboxOptions.Builder options) {
+    JsonNode from = get("root");
+    if (from != null) {
+      refuseOthers("root", from, Set.of("volume"));
+      options.root(reference("root", from.get("volume")));
+    }
+  }
+
+  /** JavaScript's client sends a list of {@code {volume, path}}, Python's an object by path. */
+  private void volumes(SandboxOptions.Builder options) {
+    JsonNode volumes = get("volumes");
+    if (volumes == null) {
+      return;
+    }
+    if (volumes.isObject()) {
+      for (String path : volumes.propertyNames()) {
+        options.volume(path, reference("volumes." + shortened(path), volumes.get(path)));
+      }
+      return;
+    }
+    if (!volumes.isArray()) {
+      throw invalid("'volumes' must be a list");
+    }
+    for (JsonNode mount : volumes) {
+      refuseOthers("volumes", mount, MOUNT);
+      JsonNode path = mount.get("path");
+      if (path == null || !path.isString()) {
+        throw invalid("each of 'volumes' must have a 'path' that is text");
+      }
+      options.volume(path.stringValue(), reference("volumes", mount.get("volume")));
+    }
+  }
+
+  private static void refuseOthers(String member, JsonNode node, Set<String> known) {
+    if (!node.isObject()) {
+      throw invalid("'" + member + "' must name a volume: {\"volume\": …}");
+    }
+    for (String name : node.propertyNames()) {
+      if (!known.contains(name)) {
+        throw new RefusedException(
+            501,
+            "NOT_SUPPORTED",
+            "This server does not support '" + member + "." + shortened(name) + "'.");
+      }
+    }
+  }
+
+  private static String reference(String member, @Nullable JsonNode node) {
+    if (node == null || !node.isString() || !StorageName.fits(node.stringValue())) {
+      throw invalid("'" + member + "' must have the id or slug of a volume");
+    }
+    return node.stringValue();
   }
 
   /** No message may hold a value. */

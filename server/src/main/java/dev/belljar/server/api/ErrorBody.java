@@ -1,6 +1,8 @@
 package dev.belljar.server.api;
 
 import dev.belljar.InvalidOptionException;
+import dev.belljar.SandboxUnavailableException;
+import dev.belljar.StorageException;
 import dev.belljar.server.sandboxes.RefusedException;
 import io.javalin.http.HttpResponseException;
 import java.io.IOException;
@@ -25,6 +27,11 @@ record ErrorBody(int status, String code, String message) {
           new ErrorBody(e.status(), e.code(), String.valueOf(e.getMessage()));
       case InvalidOptionException e ->
           new ErrorBody(400, "INVALID_REQUEST", String.valueOf(e.getMessage()));
+      case StorageException e -> of(e);
+      case SandboxUnavailableException e -> {
+        LOG.warn("A request needs what this host has not got", e);
+        yield new ErrorBody(503, "SANDBOX_UNAVAILABLE", String.valueOf(e.getMessage()));
+      }
       case HttpResponseException e -> of(e.getStatus());
       case IOException e -> {
         LOG.debug("A client is gone", e);
@@ -36,6 +43,21 @@ record ErrorBody(int status, String code, String message) {
             500,
             "INTERNAL_ERROR",
             "The server failed; its log has more under trace " + trace + ".");
+      }
+    };
+  }
+
+  private static ErrorBody of(StorageException failure) {
+    String message = String.valueOf(failure.getMessage());
+    return switch (failure.reason()) {
+      case NOT_FOUND -> new ErrorBody(404, "STORAGE_NOT_FOUND", message);
+      case SLUG_TAKEN -> new ErrorBody(409, "SLUG_TAKEN", message);
+      case BUSY -> new ErrorBody(409, "VOLUME_BUSY", message);
+      case NOT_BOOTABLE -> new ErrorBody(400, "NOT_BOOTABLE", message);
+      case FULL -> new ErrorBody(507, "STORAGE_FULL", message);
+      case DAMAGED -> {
+        LOG.error("A disk of this host is damaged", failure);
+        yield new ErrorBody(500, "STORAGE_DAMAGED", message);
       }
     };
   }

@@ -1,5 +1,6 @@
 package dev.belljar.server.api;
 
+import dev.belljar.PageRequest;
 import dev.belljar.server.sandboxes.RefusedException;
 import dev.belljar.server.store.SandboxRecord;
 import java.net.URLDecoder;
@@ -15,16 +16,20 @@ import java.util.Map;
 import java.util.Optional;
 import java.util.regex.Matcher;
 import java.util.regex.Pattern;
+import java.util.stream.Stream;
 import org.jspecify.annotations.Nullable;
 
 /**
- * Which sandboxes a list is asked for. A query that cannot be read is refused: a filter that was
- * passed over would show, and let end, sandboxes that were not meant.
+ * Which sandboxes, volumes or snapshots are asked for. A query that cannot be read is refused: a
+ * filter that was passed over would show, and let end, what was not meant.
  */
 final class ListQuery {
   private static final Pattern LABEL = Pattern.compile("labels\\[(.+)]", Pattern.DOTALL);
   private static final Pattern PRINTABLE = Pattern.compile("[!-~]*");
   private static final int DEFAULT_PAGE = 100;
+
+  /** Of what is handed on to storage, whose cursors and slugs are shorter. */
+  private static final int LONGEST = 200;
 
   private final Map<String, List<String>> parameters;
 
@@ -88,6 +93,28 @@ final class ListQuery {
       case "running" -> Optional.of(SandboxRecord.Status.RUNNING);
       case "stopped" -> Optional.of(SandboxRecord.Status.STOPPED);
       default -> throw invalid("'status' must be running or stopped.");
+    };
+  }
+
+  /** A page of volumes or snapshots; the cursor is the engine's to read. */
+  PageRequest page() {
+    Optional<String> search = first("search").filter(text -> !text.isEmpty());
+    if (Stream.concat(search.stream(), cursor().stream())
+        .anyMatch(text -> text.length() > LONGEST || text.chars().anyMatch(c -> c < ' '))) {
+      throw invalid(
+          "'search' and 'cursor' have at most "
+              + LONGEST
+              + " characters and no control characters.");
+    }
+    return new PageRequest(cursor(), limit(), search);
+  }
+
+  /** Ours: whether what is deleted, and not yet removed, counts as being there. */
+  boolean deleted() {
+    return switch (first("deleted").orElse("false")) {
+      case "true" -> true;
+      case "false" -> false;
+      default -> throw invalid("'deleted' must be true or false.");
     };
   }
 

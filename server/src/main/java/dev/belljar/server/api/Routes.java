@@ -2,6 +2,7 @@ package dev.belljar.server.api;
 
 import dev.belljar.EgressRecord;
 import dev.belljar.Isolation;
+import dev.belljar.Storage;
 import dev.belljar.server.observe.LogContext;
 import dev.belljar.server.observe.ServerEvents;
 import dev.belljar.server.sandboxes.HostedSandbox;
@@ -17,7 +18,9 @@ import io.javalin.http.Handler;
 import io.javalin.http.HttpResponseException;
 import java.time.Instant;
 import java.util.List;
+import java.util.Objects;
 import java.util.Optional;
+import java.util.function.Function;
 import tools.jackson.core.JacksonException;
 import tools.jackson.databind.JsonNode;
 import tools.jackson.databind.json.JsonMapper;
@@ -40,11 +43,12 @@ public final class Routes {
 
   /** Resources of Deno Deploy that this server has none of: a single one is not found. */
   private static final List<String> NOT_OFFERED =
-      List.of("apps", "layers", "volumes", "snapshots", "revisions", "timelines");
+      List.of("apps", "layers", "revisions", "timelines");
 
   private final Access access;
   private final SandboxRegistry registry;
   private final MetadataStore store;
+  private final StorageRoutes storage;
   private final ServerEvents events;
   private final boolean openMetrics;
   private final String version;
@@ -52,17 +56,20 @@ public final class Routes {
   /**
    * Routes for the sandboxes of a registry.
    *
+   * @param storage the volumes and snapshots of an organization; empty where the engine has none
    * @param openMetrics whether metrics need no token
    */
   public Routes(
       MetadataStore store,
       SandboxRegistry registry,
+      Function<String, Optional<Storage>> storage,
       ServerEvents events,
       boolean openMetrics,
       String version) {
     access = new Access(store.tokens());
     this.registry = registry;
     this.store = store;
+    this.storage = new StorageRoutes(storage, events);
     this.events = events;
     this.openMetrics = openMetrics;
     this.version = version;
@@ -111,6 +118,7 @@ public final class Routes {
           hosted(context);
           throw notSupported("Deploying");
         });
+    storage.configure(routes);
     for (String resource : NOT_OFFERED) {
       get(
           routes,
@@ -136,7 +144,7 @@ public final class Routes {
   }
 
   /** HEAD is what GET is, token and all; Javalin by itself would answer it without asking. */
-  private static void get(RoutesConfig routes, String path, Handler handler) {
+  static void get(RoutesConfig routes, String path, Handler handler) {
     routes.get(path, handler);
     routes.head(path, handler);
   }
@@ -182,11 +190,11 @@ public final class Routes {
             : ErrorBody.of(context.statusCode()));
   }
 
-  private static void json(Context context, JsonNode node) {
+  static void json(Context context, JsonNode node) {
     context.contentType("application/json").result(node.toString());
   }
 
-  private static RefusedException notSupported(String what) {
+  static RefusedException notSupported(String what) {
     return new RefusedException(501, "NOT_SUPPORTED", what + " is not supported by this server.");
   }
 
@@ -204,7 +212,7 @@ public final class Routes {
 
   private void metrics(Context context) {
     if (!openMetrics) {
-      owner(context);
+      access.check(context.header("Authorization"));
     }
     context.contentType("text/plain; version=0.0.4; charset=utf-8").result(events.scrape());
   }
@@ -213,9 +221,10 @@ public final class Routes {
     return path.equals("/api") || path.startsWith("/api/");
   }
 
-  private Owner owner(Context context) {
+  /** Who asks, below {@code /api}: that was found out before any route. */
+  static Owner owner(Context context) {
     Owner checked = context.attribute(OWNER);
-    return checked == null ? access.check(context.header("Authorization")) : checked;
+    return Objects.requireNonNull(checked, "who asks");
   }
 
   private HostedSandbox hosted(Context context) {
@@ -331,11 +340,13 @@ public final class Routes {
       node.put("created_at", record.createdAt().toString());
       node.put("stopped_at", record.stoppedAt().map(Instant::toString).orElse(null));
     }
-    page.nextCursor()
-        .ifPresent(
-            next ->
-                context.header("Link", "<" + context.url() + query.from(next) + ">; rel=\"next\""));
+    page.nextCursor().ifPresent(next -> link(context, query, next));
     json(context, list);
+  }
+
+  /** Says where the next page is. */
+  static void link(Context context, ListQuery query, String next) {
+    context.header("Link", "<" + context.url() + query.from(next) + ">; rel=\"next\"");
   }
 
   private static ObjectNode describe(ObjectNode node, SandboxRecord record) {

@@ -1,6 +1,8 @@
 package dev.belljar.server.observe;
 
 import dev.belljar.EgressRecord;
+import dev.belljar.Snapshot;
+import dev.belljar.Volume;
 import io.micrometer.core.instrument.Counter;
 import io.micrometer.core.instrument.FunctionCounter;
 import io.micrometer.core.instrument.Gauge;
@@ -121,6 +123,63 @@ public final class ServerEvents implements AutoCloseable {
   public void created(String sandbox, Duration took) {
     creates.record(took);
     AUDIT.info("created sandbox={} ms={}", sandbox, took.toMillis());
+  }
+
+  /**
+   * A sandbox that was made has a volume, or a snapshot, as its client named it.
+   *
+   * @param path where; {@code /} where it boots from it
+   */
+  public void mounted(String sandbox, String volume, String path) {
+    AUDIT.info("mounted sandbox={} volume={} path={}", sandbox, quoted(volume), quoted(path));
+  }
+
+  /** A volume was made. */
+  public void created(Volume volume, Duration took) {
+    stored("create", took);
+    AUDIT.info(
+        "created volume={} slug={} bytes={} ms={}",
+        volume.id(),
+        quoted(volume.slug()),
+        volume.capacity(),
+        took.toMillis());
+  }
+
+  /** A volume was deleted, but for its data. */
+  public void deleted(Volume volume, Duration took) {
+    stored("delete", took);
+    AUDIT.info("deleted volume={} slug={}", volume.id(), quoted(volume.slug()));
+  }
+
+  /** The deletion of a volume was taken back. */
+  public void restored(Volume volume, Duration took) {
+    stored("restore", took);
+    AUDIT.info("restored volume={} slug={}", volume.id(), quoted(volume.slug()));
+  }
+
+  /** A snapshot was made. */
+  public void created(Snapshot snapshot, Duration took) {
+    stored("snapshot", took);
+    AUDIT.info(
+        "created snapshot={} slug={} volume={} ms={}",
+        snapshot.id(),
+        quoted(snapshot.slug()),
+        snapshot.volume().id(),
+        took.toMillis());
+  }
+
+  /** A snapshot was deleted. */
+  public void deleted(Snapshot snapshot, Duration took) {
+    stored("delete_snapshot", took);
+    AUDIT.info("deleted snapshot={} slug={}", snapshot.id(), quoted(snapshot.slug()));
+  }
+
+  private void stored(String operation, Duration took) {
+    Timer.builder("belljar.storage")
+        .description("Time that volumes and snapshots took to make, delete and restore")
+        .tag("operation", operation)
+        .register(registry)
+        .record(took);
   }
 
   /** A request was refused, by whatever part of the server. */

@@ -11,6 +11,7 @@ import dev.belljar.server.store.SandboxRecord;
 import dev.belljar.server.store.Sandboxes;
 import dev.belljar.server.store.StoreException;
 import dev.belljar.spi.SandboxProvider;
+import dev.belljar.spi.Tenant;
 import java.time.Duration;
 import java.time.Instant;
 import java.util.HashMap;
@@ -39,6 +40,7 @@ public final class SandboxRegistry implements AutoCloseable {
   private final SandboxProvider engine;
   private final Sandboxes records;
   private final Function<String, Limits> limits;
+  private final Function<String, Tenant> tenants;
   private final Consumer<SandboxOptions.Builder> everySandbox;
   private final ServerEvents events;
   private final Map<String, HostedSandbox> running = new ConcurrentHashMap<>();
@@ -52,17 +54,20 @@ public final class SandboxRegistry implements AutoCloseable {
    * @param engine what makes them
    * @param records where they are remembered
    * @param limits of each organization, by its name
+   * @param tenants whose volumes and snapshots those of an organization are, by its name
    * @param everySandbox adds to the options of each sandbox what the operator gives to all
    */
   public SandboxRegistry(
       SandboxProvider engine,
       Sandboxes records,
       Function<String, Limits> limits,
+      Function<String, Tenant> tenants,
       Consumer<SandboxOptions.Builder> everySandbox,
       ServerEvents events) {
     this.engine = engine;
     this.records = records;
     this.limits = limits;
+    this.tenants = tenants;
     this.everySandbox = everySandbox;
     this.events = events;
     events.sandboxes("running", running::size);
@@ -74,6 +79,8 @@ public final class SandboxRegistry implements AutoCloseable {
    * Makes a sandbox and blocks until it answers.
    *
    * @throws RefusedException where it cannot be made, or is over a limit
+   * @throws dev.belljar.StorageException where it cannot have a volume or snapshot that it is to
+   *     have
    */
   public HostedSandbox create(Owner owner, SandboxRequest request) {
     long began = System.nanoTime();
@@ -120,7 +127,14 @@ public final class SandboxRegistry implements AutoCloseable {
               + memory
               + ".");
     }
-    Sandbox sandbox = engine.create(options);
+    Tenant tenant = tenants.apply(owner.organization());
+    if ((options.root().isPresent() || !options.volumes().isEmpty())
+        && engine.storage(tenant).isEmpty()) {
+      // Such an engine would make one without them.
+      throw new RefusedException(
+          501, "NOT_SUPPORTED", "This server has neither volumes nor snapshots.");
+    }
+    Sandbox sandbox = engine.create(options, tenant);
     HostedSandbox hosted =
         new HostedSandbox(
             sandbox,
@@ -144,6 +158,8 @@ public final class SandboxRegistry implements AutoCloseable {
       throw e;
     }
     running.put(sandbox.id(), hosted);
+    options.root().ifPresent(root -> events.mounted(sandbox.id(), root, "/"));
+    options.volumes().forEach((path, volume) -> events.mounted(sandbox.id(), volume, path));
     Map<String, String> client = LogContext.copy();
     Thread.ofVirtual()
         .name("end of " + sandbox.id())
