@@ -15,6 +15,7 @@ import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.ServiceLoader;
+import java.util.concurrent.TimeUnit;
 import java.util.stream.Stream;
 import org.junit.jupiter.api.AfterAll;
 import org.junit.jupiter.api.BeforeAll;
@@ -22,6 +23,7 @@ import org.junit.jupiter.api.DynamicNode;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.TestFactory;
 import org.junit.jupiter.api.TestInstance;
+import org.junit.jupiter.api.Timeout;
 import org.junit.jupiter.api.io.TempDir;
 
 /** Deno's client against this server: the cases of {@code suite/}, and the program of the seed. */
@@ -62,6 +64,7 @@ class OfficialClientIT {
   }
 
   @TestFactory
+  @Timeout(value = 25, unit = TimeUnit.MINUTES)
   Stream<DynamicNode> everyFunctionOfTheClientDoesWhatItSays() throws Exception {
     Path results = WORK.resolve("results.jsonl");
     DenoFromNpm.Run run =

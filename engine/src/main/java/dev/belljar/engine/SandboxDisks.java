@@ -112,7 +112,7 @@ final class SandboxDisks implements AutoCloseable {
     Path root = store.imageDirectory(hash).resolve(BootImage.NAME);
     if (!Files.exists(root)) {
       throw new StorageException(
-          Reason.DAMAGED, "The image " + root + ", which the root lies above, is missing.");
+          Reason.DAMAGED, "The image " + hash + ", which the root lies above, is missing.");
     }
     long bytes = (Files.size(root) + 511) / 512 * 512;
     Path directory = Optional.ofNullable(root.getParent()).orElseThrow();

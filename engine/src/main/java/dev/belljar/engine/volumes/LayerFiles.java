@@ -156,8 +156,7 @@ final class LayerFiles {
 
   private static StorageException damaged(Path file, String how) {
     return new StorageException(
-        Reason.DAMAGED,
-        "The file " + file + " cannot be used: " + how + ". 'belljar data check' tells more.");
+        Reason.DAMAGED, "Layer " + file.getFileName() + " cannot be used: " + how + ".");
   }
 
   /**
@@ -170,7 +169,7 @@ final class LayerFiles {
     while (!isFree(fileOf(layer))) {
       if (System.nanoTime() > deadline) {
         throw new StorageException(
-            Reason.BUSY, "A machine that is not known still has " + fileOf(layer) + " open.");
+            Reason.BUSY, "A machine that is not known still has layer " + layer.id() + " open.");
       }
       LockSupport.parkNanos(5_000_000);
     }

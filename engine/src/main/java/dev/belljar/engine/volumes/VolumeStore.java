@@ -11,13 +11,13 @@ import dev.belljar.Volume;
 import dev.belljar.VolumeOptions;
 import dev.belljar.engine.storage.BuildLock;
 import dev.belljar.engine.storage.Directories;
+import dev.belljar.engine.storage.FileTree;
 import dev.belljar.engine.volumes.Catalog.Disk;
 import dev.belljar.engine.volumes.Catalog.Layer;
 import dev.belljar.engine.volumes.Leases.Lease;
 import java.io.IOException;
 import java.nio.channels.FileChannel;
 import java.nio.file.DirectoryStream;
-import java.nio.file.FileSystemException;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.nio.file.StandardCopyOption;
@@ -27,6 +27,7 @@ import java.time.Duration;
 import java.time.Instant;
 import java.time.InstantSource;
 import java.util.ArrayList;
+import java.util.HashMap;
 import java.util.HashSet;
 import java.util.List;
 import java.util.Map;
@@ -111,18 +112,15 @@ public final class VolumeStore implements AutoCloseable {
   private <T> T locked(Work<T> work) {
     try (BuildLock lock = lock(directory)) {
       return work.run();
-    } catch (FileSystemException e) {
-      String reason = String.valueOf(e.getReason());
-      throw new StorageException(
-          reason.contains("No space left") || reason.contains("quota")
-              ? Reason.FULL
-              : Reason.DAMAGED,
-          "The storage in " + directory + " cannot be used (" + e.getFile() + ": " + reason + ").",
-          e);
     } catch (IOException e) {
+      // Whoever asked may be elsewhere, and is not told what this host's disk looks like.
+      LOG.warn("The storage in {} cannot be used", directory, e);
+      boolean full = e.toString().contains("No space left") || e.toString().contains("quota");
       throw new StorageException(
-          String.valueOf(e.getMessage()).contains("No space left") ? Reason.FULL : Reason.DAMAGED,
-          "The storage in " + directory + " cannot be used: " + e.getMessage(),
+          full ? Reason.FULL : Reason.DAMAGED,
+          full
+              ? "The host's disk is full. Make room there."
+              : "The host's storage cannot be used; its log tells why.",
           e);
     }
   }
@@ -736,8 +734,7 @@ public final class VolumeStore implements AutoCloseable {
     if (usable < ROOM) {
       throw new StorageException(
           Reason.FULL,
-          "The host's disk is full: %s are left for %s. Make room."
-              .formatted(new ByteSize(usable), directory));
+          "The host's disk is full: %s are left. Make room there.".formatted(new ByteSize(usable)));
     }
   }
 
@@ -820,7 +817,7 @@ public final class VolumeStore implements AutoCloseable {
     try (DirectoryStream<Path> all = Files.newDirectoryStream(images)) {
       for (Path image : all) {
         if (!kept.contains(String.valueOf(image.getFileName()))) {
-          dev.belljar.engine.storage.FileTree.delete(image);
+          FileTree.delete(image);
         }
       }
     }
@@ -849,7 +846,7 @@ public final class VolumeStore implements AutoCloseable {
   private final class Sizes {
     private final Catalog catalog;
     private final Map<String, Long> bytes;
-    private final Map<String, Integer> users = new java.util.HashMap<>();
+    private final Map<String, Integer> users = new HashMap<>();
 
     Sizes(Catalog catalog) throws IOException {
       this.catalog = catalog;
