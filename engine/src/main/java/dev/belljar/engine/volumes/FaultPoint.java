@@ -1,5 +1,6 @@
 package dev.belljar.engine.volumes;
 
+import java.util.concurrent.atomic.AtomicInteger;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -26,15 +27,17 @@ enum FaultPoint {
   /** One of several files to be removed is removed. */
   FILE_REMOVED;
 
-  /** The system property that names the point to end at. */
+  /** The system property that names the point to end at, and the how manieth time: NAME:1. */
   static final String PROPERTY = "belljar.storage.fault";
 
   private static final int KILLED = 137;
   private static final @Nullable String CHOSEN = System.getProperty(PROPERTY);
 
+  private final AtomicInteger times = new AtomicInteger();
+
   /** Ends the process where a test wants that, as kill -9 does. */
   void reached() {
-    if (name().equals(CHOSEN)) {
+    if (CHOSEN != null && CHOSEN.equals(name() + ":" + times.incrementAndGet())) {
       Runtime.getRuntime().halt(KILLED);
     }
   }

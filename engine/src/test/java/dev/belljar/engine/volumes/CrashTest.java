@@ -1,0 +1,114 @@
+package dev.belljar.engine.volumes;
+
+import static org.assertj.core.api.Assertions.assertThat;
+
+import dev.belljar.PageRequest;
+import dev.belljar.Volume;
+import dev.belljar.engine.volumes.VolumeStore.Opened;
+import java.io.IOException;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.time.InstantSource;
+import java.util.List;
+import java.util.Optional;
+import java.util.Set;
+import java.util.TreeSet;
+import java.util.concurrent.TimeUnit;
+import java.util.stream.Stream;
+import org.junit.jupiter.api.Timeout;
+import org.junit.jupiter.api.io.TempDir;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.CsvSource;
+
+/** A process that ends between any two steps leaves everything as before or as after. */
+@Timeout(120)
+class CrashTest {
+  @TempDir private Path directory;
+
+  /** Each point as often as it is come by. */
+  @ParameterizedTest
+  @CsvSource({
+    "CATALOG_WRITTEN, 1", "CATALOG_WRITTEN, 2", "CATALOG_WRITTEN, 3", "CATALOG_WRITTEN, 4",
+    "CATALOG_WRITTEN, 5", "CATALOG_WRITTEN, 6", "CATALOG_WRITTEN, 7", "CATALOG_WRITTEN, 8",
+    "LAYER_MADE, 1", "LAYER_MADE, 2", "LAYER_MADE, 3", "LAYER_MADE, 4",
+    "HEAD_COMMITTED, 1", "HEAD_COMMITTED, 2", "HEAD_SWITCHED, 1", "HEAD_SWITCHED, 2",
+    "HEAD_LINKED, 1", "HEAD_MOVED, 1", "FILE_REMOVED, 1"
+  })
+  void whatACrashLeavesIsWhole(FaultPoint point, int time) throws Exception {
+    Path storage = directory.resolve("storage");
+    Path notes = directory.resolve("notes");
+    Path image = Files.createDirectories(directory.resolve("image"));
+    Process child =
+        new ProcessBuilder(
+                ProcessHandle.current().info().command().orElseThrow(),
+                "-D" + FaultPoint.PROPERTY + "=" + point + ":" + time,
+                "-cp",
+                System.getProperty("java.class.path"),
+                CrashingStore.class.getName(),
+                storage.toString(),
+                notes.toString(),
+                image.toString())
+            .inheritIO()
+            .start();
+    assertThat(child.waitFor(60, TimeUnit.SECONDS)).isTrue();
+    List<String> said = Files.readAllLines(notes);
+    boolean came = child.exitValue() != 0;
+    assertThat(child.exitValue()).isIn(0, 137);
+    assertThat(came || point == FaultPoint.FILE_REMOVED).as("it was come by").isTrue();
+    try (VolumeStore store = VolumeStore.open(storage, Disks.tools(), InstantSource.system())) {
+      Optional<Volume> one = store.volume("me", "one");
+      assertThat(one.isPresent() || !said.contains("created one")).isTrue();
+      assertThat(store.snapshot("me", "running").isPresent())
+          .isIn(expected(said, "snapshot running", "asks delete running", "deleted running"));
+      if (said.contains("snapshot resting")) {
+        assertThat(store.snapshot("me", "resting")).isPresent();
+      }
+      if (one.isPresent()) {
+        assertThat(one.get().holder()).isEmpty();
+        try (Opened opened = store.openVolume("me", "one", "sbx")) {
+          // All that the machine wrote to is in the chain.
+          List<String> chain =
+              opened.layers().stream().map(file -> String.valueOf(file.getFileName())).toList();
+          said.stream()
+              .filter(line -> line.startsWith("writes to "))
+              .forEach(line -> assertThat(chain).contains(line.substring("writes to ".length())));
+        }
+      }
+      // Another pass has nothing left to do, and nothing is lost that is referred to.
+      Set<Path> before = files(storage);
+      store.collect();
+      assertThat(files(storage)).isEqualTo(before);
+      for (Volume volume : store.volumes("me", PageRequest.FIRST).items()) {
+        store.openVolume("me", volume.id(), "sbx").close();
+      }
+      assertThat(storage.resolve("layers"))
+          .satisfiesAnyOf(
+              layers -> assertThat(layers).doesNotExist(),
+              layers -> assertThat(files(layers)).allMatch(file -> file.toString().endsWith(".qcow2")));
+    }
+  }
+
+  /** What may be: nothing was promised yet, it was promised, its end was asked for or promised. */
+  private static Set<Boolean> expected(
+      List<String> said, String promised, String asked, String ended) {
+    if (said.contains(ended)) {
+      return Set.of(false);
+    }
+    if (said.contains(asked)) {
+      return Set.of(true, false);
+    }
+    if (said.contains(promised)) {
+      return Set.of(true);
+    }
+    return said.contains("asks " + promised) ? Set.of(true, false) : Set.of(false);
+  }
+
+  private static Set<Path> files(Path below) throws IOException {
+    try (Stream<Path> all = Files.walk(below)) {
+      return new TreeSet<>(
+          all.filter(Files::isRegularFile)
+              .filter(file -> !file.toString().contains("/leases/"))
+              .toList());
+    }
+  }
+}

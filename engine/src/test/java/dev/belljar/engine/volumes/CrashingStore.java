@@ -1,0 +1,72 @@
+package dev.belljar.engine.volumes;
+
+import dev.belljar.ByteSize;
+import dev.belljar.VolumeOptions;
+import dev.belljar.engine.volumes.VolumeStore.Opened;
+import java.io.IOException;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.nio.file.StandardOpenOption;
+import java.time.InstantSource;
+
+/**
+ * Does everything that changes a store, to be ended at one of the {@link FaultPoint}s. What the
+ * volume is written to is noted by what stands for its machine.
+ */
+final class CrashingStore {
+  private CrashingStore() {}
+
+  /** The store, and a file to note in. */
+  public static void main(String[] arguments) throws IOException {
+    Path notes = Path.of(arguments[1]);
+    VolumeStore store =
+        VolumeStore.open(Path.of(arguments[0]), Disks.tools(), InstantSource.system());
+    BootImage image = new BootImage("0123abcd", Path.of(arguments[2]));
+    note(notes, "asks create one");
+    store.create("me", VolumeOptions.of("one", ByteSize.parse("300MB")), image);
+    note(notes, "created one");
+    Opened opened = store.openVolume("me", "one", "sbx");
+    store.runs(opened.id(), new NotedDisk(notes));
+    note(notes, "asks snapshot running");
+    store.snapshot("me", "one", "running");
+    note(notes, "snapshot running");
+    opened.close();
+    note(notes, "asks snapshot resting");
+    store.snapshot("me", "one", "resting");
+    note(notes, "snapshot resting");
+    note(notes, "asks delete running");
+    store.deleteSnapshot("me", "running");
+    note(notes, "deleted running");
+    store.create("me", VolumeOptions.of("two", ByteSize.parse("300MB")).from("resting"), image);
+    note(notes, "created two");
+    store.deleteVolume("me", "two");
+    note(notes, "deleted two");
+    store.close();
+  }
+
+  static void note(Path notes, String text) throws IOException {
+    Files.writeString(
+        notes, text + "\n", StandardOpenOption.CREATE, StandardOpenOption.APPEND);
+  }
+
+  /** Stands for a machine that writes. */
+  private record NotedDisk(Path notes) implements RunningDisk {
+    @Override
+    public void admit(Path file) {}
+
+    @Override
+    public void freeze() throws IOException {
+      note(notes, "frozen");
+    }
+
+    @Override
+    public void switchTo(Path file) throws IOException {
+      note(notes, "writes to " + file.getFileName());
+    }
+
+    @Override
+    public void thaw() throws IOException {
+      note(notes, "thawed");
+    }
+  }
+}

@@ -1,0 +1,303 @@
+package dev.belljar.engine.volumes;
+
+import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatExceptionOfType;
+
+import dev.belljar.ByteSize;
+import dev.belljar.InvalidOptionException;
+import dev.belljar.Page;
+import dev.belljar.PageRequest;
+import dev.belljar.Snapshot;
+import dev.belljar.StorageException;
+import dev.belljar.StorageException.Reason;
+import dev.belljar.Volume;
+import dev.belljar.VolumeOptions;
+import dev.belljar.engine.volumes.VolumeStore.Opened;
+import java.io.IOException;
+import java.io.UncheckedIOException;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.nio.file.StandardOpenOption;
+import java.time.Duration;
+import java.time.Instant;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.Optional;
+import java.util.Set;
+import java.util.stream.Collectors;
+import java.util.stream.Stream;
+import org.junit.jupiter.api.AfterEach;
+import org.junit.jupiter.api.BeforeEach;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.Timeout;
+import org.junit.jupiter.api.io.TempDir;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.ValueSource;
+
+/** With the host's own tools and without machines. */
+@Timeout(60)
+class VolumeStoreTest {
+  private static final String ME = "me";
+  private static final ByteSize SIZE = ByteSize.parse("300MB");
+
+  @TempDir private Path directory;
+  private Instant now = Instant.parse("2030-01-01T00:00:00Z");
+  private VolumeStore store;
+  private BootImage image;
+
+  @BeforeEach
+  void open() throws IOException {
+    Path root = Files.createDirectories(directory.resolve("image"));
+    Files.writeString(root.resolve(BootImage.NAME), "an image");
+    image = new BootImage("0123abcd", root);
+    store = opened();
+  }
+
+  private VolumeStore opened() throws IOException {
+    return VolumeStore.open(directory.resolve("storage"), Disks.tools(), () -> now);
+  }
+
+  @AfterEach
+  void close() throws IOException {
+    store.close();
+  }
+
+  private Volume create(String slug) {
+    return store.create(ME, VolumeOptions.of(slug, SIZE), image);
+  }
+
+  private Volume createFrom(String slug, String origin) {
+    return store.create(ME, VolumeOptions.of(slug, SIZE).from(origin), image);
+  }
+
+  private Set<String> layerFiles() {
+    Path layers = directory.resolve("storage/layers");
+    try (Stream<Path> all = Files.walk(layers)) {
+      return all.filter(Files::isRegularFile)
+          .map(file -> String.valueOf(file.getFileName()))
+          .collect(Collectors.toSet());
+    } catch (IOException e) {
+      throw new UncheckedIOException(e);
+    }
+  }
+
+  private static void refuses(Reason reason, Runnable work) {
+    assertThatExceptionOfType(StorageException.class)
+        .isThrownBy(work::run)
+        .satisfies(e -> assertThat(e.reason()).isEqualTo(reason));
+  }
+
+  @Test
+  void whatIsMadeIsThereByIdAndBySlugAlsoForTheNextProcess() throws IOException {
+    Volume made = create("data");
+    assertThat(made.id()).matches("vol_loc_[0-9a-hjkmnp-z]{20}");
+    assertThat(made.capacity()).isEqualTo(300_000_000);
+    assertThat(made.bootable()).isFalse();
+    assertThat(made.allocatedSize()).isPositive().isEqualTo(made.flattenedSize());
+    store.close();
+    store = opened();
+    assertThat(store.volume(ME, "data")).contains(made);
+    assertThat(store.volume(ME, made.id())).contains(made);
+  }
+
+  @Test
+  void anotherOwnerSeesNothingOfIt() {
+    Volume made = create("data");
+    store.snapshot(ME, "data", "frozen");
+    for (String name : List.of("data", made.id())) {
+      assertThat(store.volume("other", name)).isEmpty();
+      refuses(Reason.NOT_FOUND, () -> store.deleteVolume("other", name));
+      refuses(Reason.NOT_FOUND, () -> store.restore("other", name));
+      refuses(Reason.NOT_FOUND, () -> store.snapshot("other", name, "mine"));
+      refuses(Reason.NOT_FOUND, () -> store.openVolume("other", name, "sbx"));
+      refuses(Reason.NOT_FOUND, () -> store.openRoot("other", name, "sbx"));
+    }
+    assertThat(store.snapshot("other", "frozen")).isEmpty();
+    refuses(Reason.NOT_FOUND, () -> store.deleteSnapshot("other", "frozen"));
+    refuses(
+        Reason.NOT_FOUND,
+        () -> store.create("other", VolumeOptions.of("x", SIZE).from("frozen"), image));
+    assertThat(store.volumes("other", PageRequest.FIRST).items()).isEmpty();
+    assertThat(store.snapshots("other", PageRequest.FIRST).items()).isEmpty();
+    // Nor does its name get in the way.
+    store.create("other", VolumeOptions.of("data", SIZE), image);
+  }
+
+  @Test
+  void aNameIsTakenOnceByAVolumeOrASnapshot() {
+    create("data");
+    store.snapshot(ME, "data", "frozen");
+    refuses(Reason.SLUG_TAKEN, () -> create("data"));
+    refuses(Reason.SLUG_TAKEN, () -> create("frozen"));
+    refuses(Reason.SLUG_TAKEN, () -> store.snapshot(ME, "data", "data"));
+    refuses(Reason.SLUG_TAKEN, () -> store.snapshot(ME, "data", "frozen"));
+    assertThat(layerFiles()).hasSize(2);
+  }
+
+  @ParameterizedTest
+  @ValueSource(strings = {"299MB", "1", "21GiB", "9000000TB"})
+  void aCapacityOutOfBoundsIsRefused(String capacity) {
+    assertThatExceptionOfType(InvalidOptionException.class)
+        .isThrownBy(
+            () -> store.create(ME, VolumeOptions.of("x", ByteSize.parse(capacity)), image))
+        .withMessageContaining("out of bounds");
+    assertThat(directory.resolve("storage/layers")).doesNotExist();
+  }
+
+  @Test
+  void aDeletedVolumeFreesItsNameAndCanBeRestoredForADay() {
+    Volume made = create("data");
+    store.deleteVolume(ME, "data");
+    assertThat(store.volume(ME, "data")).isEmpty();
+    assertThat(store.volumes(ME, PageRequest.FIRST).items()).isEmpty();
+    assertThat(store.volume(ME, made.id()).orElseThrow().deletedAt()).contains(now);
+    Volume second = create("data");
+    refuses(Reason.SLUG_TAKEN, () -> store.restore(ME, made.id()));
+    store.deleteVolume(ME, second.id());
+    now = now.plus(Duration.ofHours(23));
+    assertThat(store.restore(ME, made.id()).slug()).isEqualTo("data");
+    now = now.plus(Duration.ofHours(2));
+    store.collect();
+    refuses(Reason.NOT_FOUND, () -> store.restore(ME, second.id()));
+    assertThat(layerFiles()).hasSize(1);
+  }
+
+  @Test
+  void aSnapshotSharesItsLayersUntilNothingNeedsThem() {
+    create("data");
+    Snapshot frozen = store.snapshot(ME, "data", "frozen");
+    assertThat(frozen.volume().slug()).isEqualTo("data");
+    Volume copy = createFrom("copy", "frozen");
+    assertThat(copy.baseSnapshot()).contains(new Volume.Origin(frozen.id(), "frozen"));
+    assertThat(copy.flattenedSize()).isGreaterThan(copy.allocatedSize());
+    assertThat(layerFiles()).hasSize(3);
+    store.deleteSnapshot(ME, "frozen");
+    store.deleteVolume(ME, "data");
+    now = now.plus(Duration.ofHours(25));
+    store.collect();
+    // The copy stands on the first layer.
+    assertThat(layerFiles()).hasSize(2);
+    assertThat(store.volume(ME, "copy").orElseThrow().baseSnapshot()).isEmpty();
+    store.deleteVolume(ME, "copy");
+    now = now.plus(Duration.ofHours(25));
+    store.collect();
+    assertThat(layerFiles()).isEmpty();
+  }
+
+  @Test
+  void listsComeInPartsAndCanBeSearched() {
+    for (int i = 0; i < 7; i++) {
+      create("data-" + i);
+    }
+    create("other");
+    List<String> seen = new ArrayList<>();
+    Optional<String> cursor = Optional.empty();
+    do {
+      Page<Volume> page =
+          store.volumes(ME, new PageRequest(cursor, 3, Optional.of("data")));
+      page.items().forEach(volume -> seen.add(volume.slug()));
+      cursor = page.next();
+      if (seen.size() == 3) {
+        // What is deleted meanwhile is left out, and nothing else is.
+        store.deleteVolume(ME, "data-2");
+        store.deleteVolume(ME, "data-3");
+      }
+    } while (cursor.isPresent());
+    assertThat(seen)
+        .containsExactly("data-0", "data-1", "data-2", "data-4", "data-5", "data-6");
+    assertThatExceptionOfType(InvalidOptionException.class)
+        .isThrownBy(
+            () -> store.volumes(ME, new PageRequest(Optional.of("vol_loc_x"), 3, Optional.empty())));
+  }
+
+  @Test
+  void aVolumeIsOpenOnceAndASnapshotOften() throws IOException {
+    createFrom("root", VolumeOptions.BUILTIN);
+    Opened held = store.openRoot(ME, "root", "sbx_one");
+    try (VolumeStore other = opened()) {
+      refuses(Reason.BUSY, () -> other.openRoot(ME, "root", "sbx_two"));
+      refuses(Reason.BUSY, () -> other.deleteVolume(ME, "root"));
+      refuses(Reason.BUSY, () -> other.snapshot(ME, "root", "frozen"));
+      assertThat(other.volume(ME, "root").orElseThrow().holder()).contains("sbx_one");
+      held.close();
+      other.snapshot(ME, "root", "frozen");
+      try (Opened one = other.openRoot(ME, "frozen", "sbx_two");
+          Opened two = store.openRoot(ME, "frozen", "sbx_three")) {
+        assertThat(one.writable()).isFalse();
+        assertThat(one.layers()).isEqualTo(two.layers()).hasSize(1);
+        other.deleteSnapshot(ME, "frozen");
+        store.deleteVolume(ME, "root");
+        now = now.plus(Duration.ofHours(25));
+        store.collect();
+        assertThat(one.layers().getFirst()).exists();
+        assertThat(store.imageDirectory("0123abcd")).exists();
+      }
+    }
+    store.collect();
+    assertThat(layerFiles()).isEmpty();
+    assertThat(store.imageDirectory("0123abcd")).doesNotExist();
+  }
+
+  @Test
+  void whatNothingRefersToIsRemovedAtTheNextOpening() throws IOException {
+    create("data");
+    store.close();
+    Path orphan = Files.createDirectories(directory.resolve("storage/layers/orphan"));
+    Files.writeString(orphan.resolve("orphan.qcow2"), "x");
+    Files.writeString(orphan.resolve("orphan.qcow2.raw"), "x");
+    store = opened();
+    assertThat(orphan).doesNotExist();
+    assertThat(layerFiles()).hasSize(1);
+  }
+
+  @Test
+  void aDamagedLayerIsSaidBeforeAMachineGetsIt() throws IOException {
+    create("data");
+    Path file;
+    try (Opened opened = store.openVolume(ME, "data", "sbx")) {
+      file = opened.layers().getFirst();
+    }
+    byte[] whole = Files.readAllBytes(file);
+    byte[] external = whole.clone();
+    external[79] |= 4; // an external data file
+    for (byte[] bytes : List.of(external, new byte[200], new byte[0])) {
+      Files.write(file, bytes, StandardOpenOption.TRUNCATE_EXISTING);
+      refuses(Reason.DAMAGED, () -> store.openVolume(ME, "data", "sbx"));
+    }
+    Files.delete(file);
+    refuses(Reason.DAMAGED, () -> store.openVolume(ME, "data", "sbx"));
+    assertThat(store.volume(ME, "data").orElseThrow().holder()).isEmpty();
+  }
+
+  @Test
+  void aSmallerVolumeThanItsSnapshotIsRefused() {
+    store.create(ME, VolumeOptions.of("large", ByteSize.parse("2GB")), image);
+    store.snapshot(ME, "large", "frozen");
+    assertThatExceptionOfType(InvalidOptionException.class)
+        .isThrownBy(() -> createFrom("small", "frozen"))
+        .withMessageContaining("less than");
+  }
+
+  @Test
+  void aSnapshotTakesTheSameWhateverTheSize() {
+    store.create(ME, VolumeOptions.of("large", ByteSize.parse("20GB")), image);
+    long before = store.volume(ME, "large").orElseThrow().flattenedSize();
+    store.snapshot(ME, "large", "frozen");
+    assertThat(store.volume(ME, "large").orElseThrow().allocatedSize()).isLessThan(1 << 20);
+    assertThat(before).isLessThan(64 << 20);
+  }
+
+  @Test
+  void aChainHasABound() {
+    create("data");
+    assertThatExceptionOfType(StorageException.class)
+        .isThrownBy(
+            () -> {
+              for (int i = 0; i < 40; i++) {
+                store.snapshot(ME, "data", "s" + i);
+              }
+            })
+        .satisfies(e -> assertThat(e.reason()).isEqualTo(Reason.FULL))
+        .withMessageContaining("31 snapshots");
+  }
+}
