@@ -35,6 +35,7 @@ class ArchitectureTest {
     "storage, ''",
     "streams, ''",
     "egress, agent streams",
+    "volumes, storage",
     "vmm, agent storage",
     "image, storage",
     "template, vmm image agent storage",

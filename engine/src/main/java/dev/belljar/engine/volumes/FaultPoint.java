@@ -32,12 +32,13 @@ enum FaultPoint {
 
   private static final int KILLED = 137;
   private static final @Nullable String CHOSEN = System.getProperty(PROPERTY);
-
-  private final AtomicInteger times = new AtomicInteger();
+  private static final AtomicInteger TIMES = new AtomicInteger();
 
   /** Ends the process where a test wants that, as kill -9 does. */
   void reached() {
-    if (CHOSEN != null && CHOSEN.equals(name() + ":" + times.incrementAndGet())) {
+    if (CHOSEN != null
+        && CHOSEN.startsWith(name() + ":")
+        && CHOSEN.endsWith(":" + TIMES.incrementAndGet())) {
       Runtime.getRuntime().halt(KILLED);
     }
   }

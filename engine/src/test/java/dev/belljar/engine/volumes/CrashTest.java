@@ -84,7 +84,8 @@ class CrashTest {
       assertThat(storage.resolve("layers"))
           .satisfiesAnyOf(
               layers -> assertThat(layers).doesNotExist(),
-              layers -> assertThat(files(layers)).allMatch(file -> file.toString().endsWith(".qcow2")));
+              layers ->
+                  assertThat(files(layers)).allMatch(file -> file.toString().endsWith(".qcow2")));
     }
   }
 

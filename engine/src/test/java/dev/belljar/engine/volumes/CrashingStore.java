@@ -45,8 +45,7 @@ final class CrashingStore {
   }
 
   static void note(Path notes, String text) throws IOException {
-    Files.writeString(
-        notes, text + "\n", StandardOpenOption.CREATE, StandardOpenOption.APPEND);
+    Files.writeString(notes, text + "\n", StandardOpenOption.CREATE, StandardOpenOption.APPEND);
   }
 
   /** Stands for a machine that writes. */

@@ -138,8 +138,7 @@ class VolumeStoreTest {
   @ValueSource(strings = {"299MB", "1", "21GiB", "9000000TB"})
   void aCapacityOutOfBoundsIsRefused(String capacity) {
     assertThatExceptionOfType(InvalidOptionException.class)
-        .isThrownBy(
-            () -> store.create(ME, VolumeOptions.of("x", ByteSize.parse(capacity)), image))
+        .isThrownBy(() -> store.create(ME, VolumeOptions.of("x", ByteSize.parse(capacity)), image))
         .withMessageContaining("out of bounds");
     assertThat(directory.resolve("storage/layers")).doesNotExist();
   }
@@ -193,8 +192,7 @@ class VolumeStoreTest {
     List<String> seen = new ArrayList<>();
     Optional<String> cursor = Optional.empty();
     do {
-      Page<Volume> page =
-          store.volumes(ME, new PageRequest(cursor, 3, Optional.of("data")));
+      Page<Volume> page = store.volumes(ME, new PageRequest(cursor, 3, Optional.of("data")));
       page.items().forEach(volume -> seen.add(volume.slug()));
       cursor = page.next();
       if (seen.size() == 3) {
@@ -203,11 +201,11 @@ class VolumeStoreTest {
         store.deleteVolume(ME, "data-3");
       }
     } while (cursor.isPresent());
-    assertThat(seen)
-        .containsExactly("data-0", "data-1", "data-2", "data-4", "data-5", "data-6");
+    assertThat(seen).containsExactly("data-0", "data-1", "data-2", "data-4", "data-5", "data-6");
     assertThatExceptionOfType(InvalidOptionException.class)
         .isThrownBy(
-            () -> store.volumes(ME, new PageRequest(Optional.of("vol_loc_x"), 3, Optional.empty())));
+            () ->
+                store.volumes(ME, new PageRequest(Optional.of("vol_loc_x"), 3, Optional.empty())));
   }
 
   @Test
