@@ -58,7 +58,7 @@ final class RemoteSandbox implements Sandbox {
     env = new RemoteEnv(rpc);
     deno = new RemoteDeno(this, rpc);
     opened.socket().start(rpc);
-    rpc.disconnected().thenRunAsync(server::close, Thread::startVirtualThread);
+    opened.socket().gone().thenRunAsync(server::close, Thread::startVirtualThread);
   }
 
   static RemoteSandbox create(Server server, SandboxOptions options) {

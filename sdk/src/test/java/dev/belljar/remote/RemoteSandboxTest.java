@@ -42,6 +42,7 @@ import java.util.concurrent.Callable;
 import java.util.concurrent.ExecutionException;
 import java.util.concurrent.FutureTask;
 import java.util.concurrent.TimeUnit;
+import java.util.concurrent.atomic.AtomicInteger;
 import java.util.concurrent.atomic.AtomicReference;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.Test;
@@ -655,6 +656,33 @@ class RemoteSandboxTest {
           .isInstanceOf(SandboxClosedException.class)
           .hasMessageContaining(String.valueOf(code));
       assertThat(peer.closes.poll(10, TimeUnit.SECONDS)).isEqualTo(code);
+    }
+  }
+
+  @Test
+  void serverThatBreaksTheProtocolHearsWhyAfterWhatIsJustBeingWritten() throws Exception {
+    try (Sandbox sandbox = Sandbox.create(options().build())) {
+      Peer peer = server.peer();
+      peer.reading.acquire();
+      FutureTask<String> write =
+          run(
+              () -> {
+                sandbox.fs().writeTextFile("/x", "x".repeat(32 << 20));
+                return "";
+              });
+      AtomicInteger unread = new AtomicInteger();
+      await()
+          .pollInterval(Duration.ofMillis(300))
+          .until(() -> unread.getAndSet(peer.unread()) == peer.unread() && unread.get() > 1 << 16);
+
+      peer.send("not json");
+
+      assertThat(sandbox.awaitEnd()).contains("4000");
+      peer.reading.release();
+      assertThatThrownBy(() -> write.get(10, TimeUnit.SECONDS))
+          .cause()
+          .isInstanceOf(SandboxClosedException.class);
+      assertThat(peer.closes.poll(10, TimeUnit.SECONDS)).isEqualTo(4000);
     }
   }
 
