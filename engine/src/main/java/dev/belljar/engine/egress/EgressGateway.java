@@ -44,6 +44,7 @@ public final class EgressGateway implements IncomingStreams, AutoCloseable {
   private final EgressQuota quota;
   private final Optional<Interception> interception;
   private final EgressLog log;
+  private final NameService names;
   private final Set<Socket> dialling = ConcurrentHashMap.newKeySet();
   private final Set<EgressConnection> connections = ConcurrentHashMap.newKeySet();
   private final AtomicBoolean watched = new AtomicBoolean();
@@ -59,10 +60,25 @@ public final class EgressGateway implements IncomingStreams, AutoCloseable {
       EgressLimits limits,
       Optional<Interception> interception,
       EgressLog log) {
+    this(
+        policy,
+        limits,
+        interception,
+        log,
+        new NameService(InetAddress::getAllByName, NameService.PATIENCE));
+  }
+
+  EgressGateway(
+      EgressPolicy policy,
+      EgressLimits limits,
+      Optional<Interception> interception,
+      EgressLog log,
+      NameService names) {
     this.policy = policy;
     quota = new EgressQuota(limits);
     this.interception = interception;
     this.log = log;
+    this.names = names;
   }
 
   @Override
@@ -79,7 +95,7 @@ public final class EgressGateway implements IncomingStreams, AutoCloseable {
       // Behind an allow list the list is the answer; without one the guest is told the truth about
       // names.
       if (!policy.hasAllowList() && !policy.isRedirected(name)) {
-        NameService.resolve(name);
+        names.resolve(name);
       }
       stream.confirm();
     } catch (EgressQuota.ExhaustedException e) {
@@ -151,10 +167,10 @@ public final class EgressGateway implements IncomingStreams, AutoCloseable {
     Optional<ConnectTo> redirection = policy.redirection(host, port);
     if (redirection.isPresent()) {
       ConnectTo elsewhere = redirection.get();
-      return connect(NameService.resolve(elsewhere.address()), elsewhere.addressPort());
+      return connect(names.resolve(elsewhere.address()), elsewhere.addressPort());
     }
     List<InetAddress> addresses =
-        target.isName() ? NameService.resolve(host) : List.of(InetAddress.ofLiteral(host));
+        target.isName() ? names.resolve(host) : List.of(InetAddress.ofLiteral(host));
     List<InetAddress> permitted =
         addresses.stream().filter(a -> policy.refusalOfAddress(a, port).isEmpty()).toList();
     if (permitted.isEmpty()) {
