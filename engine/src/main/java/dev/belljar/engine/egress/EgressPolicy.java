@@ -75,7 +75,8 @@ public final class EgressPolicy {
     } catch (InvalidOptionException e) {
       throw new InvalidOptionException(
           "connect-to %s:%d:%s:%d: '%s' is neither a host name nor an address."
-              .formatted(given.host(), given.port(), given.address(), given.addressPort(), text),
+                  .formatted(given.host(), given.port(), given.address(), given.addressPort(), text)
+              + HostPattern.advice(text),
           e);
     }
   }
@@ -147,7 +148,8 @@ public final class EgressPolicy {
     } catch (InvalidOptionException e) {
       throw new InvalidOptionException(
           "secret %s: '%s' is not a host that it could be sent to. Write api.example.com or *.example.com, each with an optional :port."
-              .formatted(secret, text),
+                  .formatted(secret, text)
+              + (HostPattern.isAscii(text) ? "" : HostPattern.advice(text)),
           e);
     }
     if (pattern.isAddress() || pattern.isTheGuests()) {

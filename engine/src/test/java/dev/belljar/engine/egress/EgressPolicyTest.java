@@ -7,6 +7,7 @@ import dev.belljar.InvalidOptionException;
 import dev.belljar.SandboxOptions;
 import java.net.InetAddress;
 import java.util.Collections;
+import java.util.List;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.ValueSource;
@@ -130,6 +131,39 @@ class EgressPolicyTest {
         .isThrownBy(() -> policy(SandboxOptions.builder().connectTo(redirection)))
         .withMessageContaining("connect-to " + redirection)
         .withMessageContaining("neither a host name nor an address");
+  }
+
+  @ParameterizedTest
+  @ValueSource(
+      strings = {"0x7f.0.0.0x1:80:10.0.0.1:80", "a.example:80:017700000001:80", "a:80:127.1:80"})
+  void connectToNeedsAddressesInDottedForm(String redirection) {
+    assertThatExceptionOfType(InvalidOptionException.class)
+        .isThrownBy(() -> policy(SandboxOptions.builder().connectTo(redirection)))
+        .withMessageContaining("four decimal numbers");
+  }
+
+  @Test
+  void connectToNeedsNamesInAscii() {
+    assertThatExceptionOfType(InvalidOptionException.class)
+        .isThrownBy(() -> SandboxOptions.builder().connectTo("bücher.example:80:10.0.0.1:80"))
+        .withMessageContaining("xn--bcher-kva.example");
+  }
+
+  @ParameterizedTest
+  @ValueSource(strings = {"bücher.example", "１２７.０.０.１:443"})
+  void hostsOfSecretsAreWrittenInAscii(String host) {
+    assertThatExceptionOfType(InvalidOptionException.class)
+        .isThrownBy(() -> EgressPolicy.hostsOf("KEY", List.of(host)))
+        .withMessageContaining("secret KEY: '" + host + "'")
+        .withMessageContaining("punycode");
+  }
+
+  @ParameterizedTest
+  @ValueSource(strings = {"0x7f.0.0.0x1", "127.1", "2130706433:443", "127.0.0.1"})
+  void hostsOfSecretsAreNoAddresses(String host) {
+    assertThatExceptionOfType(InvalidOptionException.class)
+        .isThrownBy(() -> EgressPolicy.hostsOf("KEY", List.of(host)))
+        .withMessageContaining("secret KEY: '" + host + "'");
   }
 
   @Test
