@@ -93,11 +93,14 @@ public final class EgressGateway implements IncomingStreams, AutoCloseable {
         return;
       }
       // Behind an allow list the list is the answer; without one the guest is told the truth about
-      // names.
+      // names, but for those of this host's own files and networks.
       if (!policy.hasAllowList() && !policy.isRedirected(name)) {
-        names.resolve(name);
+        permitted(names.resolve(name), 0);
       }
       stream.confirm();
+    } catch (DeniedException e) {
+      log.add(closedRecord(asked, name, 0, Verdict.DENIED, String.valueOf(e.getMessage())));
+      stream.refuse(ENOENT);
     } catch (EgressQuota.ExhaustedException e) {
       log.add(closedRecord(asked, name, 0, Verdict.LIMITED, String.valueOf(e.getMessage())));
       stream.refuse(EAGAIN);
@@ -134,7 +137,9 @@ public final class EgressGateway implements IncomingStreams, AutoCloseable {
       stream.refuse(EAGAIN);
     } catch (DeniedException e) {
       log.add(closedRecord(asked, host, port, Verdict.DENIED, String.valueOf(e.getMessage())));
-      stream.refuse(EACCES);
+      // A name that leads nowhere is one that does not exist: who asks past the resolver is told
+      // no more of this host's own names.
+      stream.refuse(isName && !policy.hasAllowList() ? ENOENT : EACCES);
     } catch (IOException e) {
       log.add(closedRecord(asked, host, port, Verdict.FAILED, String.valueOf(e.getMessage())));
       stream.refuse(errno(e));
@@ -169,15 +174,19 @@ public final class EgressGateway implements IncomingStreams, AutoCloseable {
       ConnectTo elsewhere = redirection.get();
       return connect(names.resolve(elsewhere.address()), elsewhere.addressPort());
     }
-    List<InetAddress> addresses =
-        target.isName() ? names.resolve(host) : List.of(InetAddress.ofLiteral(host));
+    return connect(permitted(names.resolve(host), port), port);
+  }
+
+  /** Those addresses of a host that policy lets be dialled: one at least. */
+  private List<InetAddress> permitted(List<InetAddress> addresses, int port)
+      throws DeniedException {
     List<InetAddress> permitted =
         addresses.stream().filter(a -> policy.refusalOfAddress(a, port).isEmpty()).toList();
     if (permitted.isEmpty()) {
       throw new DeniedException(
           policy.refusalOfAddress(addresses.getFirst(), port).orElse("not permitted"));
     }
-    return connect(permitted, port);
+    return permitted;
   }
 
   private Socket connect(List<InetAddress> addresses, int port) throws IOException {
