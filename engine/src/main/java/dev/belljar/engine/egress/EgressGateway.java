@@ -3,6 +3,8 @@ package dev.belljar.engine.egress;
 import dev.belljar.EgressLimits;
 import dev.belljar.EgressRecord;
 import dev.belljar.EgressRecord.Verdict;
+import dev.belljar.EgressTotals;
+import dev.belljar.EgressTotals.Limit;
 import dev.belljar.SandboxOptions.ConnectTo;
 import dev.belljar.engine.agent.AgentConnection.Incoming;
 import dev.belljar.engine.agent.AgentConnection.IncomingStreams;
@@ -18,6 +20,7 @@ import java.net.UnknownHostException;
 import java.time.Duration;
 import java.time.Instant;
 import java.util.List;
+import java.util.Map;
 import java.util.Optional;
 import java.util.Set;
 import java.util.concurrent.ConcurrentHashMap;
@@ -44,6 +47,7 @@ public final class EgressGateway implements IncomingStreams, AutoCloseable {
   private final EgressQuota quota;
   private final Optional<Interception> interception;
   private final EgressLog log;
+  private final EgressTally tally = new EgressTally();
   private final NameService names;
   private final Set<Socket> dialling = ConcurrentHashMap.newKeySet();
   private final Set<EgressConnection> connections = ConcurrentHashMap.newKeySet();
@@ -88,7 +92,7 @@ public final class EgressGateway implements IncomingStreams, AutoCloseable {
       quota.lookup();
       Optional<String> refusal = policy.refusalOfLookup(name);
       if (refusal.isPresent()) {
-        log.add(closedRecord(asked, name, 0, Verdict.DENIED, refusal.get()));
+        record(closedRecord(asked, name, 0, Verdict.DENIED, refusal.get()));
         stream.refuse(EACCES);
         return;
       }
@@ -99,16 +103,18 @@ public final class EgressGateway implements IncomingStreams, AutoCloseable {
       }
       stream.confirm();
     } catch (DeniedException e) {
-      log.add(closedRecord(asked, name, 0, Verdict.DENIED, String.valueOf(e.getMessage())));
+      record(closedRecord(asked, name, 0, Verdict.DENIED, String.valueOf(e.getMessage())));
       stream.refuse(ENOENT);
     } catch (EgressQuota.ExhaustedException e) {
-      log.add(closedRecord(asked, name, 0, Verdict.LIMITED, String.valueOf(e.getMessage())));
+      record(
+          closedRecord(asked, name, 0, Verdict.LIMITED, String.valueOf(e.getMessage())),
+          Optional.of(e.limit()));
       stream.refuse(EAGAIN);
     } catch (UnknownHostException e) {
-      log.add(closedRecord(asked, name, 0, Verdict.FAILED, String.valueOf(e.getMessage())));
+      record(closedRecord(asked, name, 0, Verdict.FAILED, String.valueOf(e.getMessage())));
       stream.refuse(ENOENT);
     } catch (IOException e) {
-      log.add(closedRecord(asked, name, 0, Verdict.FAILED, String.valueOf(e.getMessage())));
+      record(closedRecord(asked, name, 0, Verdict.FAILED, String.valueOf(e.getMessage())));
       stream.refuse(ETIMEDOUT);
     } catch (InterruptedException e) {
       Thread.currentThread().interrupt();
@@ -133,15 +139,17 @@ public final class EgressGateway implements IncomingStreams, AutoCloseable {
         quota.disconnected();
       }
     } catch (EgressQuota.ExhaustedException e) {
-      log.add(closedRecord(asked, host, port, Verdict.LIMITED, String.valueOf(e.getMessage())));
+      record(
+          closedRecord(asked, host, port, Verdict.LIMITED, String.valueOf(e.getMessage())),
+          Optional.of(e.limit()));
       stream.refuse(EAGAIN);
     } catch (DeniedException e) {
-      log.add(closedRecord(asked, host, port, Verdict.DENIED, String.valueOf(e.getMessage())));
+      record(closedRecord(asked, host, port, Verdict.DENIED, String.valueOf(e.getMessage())));
       // A name that leads nowhere is one that does not exist: who asks past the resolver is told
       // no more of this host's own names.
       stream.refuse(isName && !policy.hasAllowList() ? ENOENT : EACCES);
     } catch (IOException e) {
-      log.add(closedRecord(asked, host, port, Verdict.FAILED, String.valueOf(e.getMessage())));
+      record(closedRecord(asked, host, port, Verdict.FAILED, String.valueOf(e.getMessage())));
       stream.refuse(errno(e));
     } catch (InterruptedException e) {
       Thread.currentThread().interrupt();
@@ -156,6 +164,20 @@ public final class EgressGateway implements IncomingStreams, AutoCloseable {
     dialling.forEach(EgressGateway::closeQuietly);
     connections.forEach(EgressConnection::end);
     interception.ifPresent(means -> means.secrets().close());
+  }
+
+  /** What all connections come to, those that are open included. */
+  public EgressTotals totals() {
+    synchronized (tally) {
+      EgressTotals totals = tally.totals();
+      for (EgressConnection connection : connections) {
+        totals =
+            totals.plus(
+                new EgressTotals(
+                    Map.of(), Map.of(), 1, connection.bytesOut(), connection.bytesIn()));
+      }
+      return totals;
+    }
   }
 
   /** Connects to the first address that policy lets be dialled and that answers. */
@@ -225,10 +247,31 @@ public final class EgressGateway implements IncomingStreams, AutoCloseable {
         watch();
         connection.carry();
       } finally {
-        connections.remove(connection);
-        log.add(recordOf(connection, target, socket, asked));
+        ended(connection, recordOf(connection, target, socket, asked));
       }
     }
+  }
+
+  /** It is in the totals as one that is open or as one that has ended, never as both. */
+  private void ended(EgressConnection connection, EgressRecord record) {
+    Optional<Limit> limit =
+        record.verdict() == Verdict.LIMITED
+            ? Optional.of(quota.limitThatEnded(record.reason()))
+            : Optional.empty();
+    synchronized (tally) {
+      connections.remove(connection);
+      tally.add(record, limit);
+    }
+    log.add(record);
+  }
+
+  private void record(EgressRecord record) {
+    record(record, Optional.empty());
+  }
+
+  private void record(EgressRecord record, Optional<Limit> limit) {
+    tally.add(record, limit);
+    log.add(record);
   }
 
   /** Connections that are idle for too long are ended by a thread that is there while they are. */

@@ -144,6 +144,7 @@ public final class SandboxRegistry implements AutoCloseable {
       throw e;
     }
     running.put(sandbox.id(), hosted);
+    events.egress().began(sandbox);
     Map<String, String> client = LogContext.copy();
     Thread.ofVirtual()
         .name("end of " + sandbox.id())
@@ -256,7 +257,8 @@ public final class SandboxRegistry implements AutoCloseable {
     ended.incrementAndGet();
     release(hosted.owner().organization());
     hosted.end("The sandbox has ended: " + reason);
-    events.ended(hosted.id(), reason, hosted.sandbox().egress());
+    events.ended(hosted.id(), reason);
+    events.egress().ended(hosted.sandbox());
     writeDown(hosted.id(), Instant.now(), reason);
   }
 
