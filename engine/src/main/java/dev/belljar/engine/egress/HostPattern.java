@@ -94,6 +94,17 @@ record HostPattern(String host, boolean isAddress, boolean wildcard, OptionalInt
     return port.isEmpty() || port.getAsInt() == wanted;
   }
 
+  /** Whether some name and port match both. */
+  boolean overlaps(HostPattern other) {
+    boolean ports = port.isEmpty() || other.port.isEmpty() || port.equals(other.port);
+    boolean below =
+        wildcard && other.wildcard && (host.equals(other.host) || host.endsWith("." + other.host));
+    return ports
+        && !isAddress
+        && !other.isAddress
+        && (below || (wildcard ? matchesName(other.host) : other.matchesName(host)));
+  }
+
   /** Whether it is the guest's own loopback, whose connections never come here. */
   boolean isTheGuests() {
     if (!isAddress) {

@@ -5,9 +5,11 @@ import static org.assertj.core.api.Assertions.assertThatExceptionOfType;
 
 import dev.belljar.InvalidOptionException;
 import dev.belljar.SandboxOptions;
+import dev.belljar.Secret;
 import java.net.InetAddress;
 import java.util.Collections;
 import java.util.List;
+import java.util.Map;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.ValueSource;
@@ -187,6 +189,19 @@ class EgressPolicyTest {
     assertThatExceptionOfType(InvalidOptionException.class)
         .isThrownBy(() -> policy(SandboxOptions.builder().allowNet(Collections.nCopies(1001, "a"))))
         .withMessageContaining("1000");
+  }
+
+  @Test
+  void secretsWhoseHostsAreNotAllowedAreFound() {
+    Secret secret = Secret.of("a value", "a.example:443", "*.b.example", "c.example");
+    SandboxOptions.Builder options = SandboxOptions.builder().secret("KEY", secret);
+    assertThat(EgressPolicy.secretsOutOfReach(options.build())).isEmpty();
+    options.allowNet("a.example", "x.b.example:80", "c.example.org");
+    assertThat(EgressPolicy.secretsOutOfReach(options.build()))
+        .containsExactly(Map.entry("KEY", List.of("c.example")));
+    SandboxOptions none = SandboxOptions.builder().noNet().secret("KEY", secret).build();
+    assertThat(EgressPolicy.secretsOutOfReach(none))
+        .containsExactly(Map.entry("KEY", secret.hosts()));
   }
 
   private static EgressPolicy policy(SandboxOptions.Builder options) {

@@ -59,6 +59,27 @@ class HostPatternTest {
   }
 
   @ParameterizedTest
+  @CsvSource({
+    "a.example, a.example, true",
+    "a.example, b.example, false",
+    "a.example:80, a.example, true",
+    "a.example:80, a.example:81, false",
+    "*.example, a.example, true",
+    "*.example, example, false",
+    "*.example, *.a.example, true",
+    "*.example, *.example:1, true",
+    "*.a.example, *.b.example, false",
+    "*.a.example, *.ba.example, false",
+    "192.0.2.1, a.example, false"
+  })
+  void patternsOverlapWhereANameCouldMatchBoth(String one, String other, boolean overlap) {
+    HostPattern first = HostPattern.parse(one);
+    HostPattern second = HostPattern.parse(other);
+    assertThat(first.overlaps(second)).isEqualTo(overlap);
+    assertThat(second.overlaps(first)).isEqualTo(overlap);
+  }
+
+  @ParameterizedTest
   @ValueSource(
       strings = {
         "",
