@@ -178,6 +178,12 @@ public interface Sandbox extends AutoCloseable {
   List<EgressRecord> egress();
 
   /**
+   * What all of its connections come to since it was made. {@link EgressTotals#NONE} of a sandbox
+   * on a server that is not Belljar's.
+   */
+  EgressTotals egressTotals();
+
+  /**
    * Gives the sandbox that much time from now, at most its maximum (30 minutes unless configured),
    * never less than it has.
    *

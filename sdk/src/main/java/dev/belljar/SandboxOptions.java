@@ -169,7 +169,8 @@ public record SandboxOptions(
     public ConnectTo {
       if (bad(host) || bad(address) || badPort(port) || badPort(addressPort)) {
         throw new InvalidOptionException(
-            "connect-to needs HOST:PORT:ADDRESS:PORT with ports of 1 to 65535, not "
+            "connect-to needs HOST:PORT:ADDRESS:PORT with names in ASCII (xn--bcher-kva.example for"
+                + " bücher.example) and ports of 1 to 65535, not "
                 + host
                 + ":"
                 + port

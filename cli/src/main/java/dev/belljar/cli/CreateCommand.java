@@ -61,10 +61,12 @@ final class CreateCommand implements Callable<Integer> {
 
   @Override
   public Integer call() throws IOException {
-    SandboxOptions.Builder options =
+    SandboxOptions.Builder builder =
         sandbox.options(Optional.of(server.require())).timeout(timeout);
-    NewSandbox.assignments("--label", labels).forEach(options::label);
-    try (Sandbox made = Sandbox.create(options.build())) {
+    NewSandbox.assignments("--label", labels).forEach(builder::label);
+    SandboxOptions options = builder.build();
+    NewSandbox.warnOfSecrets(options, streams);
+    try (Sandbox made = Sandbox.create(options)) {
       if (json) {
         JsonOutput.print(
             JsonNodeFactory.instance

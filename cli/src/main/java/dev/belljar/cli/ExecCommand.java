@@ -1,6 +1,7 @@
 package dev.belljar.cli;
 
 import dev.belljar.ChildProcess;
+import dev.belljar.InvalidOptionException;
 import dev.belljar.Sandbox;
 import dev.belljar.SpawnOptions;
 import java.io.IOException;
@@ -33,6 +34,7 @@ import picocli.CommandLine.Parameters;
       "",
       "Examples:",
       "  belljar exec $id uname -a",
+      "  belljar exec $id -- ls -l",
       "  belljar exec --cwd /tmp $id sh -c 'cat > data' < data"
     })
 final class ExecCommand implements Callable<Integer> {
@@ -58,7 +60,7 @@ final class ExecCommand implements Callable<Integer> {
       index = "1..*",
       arity = "1..*",
       paramLabel = "COMMAND",
-      description = "The command and its arguments.")
+      description = "The command and its arguments; a -- before it is left out.")
   private List<String> words = new ArrayList<>();
 
   @Mixin private EndpointOptions server = new EndpointOptions();
@@ -69,15 +71,16 @@ final class ExecCommand implements Callable<Integer> {
 
   @Override
   public Integer call() throws IOException, InterruptedException {
+    List<String> command = command();
     SpawnOptions.Builder options =
         SpawnOptions.builder()
-            .args(words.subList(1, words.size()))
+            .args(command.subList(1, command.size()))
             .env(NewSandbox.assignments("--env", env))
             .stdin(SpawnOptions.Stdio.PIPED)
             .piped();
     Optional.ofNullable(cwd).map(GuestPath::absolute).ifPresent(options::cwd);
     try (Sandbox sandbox = Sandbox.connect(id, server.require());
-        ChildProcess child = sandbox.spawn(words.getFirst(), options.build())) {
+        ChildProcess child = sandbox.spawn(command.getFirst(), options.build())) {
       InputPump.start(streams.in(), child.stdin());
       var output = OutputPump.start("stdout", child.stdout(), streams.out(), child::close);
       var errors = OutputPump.start("stderr", child.stderr(), streams.err(), child::close);
@@ -101,5 +104,15 @@ final class ExecCommand implements Callable<Integer> {
       streams.say(String.valueOf(e.getMessage()));
       return NOT_EXECUTABLE;
     }
+  }
+
+  /** A {@code --} after the id ends the options, which ended with the id anyway. */
+  private List<String> command() {
+    List<String> command = words.getFirst().equals("--") ? words.subList(1, words.size()) : words;
+    if (command.isEmpty()) {
+      throw new InvalidOptionException(
+          "There is no command after '--'. Write belljar exec ID -- COMMAND [ARG...].");
+    }
+    return command;
   }
 }

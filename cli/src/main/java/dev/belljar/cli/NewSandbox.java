@@ -5,6 +5,7 @@ import dev.belljar.EgressLimits;
 import dev.belljar.Endpoint;
 import dev.belljar.InvalidOptionException;
 import dev.belljar.SandboxOptions;
+import dev.belljar.engine.egress.EgressPolicy;
 import java.io.IOException;
 import java.util.ArrayList;
 import java.util.LinkedHashMap;
@@ -74,6 +75,14 @@ final class NewSandbox {
   private List<String> secrets = new ArrayList<>();
 
   @Option(
+      names = "--secret-in-body",
+      paramLabel = "NAME",
+      description =
+          "Put that --secret into bodies of requests as well, not only into URLs and header fields;"
+              + " may be repeated.")
+  private List<String> secretsInBody = new ArrayList<>();
+
+  @Option(
       names = "--net-limits",
       paramLabel = "LIMITS",
       description =
@@ -113,9 +122,7 @@ final class NewSandbox {
       options.processes(processes);
     }
     connectTo.forEach(options::connectTo);
-    for (String secret : secrets) {
-      SecretOption.parse(secret).addTo(options, System.getenv());
-    }
+    SecretOption.addAll(secrets, secretsInBody, options, System.getenv());
     if (netLimits != null) {
       options.egressLimits(EgressLimits.parse(netLimits));
     }
@@ -127,6 +134,24 @@ final class NewSandbox {
       options.caCertificate(CertificateFile.read(file));
     }
     return options;
+  }
+
+  /** Says which secrets can never be used, though nothing is wrong with them. */
+  static void warnOfSecrets(SandboxOptions options, StandardStreams streams) {
+    if (options.secrets().isEmpty()) {
+      return;
+    }
+    EgressPolicy.secretsOutOfReach(options)
+        .forEach(
+            (name, hosts) ->
+                streams.say(
+                    "warning: --secret "
+                        + name
+                        + " will never be sent to "
+                        + String.join(", ", hosts)
+                        + (options.noNet()
+                            ? ": with --no-net nothing is."
+                            : ": --allow-net does not allow it.")));
   }
 
   /** {@code K=V} each. */

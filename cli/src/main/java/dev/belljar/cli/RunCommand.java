@@ -46,6 +46,7 @@ import picocli.CommandLine.Parameters;
       "  belljar run hello.ts --name World             --name goes to the program",
       "  belljar run --timeout 10s --memory 2GiB x.py",
       "  belljar run --allow-net api.example.com:443,*.example.org fetch.mjs",
+      "  belljar run --allow-net api.example.com --secret API_KEY@api.example.com=MY_KEY agent.py",
       "  belljar run --copy lib --copy data.csv:/tmp/in.csv main.py",
       "  belljar run --root tools --volume data:/data -c 'sudo apt-get install -y jq'",
       "  echo 'print(6*7)' | belljar run --lang python -",
@@ -134,6 +135,9 @@ final class RunCommand implements Callable<Integer> {
             copies.stream().map(CopyRequest::parse).toList(),
             Optional.ofNullable(cwd).map(GuestPath::absolute),
             Optional.ofNullable(timeout));
+    if (!quiet) {
+      NewSandbox.warnOfSecrets(request.options(), streams);
+    }
     if (request.options().endpoint().isPresent()) {
       if (jail.insecure()) {
         throw new InvalidOptionException(

@@ -15,19 +15,64 @@ class SecretOptionTest {
   @Test
   void theValueComesFromTheEnvironment() {
     SandboxOptions.Builder options = SandboxOptions.builder().local();
-    SecretOption.parse("API_KEY@api.example.com,*.b.example:8443=MINE")
-        .addTo(options, Map.of("MINE", "the value"));
+    SecretOption.addAll(
+        List.of("API_KEY@api.example.com,*.b.example:8443=MINE"),
+        List.of(),
+        options,
+        Map.of("MINE", "the value"));
     assertThat(java.util.Objects.requireNonNull(options.build().secrets().get("API_KEY")).hosts())
         .isEqualTo(List.of("api.example.com", "*.b.example:8443"));
   }
 
   @Test
   void aVariableThatIsNotSetIsAnError() {
-    SecretOption option = SecretOption.parse("API_KEY@api.example.com=sk_live_by_mistake");
-    assertThatThrownBy(() -> option.addTo(SandboxOptions.builder(), Map.of()))
+    assertThatThrownBy(
+            () ->
+                SecretOption.addAll(
+                    List.of("API_KEY@api.example.com=sk_live_by_mistake"),
+                    List.of(),
+                    SandboxOptions.builder(),
+                    Map.of()))
         .isInstanceOf(InvalidOptionException.class)
         .hasMessageContaining("API_KEY")
         .hasMessageNotContaining("sk_live");
+  }
+
+  @Test
+  void thoseThatAreNamedGoIntoBodies() {
+    SandboxOptions.Builder options = SandboxOptions.builder().local();
+    SecretOption.addAll(
+        List.of("A@a.example=V", "B@b.example=V"), List.of("B"), options, Map.of("V", "value"));
+    assertThat(options.build().secrets())
+        .hasEntrySatisfying("A", secret -> assertThat(secret.inBody()).isFalse())
+        .hasEntrySatisfying("B", secret -> assertThat(secret.inBody()).isTrue());
+  }
+
+  @Test
+  void oneNameHasOneSecret() {
+    assertThatThrownBy(
+            () ->
+                SecretOption.addAll(
+                    List.of("K@x.example=V", "K@y.example=V"),
+                    List.of(),
+                    SandboxOptions.builder(),
+                    Map.of("V", "value")))
+        .isInstanceOf(InvalidOptionException.class)
+        .hasMessageContaining("--secret K is there twice")
+        .hasMessageContaining("NAME@a.example.com,b.example.com=VARIABLE");
+  }
+
+  @Test
+  void whatIsNoSecretGoesIntoNoBody() {
+    assertThatThrownBy(
+            () ->
+                SecretOption.addAll(
+                    List.of("K@x.example=V"),
+                    List.of("K", "L"),
+                    SandboxOptions.builder(),
+                    Map.of("V", "value")))
+        .isInstanceOf(InvalidOptionException.class)
+        .hasMessageContaining("--secret-in-body L");
   }
 
   @ParameterizedTest

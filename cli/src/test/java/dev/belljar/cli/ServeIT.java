@@ -90,6 +90,7 @@ class ServeIT {
     assertThat(remote("copy", id + ":/tmp/out", directory.toString()).exitStatus()).isZero();
     assertThat(directory.resolve("out")).hasContent("out\n");
 
+    assertThat(remote("exec", id, "--", "echo", "--").out()).isEqualTo("--\n");
     assertThat(remote("exec", id, "no-such-command").exitStatus()).isEqualTo(127);
     assertThat(remote("extend", id, "20m").out()).matches("\\d{4}-.*Z\n");
     assertThat(remote("kill", id).exitStatus()).isZero();

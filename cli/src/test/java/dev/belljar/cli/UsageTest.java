@@ -60,6 +60,25 @@ class UsageTest {
             "-c",
             "x"),
         mistake(
+            "a secret twice",
+            "is there twice",
+            "run",
+            "--secret",
+            "K@a.example=PATH",
+            "--secret",
+            "K@b.example=PATH",
+            "-c",
+            "x"),
+        mistake("no secret in a body", "no --secret", "run", "--secret-in-body", "K", "-c", "true"),
+        mistake(
+            "name in another script",
+            "punycode",
+            "run",
+            "--secret",
+            "K@bücher.example=PATH",
+            "-c",
+            "x"),
+        mistake(
             "missing --copy", "no such file or directory", "run", "--copy", "nix", "-c", "true"),
         mistake("--copy ..", "GUEST", "run", "--copy", "..", "-c", "true"),
         mistake("missing --ca-cert", "no such file", "run", "--ca-cert", "nix.pem", "-c", "true"),
@@ -145,6 +164,64 @@ class UsageTest {
 
     assertThat(result.err()).contains(message).doesNotContain("\tat ");
     assertThat(result.exitStatus()).isEqualTo(2);
+  }
+
+  static Stream<Arguments> secretsOutOfReach() {
+    return Stream.of(
+        mistake(
+            "no network", "--secret K will never be sent to a.example: with --no-net", "--no-net"),
+        mistake(
+            "not on the list",
+            "--secret K will never be sent to a.example: --allow-net does not allow it",
+            "--allow-net",
+            "b.example,*.a.example"));
+  }
+
+  @ParameterizedTest
+  @MethodSource("secretsOutOfReach")
+  void aSecretThatCanNeverBeUsedIsWarnedAbout(String warning, String[] args) throws IOException {
+    Path token = Files.writeString(directory.resolve("token"), "ddo_x");
+    String[] more = {
+      "--secret", "K@a.example=PATH", "--endpoint", "http://127.0.0.1:1", "--token-file"
+    };
+    String[] rest =
+        Stream.concat(Stream.of(args), Stream.concat(Stream.of(more), Stream.of(token.toString())))
+            .toArray(String[]::new);
+
+    assertThat(belljar(with(rest, "run", "-c", "true")).err()).contains(warning);
+    assertThat(belljar(with(rest, "create")).err()).contains(warning);
+    assertThat(belljar(with(rest, "run", "-q", "-c", "true")).err()).doesNotContain("never");
+  }
+
+  private static String[] with(String[] options, String command, String... words) {
+    return Stream.concat(Stream.of(command), Stream.concat(Stream.of(options), Stream.of(words)))
+        .toArray(String[]::new);
+  }
+
+  @Test
+  void aSecretThatCanBeUsedIsNotWarnedAbout() throws IOException {
+    Path token = Files.writeString(directory.resolve("token"), "ddo_x");
+    for (String allowed : new String[] {"a.example", "*.example", "a.example:443"}) {
+      assertThat(
+              belljar(
+                      "create",
+                      "--allow-net",
+                      allowed,
+                      "--secret",
+                      "K@a.example=PATH",
+                      "--endpoint",
+                      "http://127.0.0.1:1",
+                      "--token-file",
+                      token.toString())
+                  .err())
+          .doesNotContain("never");
+    }
+  }
+
+  @Test
+  void execNeedsACommandAfterTheEndOfOptions() {
+    assertThat(belljar("exec", "sbx_loc_0123456789abcdefghjk", "--").err())
+        .contains("There is no command after '--'");
   }
 
   @Test

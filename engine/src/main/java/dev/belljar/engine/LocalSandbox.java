@@ -3,6 +3,7 @@ package dev.belljar.engine;
 import dev.belljar.BelljarException;
 import dev.belljar.ChildProcess;
 import dev.belljar.EgressRecord;
+import dev.belljar.EgressTotals;
 import dev.belljar.FetchRequest;
 import dev.belljar.FetchResponse;
 import dev.belljar.FileSystemOperationException;
@@ -234,6 +235,11 @@ final class LocalSandbox implements Sandbox {
   @Override
   public List<EgressRecord> egress() {
     return egress.records();
+  }
+
+  @Override
+  public EgressTotals egressTotals() {
+    return gateway.totals();
   }
 
   @Override

@@ -188,7 +188,8 @@ class VolumesIT {
     assertThatExceptionOfType(StorageException.class)
         .isThrownBy(() -> with(SandboxOptions.builder().root("data")).close())
         .satisfies(e -> assertThat(e.reason()).isEqualTo(Reason.NOT_BOOTABLE));
-    assertThatExceptionOfType(InvalidOptionException.class)
-        .isThrownBy(() -> storage.volumes().snapshot("frozen", "again"));
+    assertThatExceptionOfType(StorageException.class)
+        .isThrownBy(() -> storage.volumes().snapshot("frozen", "again"))
+        .withMessageContaining("a snapshot already");
   }
 }

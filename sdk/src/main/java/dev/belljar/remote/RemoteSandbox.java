@@ -3,6 +3,7 @@ package dev.belljar.remote;
 import dev.belljar.BelljarException;
 import dev.belljar.ChildProcess;
 import dev.belljar.EgressRecord;
+import dev.belljar.EgressTotals;
 import dev.belljar.FetchRequest;
 import dev.belljar.FetchResponse;
 import dev.belljar.GuestConnection;
@@ -20,6 +21,7 @@ import dev.belljar.SpawnOptions;
 import java.io.IOException;
 import java.time.Duration;
 import java.time.Instant;
+import java.util.EnumMap;
 import java.util.List;
 import java.util.Locale;
 import java.util.Map;
@@ -58,7 +60,7 @@ final class RemoteSandbox implements Sandbox {
     env = new RemoteEnv(rpc);
     deno = new RemoteDeno(this, rpc);
     opened.socket().start(rpc);
-    rpc.disconnected().thenRunAsync(server::close, Thread::startVirtualThread);
+    opened.socket().gone().thenRunAsync(server::close, Thread::startVirtualThread);
   }
 
   static RemoteSandbox create(Server server, SandboxOptions options) {
@@ -205,6 +207,30 @@ final class RemoteSandbox implements Sandbox {
     }
     Reply said = described().member("egress");
     return said.absent() ? List.of() : said.list().stream().map(RemoteSandbox::egress).toList();
+  }
+
+  @Override
+  public EgressTotals egressTotals() {
+    if (!belljar) {
+      return EgressTotals.NONE;
+    }
+    Reply said = described().member("egress_totals");
+    return said.absent()
+        ? EgressTotals.NONE
+        : new EgressTotals(
+            counts(EgressRecord.Verdict.class, said.member("connections")),
+            counts(EgressTotals.Limit.class, said.member("limits")),
+            said.optionalNumber("open").orElse(0),
+            said.optionalNumber("bytes_out").orElse(0),
+            said.optionalNumber("bytes_in").orElse(0));
+  }
+
+  private static <K extends Enum<K>> Map<K, Long> counts(Class<K> keys, Reply said) {
+    Map<K, Long> counts = new EnumMap<>(keys);
+    for (K key : keys.getEnumConstants()) {
+      counts.put(key, said.optionalNumber(key.name().toLowerCase(Locale.ROOT)).orElse(0));
+    }
+    return counts;
   }
 
   @Override

@@ -38,7 +38,6 @@ final class Rpc implements Socket.Receiver {
   private final AtomicLong streamIds = new AtomicLong();
   private final AtomicLong abortIds = new AtomicLong();
   private final CompletableFuture<String> ended = new CompletableFuture<>();
-  private final CompletableFuture<String> disconnected = new CompletableFuture<>();
 
   Rpc(Socket socket, Server server, String sandboxId) {
     this.socket = socket;
@@ -210,11 +209,6 @@ final class Rpc implements Socket.Receiver {
     return ended;
   }
 
-  /** Completes when nothing is left of the connection. */
-  CompletableFuture<String> disconnected() {
-    return disconnected;
-  }
-
   /** Ends the connection for a reason of this side's. */
   void end(String reason, long patienceMillis) {
     if (ended.complete(reason)) {
@@ -275,7 +269,6 @@ final class Rpc implements Socket.Receiver {
     calls.values().forEach(call -> call.outcome().completeExceptionally(new IOException(reason)));
     calls.clear();
     watchers.clear();
-    disconnected.complete(reason);
   }
 
   private void answered(JsonNode message) throws ProtocolException {

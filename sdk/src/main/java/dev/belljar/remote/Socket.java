@@ -33,7 +33,7 @@ final class Socket implements WebSocket.Listener {
   /** What the server gets to read why it is left. */
   private static final long GRACE_MILLIS = 1000;
 
-  /** How long the last frame may take to be written. */
+  /** How long the last frame, and what is being written before it, may take. */
   private static final long SENDING_MILLIS = 10_000;
 
   private static final int ABNORMAL = 1006;
@@ -45,6 +45,7 @@ final class Socket implements WebSocket.Listener {
   private final Semaphore sending = new Semaphore(1, true);
   private final CountDownLatch opened = new CountDownLatch(1);
   private final CompletableFuture<String> closed = new CompletableFuture<>();
+  private final CompletableFuture<String> gone = new CompletableFuture<>();
   private final Thread pinger = Thread.ofVirtual().name("ping").unstarted(this::ping);
   private volatile @Nullable WebSocket webSocket;
   private volatile @Nullable Receiver receiver;
@@ -88,6 +89,10 @@ final class Socket implements WebSocket.Listener {
    */
   void send(String text) throws IOException, InterruptedException {
     sending.acquire();
+    if (closed.isDone()) {
+      sending.release();
+      throw new IOException("The connection is closed: " + closed.join());
+    }
     CompletableFuture<WebSocket> sent;
     try {
       sent = socket().sendText(text, true);
@@ -106,11 +111,11 @@ final class Socket implements WebSocket.Listener {
     }
   }
 
-  /** Says good-bye, waits that long for the server to do so too, and cuts the connection. */
+  /** Says goodbye, waits that long for the server to do so too, and cuts the connection. */
   void close(long patienceMillis) {
     WebSocket socket = webSocket;
     if (socket != null) {
-      socket.sendClose(NORMAL, "");
+      sayGoodbye(socket, NORMAL, "");
       socket.request(Long.MAX_VALUE);
       try {
         closed.get(patienceMillis, TimeUnit.MILLISECONDS);
@@ -126,29 +131,66 @@ final class Socket implements WebSocket.Listener {
   /** Refuses to go on: the server does not keep to the protocol. */
   void fail(int code, String reason) {
     WebSocket socket = webSocket;
-    if (socket != null && code != ABNORMAL) {
-      // Not at once when it is sent: an end with something unread is a reset, which can overtake
-      // it.
-      socket
-          .sendClose(code, reason)
-          .orTimeout(SENDING_MILLIS, TimeUnit.MILLISECONDS)
-          .whenComplete(
-              (sent, failure) ->
-                  CompletableFuture.delayedExecutor(GRACE_MILLIS, TimeUnit.MILLISECONDS)
-                      .execute(socket::abort));
-    } else if (socket != null) {
-      socket.abort();
+    if (socket == null || code == ABNORMAL) {
+      abort(description(code, reason));
+      return;
     }
+    // Not cut at once: an end with something unread is a reset, which can overtake the last frame.
+    sayGoodbye(socket, code, reason)
+        .whenComplete(
+            (said, failure) ->
+                CompletableFuture.delayedExecutor(GRACE_MILLIS, TimeUnit.MILLISECONDS)
+                    .execute(() -> abort(description(code, reason))));
     closed.complete(description(code, reason));
+  }
+
+  /**
+   * Sends the last frame when what is being written is written: the JDK refuses it in the midst of
+   * a text. Does not block; completes when it is sent, or will not be.
+   */
+  private CompletableFuture<?> sayGoodbye(WebSocket socket, int code, String reason) {
+    if (sending.tryAcquire()) {
+      return lastFrame(socket, code, reason);
+    }
+    CompletableFuture<Boolean> turn = new CompletableFuture<>();
+    Thread.ofVirtual()
+        .name("goodbye")
+        .start(
+            () -> {
+              try {
+                turn.complete(sending.tryAcquire(SENDING_MILLIS, TimeUnit.MILLISECONDS));
+              } catch (InterruptedException e) {
+                turn.complete(false);
+              }
+            });
+    return turn.thenCompose(
+        ours -> ours ? lastFrame(socket, code, reason) : CompletableFuture.completedFuture(socket));
+  }
+
+  private CompletableFuture<WebSocket> lastFrame(WebSocket socket, int code, String reason) {
+    return socket
+        .sendClose(code, reason)
+        .orTimeout(SENDING_MILLIS, TimeUnit.MILLISECONDS)
+        .whenComplete((sent, failure) -> sending.release());
   }
 
   /** Cuts the connection. */
   void abort() {
+    abort("the connection was closed");
+  }
+
+  private void abort(String reason) {
     WebSocket socket = webSocket;
     if (socket != null) {
       socket.abort();
     }
-    closed.complete("the connection was closed");
+    closed.complete(reason);
+    gone.complete(reason);
+  }
+
+  /** Completes when nothing is sent any more, which may be a while after it is closed. */
+  CompletableFuture<String> gone() {
+    return gone;
   }
 
   @Override
@@ -197,12 +239,14 @@ final class Socket implements WebSocket.Listener {
   @Override
   public @Nullable CompletionStage<?> onClose(WebSocket socket, int code, String reason) {
     closed.complete(description(code, reason));
+    gone.complete(description(code, reason));
     return null;
   }
 
   @Override
   public void onError(WebSocket socket, Throwable failure) {
     closed.complete(description(ABNORMAL, message(failure)));
+    gone.complete(description(ABNORMAL, message(failure)));
   }
 
   private WebSocket socket() {

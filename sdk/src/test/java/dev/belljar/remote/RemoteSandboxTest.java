@@ -6,6 +6,8 @@ import static org.awaitility.Awaitility.await;
 
 import dev.belljar.BelljarException;
 import dev.belljar.EgressLimits;
+import dev.belljar.EgressRecord;
+import dev.belljar.EgressTotals;
 import dev.belljar.Endpoint;
 import dev.belljar.FetchException;
 import dev.belljar.FetchRequest;
@@ -42,6 +44,7 @@ import java.util.concurrent.Callable;
 import java.util.concurrent.ExecutionException;
 import java.util.concurrent.FutureTask;
 import java.util.concurrent.TimeUnit;
+import java.util.concurrent.atomic.AtomicInteger;
 import java.util.concurrent.atomic.AtomicReference;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.Test;
@@ -182,6 +185,7 @@ class RemoteSandboxTest {
           .hasMessageContaining("dial");
       assertThat(sandbox.isolation().hardware()).isFalse();
       assertThat(sandbox.egress()).isEmpty();
+      assertThat(sandbox.egressTotals()).isEqualTo(EgressTotals.NONE);
     }
   }
 
@@ -659,6 +663,33 @@ class RemoteSandboxTest {
   }
 
   @Test
+  void serverThatBreaksTheProtocolHearsWhyAfterWhatIsJustBeingWritten() throws Exception {
+    try (Sandbox sandbox = Sandbox.create(options().build())) {
+      Peer peer = server.peer();
+      peer.reading.acquire();
+      FutureTask<String> write =
+          run(
+              () -> {
+                sandbox.fs().writeTextFile("/x", "x".repeat(32 << 20));
+                return "";
+              });
+      AtomicInteger unread = new AtomicInteger();
+      await()
+          .pollInterval(Duration.ofMillis(300))
+          .until(() -> unread.getAndSet(peer.unread()) == peer.unread() && unread.get() > 1 << 16);
+
+      peer.send("not json");
+
+      assertThat(sandbox.awaitEnd()).contains("4000");
+      peer.reading.release();
+      assertThatThrownBy(() -> write.get(10, TimeUnit.SECONDS))
+          .cause()
+          .isInstanceOf(SandboxClosedException.class);
+      assertThat(peer.closes.poll(10, TimeUnit.SECONDS)).isEqualTo(4000);
+    }
+  }
+
+  @Test
   void deeplyNestedMessageDoesNotOverflowTheStack() throws Exception {
     try (Sandbox sandbox = Sandbox.create(options().build())) {
       Peer peer = server.peer();
@@ -879,7 +910,9 @@ class RemoteSandboxTest {
                         {"isolation":{"engine":"QEMU 7","accelerator":"kvm","hardware":true,"jail":"j","image":"i"},
                          "stop_at_ms":null,"labels":{"a":"b"},
                          "egress":[{"time":"2026-01-01T00:00:00Z","host":"x.example","port":443,"verdict":"denied",
-                           "reason":"policy","bytes_out":1,"bytes_in":2,"duration_ms":3}]}
+                           "reason":"policy","bytes_out":1,"bytes_in":2,"duration_ms":3}],
+                         "egress_totals":{"connections":{"allowed":4,"denied":5,"later":6},
+                           "limits":{"per_second":7},"open":8,"bytes_out":9,"bytes_in":10}}
                         """)
                     : Answer.of(404, "{}"));
     try (Sandbox sandbox = Sandbox.connect(ScriptedServer.ID, server.endpoint())) {
@@ -889,6 +922,14 @@ class RemoteSandboxTest {
       assertThat(sandbox.egress())
           .singleElement()
           .satisfies(e -> assertThat(e.port()).isEqualTo(443));
+      assertThat(sandbox.egressTotals())
+          .isEqualTo(
+              new EgressTotals(
+                  Map.of(EgressRecord.Verdict.ALLOWED, 4L, EgressRecord.Verdict.DENIED, 5L),
+                  Map.of(EgressTotals.Limit.PER_SECOND, 7L),
+                  8,
+                  9,
+                  10));
     }
   }
 

@@ -18,6 +18,7 @@ import java.util.TreeMap;
 import java.util.concurrent.BlockingQueue;
 import java.util.concurrent.CopyOnWriteArrayList;
 import java.util.concurrent.LinkedBlockingQueue;
+import java.util.concurrent.Semaphore;
 import java.util.concurrent.TimeUnit;
 import java.util.function.Function;
 import tools.jackson.databind.JsonNode;
@@ -209,6 +210,9 @@ final class ScriptedServer implements AutoCloseable {
     final BlockingQueue<JsonNode> messages = new LinkedBlockingQueue<>();
     final BlockingQueue<Integer> closes = new LinkedBlockingQueue<>();
 
+    /** Who holds it keeps this end from reading frames. */
+    final Semaphore reading = new Semaphore(1);
+
     Peer(java.net.Socket socket, Request request) {
       this.socket = socket;
       this.request = request;
@@ -296,6 +300,11 @@ final class ScriptedServer implements AutoCloseable {
       frame(CLOSE, payload);
     }
 
+    /** Bytes that came and were not read. */
+    int unread() throws IOException {
+      return socket.getInputStream().available();
+    }
+
     /** Without a good-bye. */
     void cut() throws IOException {
       socket.close();
@@ -349,6 +358,8 @@ final class ScriptedServer implements AutoCloseable {
     private void receive(DataInputStream in, Script script) throws IOException {
       java.io.ByteArrayOutputStream text = new java.io.ByteArrayOutputStream();
       while (true) {
+        reading.acquireUninterruptibly();
+        reading.release();
         int first = in.readUnsignedByte();
         int second = in.readUnsignedByte();
         long length = second & 0x7f;

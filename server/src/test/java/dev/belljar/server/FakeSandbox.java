@@ -2,6 +2,7 @@ package dev.belljar.server;
 
 import dev.belljar.ChildProcess;
 import dev.belljar.EgressRecord;
+import dev.belljar.EgressTotals;
 import dev.belljar.FetchException;
 import dev.belljar.FetchRequest;
 import dev.belljar.FetchResponse;
@@ -38,6 +39,7 @@ final class FakeSandbox implements Sandbox {
   private final CountDownLatch end = new CountDownLatch(1);
   private volatile String reason = "";
   private volatile Instant stopAt;
+  private volatile EgressTotals egressTotals = EgressTotals.NONE;
 
   FakeSandbox(String id, SandboxOptions options) {
     this.id = id;
@@ -52,6 +54,11 @@ final class FakeSandbox implements Sandbox {
 
   SandboxOptions options() {
     return options;
+  }
+
+  /** Has carried that much. */
+  void carried(EgressTotals totals) {
+    egressTotals = totals;
   }
 
   FakeFs files() {
@@ -221,6 +228,11 @@ final class FakeSandbox implements Sandbox {
   @Override
   public List<EgressRecord> egress() {
     return List.of();
+  }
+
+  @Override
+  public EgressTotals egressTotals() {
+    return egressTotals;
   }
 
   @Override

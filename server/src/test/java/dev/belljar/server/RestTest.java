@@ -3,6 +3,9 @@ package dev.belljar.server;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.awaitility.Awaitility.await;
 
+import dev.belljar.EgressRecord.Verdict;
+import dev.belljar.EgressTotals;
+import dev.belljar.EgressTotals.Limit;
 import java.io.InputStream;
 import java.net.Socket;
 import java.net.URI;
@@ -13,6 +16,7 @@ import java.time.Duration;
 import java.time.Instant;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.Map;
 import java.util.Optional;
 import java.util.regex.Matcher;
 import java.util.regex.Pattern;
@@ -411,6 +415,62 @@ class RestTest {
           .doesNotContain(server.token())
           .doesNotContain(client.sandbox());
     }
+  }
+
+  @Test
+  void metricsSayWhatSandboxesCarryWhileTheyLiveAndAfterwards(@TempDir Path other)
+      throws Exception {
+    try (TestServer fresh = new TestServer(other, Duration.ofSeconds(30));
+        RawClient one = fresh.create();
+        RawClient two = fresh.create()) {
+      fresh.of(one).carried(carried(1, 5));
+      fresh.of(two).carried(carried(2, 7));
+      String[] seen = {
+        "belljar_egress_connections_total{verdict=\"allowed\"} 12.0",
+        "belljar_egress_connections_total{verdict=\"limited\"} 3.0",
+        "belljar_egress_connections_total{verdict=\"denied\"} 0.0",
+        "belljar_egress_limited_total{limit=\"per_second\"} 3.0",
+        "belljar_egress_limited_total{limit=\"idle\"} 0.0",
+        "belljar_egress_out_bytes_total 120.0",
+        "belljar_egress_in_bytes_total 1200.0"
+      };
+      assertThat(fresh.http("GET", "/metrics", "", "").body())
+          .contains(seen)
+          .contains("belljar_egress_open 3.0");
+
+      fresh.of(one).end("over");
+      await()
+          .untilAsserted(
+              () ->
+                  assertThat(fresh.http("GET", "/metrics", "", "").body())
+                      .contains("belljar_sandboxes{state=\"ended\"} 1.0")
+                      .contains(seen));
+    }
+  }
+
+  @Test
+  void aSandboxesTotalsAreDescribed() throws Exception {
+    try (RawClient client = server.create()) {
+      server.of(client).carried(carried(2, 7));
+      JsonNode totals =
+          RawClient.JSON
+              .readTree(http("GET", "/api/v3/sandbox/" + client.sandbox(), "").body())
+              .path("egress_totals");
+      assertThat(totals.at("/connections/allowed").asLong()).isEqualTo(7);
+      assertThat(totals.at("/limits/per_second").asLong()).isEqualTo(2);
+      assertThat(totals.path("open").asLong()).isEqualTo(2);
+      assertThat(totals.path("bytes_out").asLong()).isEqualTo(70);
+      assertThat(totals.path("bytes_in").asLong()).isEqualTo(700);
+    }
+  }
+
+  private static EgressTotals carried(long limited, long allowed) {
+    return new EgressTotals(
+        Map.of(Verdict.ALLOWED, allowed, Verdict.LIMITED, limited),
+        Map.of(Limit.PER_SECOND, limited),
+        limited,
+        10 * allowed,
+        100 * allowed);
   }
 
   @Test

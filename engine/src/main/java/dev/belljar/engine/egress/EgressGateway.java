@@ -3,6 +3,8 @@ package dev.belljar.engine.egress;
 import dev.belljar.EgressLimits;
 import dev.belljar.EgressRecord;
 import dev.belljar.EgressRecord.Verdict;
+import dev.belljar.EgressTotals;
+import dev.belljar.EgressTotals.Limit;
 import dev.belljar.SandboxOptions.ConnectTo;
 import dev.belljar.engine.agent.AgentConnection.Incoming;
 import dev.belljar.engine.agent.AgentConnection.IncomingStreams;
@@ -18,6 +20,7 @@ import java.net.UnknownHostException;
 import java.time.Duration;
 import java.time.Instant;
 import java.util.List;
+import java.util.Map;
 import java.util.Optional;
 import java.util.Set;
 import java.util.concurrent.ConcurrentHashMap;
@@ -44,6 +47,8 @@ public final class EgressGateway implements IncomingStreams, AutoCloseable {
   private final EgressQuota quota;
   private final Optional<Interception> interception;
   private final EgressLog log;
+  private final EgressTally tally = new EgressTally();
+  private final NameService names;
   private final Set<Socket> dialling = ConcurrentHashMap.newKeySet();
   private final Set<EgressConnection> connections = ConcurrentHashMap.newKeySet();
   private final AtomicBoolean watched = new AtomicBoolean();
@@ -59,10 +64,25 @@ public final class EgressGateway implements IncomingStreams, AutoCloseable {
       EgressLimits limits,
       Optional<Interception> interception,
       EgressLog log) {
+    this(
+        policy,
+        limits,
+        interception,
+        log,
+        new NameService(InetAddress::getAllByName, NameService.PATIENCE));
+  }
+
+  EgressGateway(
+      EgressPolicy policy,
+      EgressLimits limits,
+      Optional<Interception> interception,
+      EgressLog log,
+      NameService names) {
     this.policy = policy;
     quota = new EgressQuota(limits);
     this.interception = interception;
     this.log = log;
+    this.names = names;
   }
 
   @Override
@@ -72,24 +92,29 @@ public final class EgressGateway implements IncomingStreams, AutoCloseable {
       quota.lookup();
       Optional<String> refusal = policy.refusalOfLookup(name);
       if (refusal.isPresent()) {
-        log.add(closedRecord(asked, name, 0, Verdict.DENIED, refusal.get()));
+        record(closedRecord(asked, name, 0, Verdict.DENIED, refusal.get()));
         stream.refuse(EACCES);
         return;
       }
       // Behind an allow list the list is the answer; without one the guest is told the truth about
-      // names.
+      // names, but for those of this host's own files and networks.
       if (!policy.hasAllowList() && !policy.isRedirected(name)) {
-        NameService.resolve(name);
+        permitted(names.resolve(name), 0);
       }
       stream.confirm();
+    } catch (DeniedException e) {
+      record(closedRecord(asked, name, 0, Verdict.DENIED, String.valueOf(e.getMessage())));
+      stream.refuse(ENOENT);
     } catch (EgressQuota.ExhaustedException e) {
-      log.add(closedRecord(asked, name, 0, Verdict.LIMITED, String.valueOf(e.getMessage())));
+      record(
+          closedRecord(asked, name, 0, Verdict.LIMITED, String.valueOf(e.getMessage())),
+          Optional.of(e.limit()));
       stream.refuse(EAGAIN);
     } catch (UnknownHostException e) {
-      log.add(closedRecord(asked, name, 0, Verdict.FAILED, String.valueOf(e.getMessage())));
+      record(closedRecord(asked, name, 0, Verdict.FAILED, String.valueOf(e.getMessage())));
       stream.refuse(ENOENT);
     } catch (IOException e) {
-      log.add(closedRecord(asked, name, 0, Verdict.FAILED, String.valueOf(e.getMessage())));
+      record(closedRecord(asked, name, 0, Verdict.FAILED, String.valueOf(e.getMessage())));
       stream.refuse(ETIMEDOUT);
     } catch (InterruptedException e) {
       Thread.currentThread().interrupt();
@@ -114,13 +139,17 @@ public final class EgressGateway implements IncomingStreams, AutoCloseable {
         quota.disconnected();
       }
     } catch (EgressQuota.ExhaustedException e) {
-      log.add(closedRecord(asked, host, port, Verdict.LIMITED, String.valueOf(e.getMessage())));
+      record(
+          closedRecord(asked, host, port, Verdict.LIMITED, String.valueOf(e.getMessage())),
+          Optional.of(e.limit()));
       stream.refuse(EAGAIN);
     } catch (DeniedException e) {
-      log.add(closedRecord(asked, host, port, Verdict.DENIED, String.valueOf(e.getMessage())));
-      stream.refuse(EACCES);
+      record(closedRecord(asked, host, port, Verdict.DENIED, String.valueOf(e.getMessage())));
+      // A name that leads nowhere is one that does not exist: who asks past the resolver is told
+      // no more of this host's own names.
+      stream.refuse(isName && !policy.hasAllowList() ? ENOENT : EACCES);
     } catch (IOException e) {
-      log.add(closedRecord(asked, host, port, Verdict.FAILED, String.valueOf(e.getMessage())));
+      record(closedRecord(asked, host, port, Verdict.FAILED, String.valueOf(e.getMessage())));
       stream.refuse(errno(e));
     } catch (InterruptedException e) {
       Thread.currentThread().interrupt();
@@ -137,6 +166,20 @@ public final class EgressGateway implements IncomingStreams, AutoCloseable {
     interception.ifPresent(means -> means.secrets().close());
   }
 
+  /** What all connections come to, those that are open included. */
+  public EgressTotals totals() {
+    synchronized (tally) {
+      EgressTotals totals = tally.totals();
+      for (EgressConnection connection : connections) {
+        totals =
+            totals.plus(
+                new EgressTotals(
+                    Map.of(), Map.of(), 1, connection.bytesOut(), connection.bytesIn()));
+      }
+      return totals;
+    }
+  }
+
   /** Connects to the first address that policy lets be dialled and that answers. */
   private Socket dial(EgressTarget target) throws IOException {
     String host = target.host();
@@ -151,17 +194,21 @@ public final class EgressGateway implements IncomingStreams, AutoCloseable {
     Optional<ConnectTo> redirection = policy.redirection(host, port);
     if (redirection.isPresent()) {
       ConnectTo elsewhere = redirection.get();
-      return connect(NameService.resolve(elsewhere.address()), elsewhere.addressPort());
+      return connect(names.resolve(elsewhere.address()), elsewhere.addressPort());
     }
-    List<InetAddress> addresses =
-        target.isName() ? NameService.resolve(host) : List.of(InetAddress.ofLiteral(host));
+    return connect(permitted(names.resolve(host), port), port);
+  }
+
+  /** Those addresses of a host that policy lets be dialled: one at least. */
+  private List<InetAddress> permitted(List<InetAddress> addresses, int port)
+      throws DeniedException {
     List<InetAddress> permitted =
         addresses.stream().filter(a -> policy.refusalOfAddress(a, port).isEmpty()).toList();
     if (permitted.isEmpty()) {
       throw new DeniedException(
           policy.refusalOfAddress(addresses.getFirst(), port).orElse("not permitted"));
     }
-    return connect(permitted, port);
+    return permitted;
   }
 
   private Socket connect(List<InetAddress> addresses, int port) throws IOException {
@@ -200,10 +247,31 @@ public final class EgressGateway implements IncomingStreams, AutoCloseable {
         watch();
         connection.carry();
       } finally {
-        connections.remove(connection);
-        log.add(recordOf(connection, target, socket, asked));
+        ended(connection, recordOf(connection, target, socket, asked));
       }
     }
+  }
+
+  /** It is in the totals as one that is open or as one that has ended, never as both. */
+  private void ended(EgressConnection connection, EgressRecord record) {
+    Optional<Limit> limit =
+        record.verdict() == Verdict.LIMITED
+            ? Optional.of(quota.limitThatEnded(record.reason()))
+            : Optional.empty();
+    synchronized (tally) {
+      connections.remove(connection);
+      tally.add(record, limit);
+    }
+    log.add(record);
+  }
+
+  private void record(EgressRecord record) {
+    record(record, Optional.empty());
+  }
+
+  private void record(EgressRecord record, Optional<Limit> limit) {
+    tally.add(record, limit);
+    log.add(record);
   }
 
   /** Connections that are idle for too long are ended by a thread that is there while they are. */

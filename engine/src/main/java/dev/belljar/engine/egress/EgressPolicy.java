@@ -5,7 +5,9 @@ import dev.belljar.SandboxOptions;
 import dev.belljar.SandboxOptions.ConnectTo;
 import dev.belljar.engine.egress.tls.ClientHello;
 import java.net.InetAddress;
+import java.util.LinkedHashMap;
 import java.util.List;
+import java.util.Map;
 import java.util.Optional;
 import java.util.function.BiPredicate;
 
@@ -75,7 +77,8 @@ public final class EgressPolicy {
     } catch (InvalidOptionException e) {
       throw new InvalidOptionException(
           "connect-to %s:%d:%s:%d: '%s' is neither a host name nor an address."
-              .formatted(given.host(), given.port(), given.address(), given.addressPort(), text),
+                  .formatted(given.host(), given.port(), given.address(), given.addressPort(), text)
+              + HostPattern.advice(text),
           e);
     }
   }
@@ -140,6 +143,35 @@ public final class EgressPolicy {
         patterns.stream().anyMatch(p -> p.matchesName(name) && p.matchesPort(port));
   }
 
+  /**
+   * The hosts of secrets that the same options let no connection reach, by the name of the secret.
+   * That is no error, but rarely meant.
+   *
+   * @throws InvalidOptionException as {@link #of}, and where a secret's host is none
+   */
+  public static Map<String, List<String>> secretsOutOfReach(SandboxOptions options) {
+    EgressPolicy policy = of(options);
+    Map<String, List<String>> outOfReach = new LinkedHashMap<>();
+    options
+        .secrets()
+        .forEach(
+            (name, secret) -> {
+              List<String> hosts =
+                  secret.hosts().stream()
+                      .filter(text -> !policy.mayReach(hostOf(name, text)))
+                      .toList();
+              if (!hosts.isEmpty()) {
+                outOfReach.put(name, hosts);
+              }
+            });
+    return outOfReach;
+  }
+
+  private boolean mayReach(HostPattern hosts) {
+    return !nothing
+        && (allowed.isEmpty() || allowed.stream().anyMatch(pattern -> pattern.overlaps(hosts)));
+  }
+
   private static HostPattern hostOf(String secret, String text) {
     HostPattern pattern;
     try {
@@ -147,7 +179,8 @@ public final class EgressPolicy {
     } catch (InvalidOptionException e) {
       throw new InvalidOptionException(
           "secret %s: '%s' is not a host that it could be sent to. Write api.example.com or *.example.com, each with an optional :port."
-              .formatted(secret, text),
+                  .formatted(secret, text)
+              + (HostPattern.isAscii(text) ? "" : HostPattern.advice(text)),
           e);
     }
     if (pattern.isAddress() || pattern.isTheGuests()) {

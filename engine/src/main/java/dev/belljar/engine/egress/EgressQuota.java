@@ -2,6 +2,7 @@ package dev.belljar.engine.egress;
 
 import dev.belljar.ByteSize;
 import dev.belljar.EgressLimits;
+import dev.belljar.EgressTotals.Limit;
 import java.io.IOException;
 import java.time.Duration;
 
@@ -25,30 +26,38 @@ final class EgressQuota {
   /** The sandbox has had what it may have. */
   static final class ExhaustedException extends IOException {
     private static final long serialVersionUID = 1L;
+    private final Limit limit;
 
-    ExhaustedException(String message) {
+    ExhaustedException(Limit limit, String message) {
       super(message);
+      this.limit = limit;
+    }
+
+    /** Which limit it was. */
+    Limit limit() {
+      return limit;
     }
   }
 
   /** Waits for the turn of a look-up. */
   void lookup() throws InterruptedException, ExhaustedException {
     if (!asking.await()) {
-      throw new ExhaustedException(tooFast("names"));
+      throw new ExhaustedException(Limit.PER_SECOND, tooFast("names"));
     }
   }
 
   /** Waits for the turn of a connection and takes a place for it. */
   void connect() throws InterruptedException, ExhaustedException {
     if (!connecting.await()) {
-      throw new ExhaustedException(tooFast("connections"));
+      throw new ExhaustedException(Limit.PER_SECOND, tooFast("connections"));
     }
     synchronized (this) {
       if (limits.bytes().isPresent() && bytes >= limits.bytes().get().bytes()) {
-        throw new ExhaustedException(exhausted(limits.bytes().get()));
+        throw new ExhaustedException(Limit.BYTES, exhausted(limits.bytes().get()));
       }
       if (open >= limits.connections()) {
-        throw new ExhaustedException("there are " + open + " connections, the sandbox's limit");
+        throw new ExhaustedException(
+            Limit.CONNECTIONS, "there are " + open + " connections, the sandbox's limit");
       }
       open++;
     }
@@ -63,12 +72,19 @@ final class EgressQuota {
   synchronized void carried(int count) throws ExhaustedException {
     bytes += count;
     if (limits.bytes().isPresent() && bytes > limits.bytes().get().bytes()) {
-      throw new ExhaustedException(exhausted(limits.bytes().get()));
+      throw new ExhaustedException(Limit.BYTES, exhausted(limits.bytes().get()));
     }
   }
 
   Duration idle() {
     return limits.idle();
+  }
+
+  /** Which limit ended a connection that was open, by the reason that it gives. */
+  Limit limitThatEnded(String reason) {
+    return limits.bytes().map(EgressQuota::exhausted).filter(reason::equals).isPresent()
+        ? Limit.BYTES
+        : Limit.IDLE;
   }
 
   private String tooFast(String what) {

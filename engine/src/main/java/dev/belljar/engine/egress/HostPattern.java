@@ -1,7 +1,6 @@
 package dev.belljar.engine.egress;
 
 import dev.belljar.InvalidOptionException;
-import java.net.IDN;
 import java.net.InetAddress;
 import java.util.Locale;
 import java.util.OptionalInt;
@@ -31,7 +30,11 @@ record HostPattern(String host, boolean isAddress, boolean wildcard, OptionalInt
   private static final Pattern HEXADECIMAL_AT_END =
       Pattern.compile("(?:.*\\.)?0x[0-9a-f]*", Pattern.CASE_INSENSITIVE);
 
-  private static final Pattern DOTTED_QUAD = Pattern.compile("\\d{1,3}(?:\\.\\d{1,3}){3}");
+  /** Without leading zeros, which C's inet_aton would take for octal numbers. */
+  private static final Pattern DOTTED_QUAD =
+      Pattern.compile("(?:0|[1-9][0-9]{0,2})(?:\\.(?:0|[1-9][0-9]{0,2})){3}");
+
+  private static final Pattern PORT_AT_END = Pattern.compile(":[0-9]{1,5}$");
 
   static HostPattern parse(String text) {
     Matcher matcher = FORM.matcher(text.strip());
@@ -63,6 +66,22 @@ record HostPattern(String host, boolean isAddress, boolean wildcard, OptionalInt
     return NUMBER_AT_END.matcher(name).matches() || HEXADECIMAL_AT_END.matcher(name).matches();
   }
 
+  /**
+   * What to write instead of a host that was refused, as a sentence that begins with a space; empty
+   * where there is nothing to say. Names in other scripts have more than one ASCII form (IDNA 2003
+   * and 2008): which one is meant is not for us to choose.
+   */
+  static String advice(String text) {
+    if (!isAscii(text)) {
+      return " Names are written in ASCII: xn--bcher-kva.example (punycode) for bücher.example,"
+          + " and addresses in plain digits.";
+    }
+    return isAddressLike(PORT_AT_END.matcher(text.strip()).replaceFirst(""))
+        ? " What ends with a number is an address: write it as four decimal numbers without leading"
+            + " zeros, as in 192.0.2.1."
+        : "";
+  }
+
   boolean matchesName(String name) {
     return !isAddress && (wildcard ? name.endsWith("." + host) : name.equals(host));
   }
@@ -73,6 +92,17 @@ record HostPattern(String host, boolean isAddress, boolean wildcard, OptionalInt
 
   boolean matchesPort(int wanted) {
     return port.isEmpty() || port.getAsInt() == wanted;
+  }
+
+  /** Whether some name and port match both. */
+  boolean overlaps(HostPattern other) {
+    boolean ports = port.isEmpty() || other.port.isEmpty() || port.equals(other.port);
+    boolean below =
+        wildcard && other.wildcard && (host.equals(other.host) || host.endsWith("." + other.host));
+    return ports
+        && !isAddress
+        && !other.isAddress
+        && (below || (wildcard ? matchesName(other.host) : other.matchesName(host)));
   }
 
   /** Whether it is the guest's own loopback, whose connections never come here. */
@@ -101,21 +131,22 @@ record HostPattern(String host, boolean isAddress, boolean wildcard, OptionalInt
   }
 
   private static String name(String host, String text) {
-    try {
-      String name = IDN.toASCII(host, IDN.ALLOW_UNASSIGNED).toLowerCase(Locale.ROOT);
-      if (NAME.matcher(name).matches()) {
-        return name;
-      }
-    } catch (IllegalArgumentException e) {
-      // Not a name in any script: said below.
+    String name = isAscii(host) ? host.toLowerCase(Locale.ROOT) : "";
+    if (!NAME.matcher(name).matches() || isAddressLike(name)) {
+      throw invalid(text);
     }
-    throw invalid(text);
+    return name;
+  }
+
+  static boolean isAscii(String text) {
+    return text.chars().allMatch(c -> c < 0x80);
   }
 
   private static InvalidOptionException invalid(String text) {
     return new InvalidOptionException(
         "'"
             + text
-            + "' is not something an allow list (allow-net) can name. Write example.com, *.example.com, 192.0.2.1 or [2001:db8::1], each with an optional :port.");
+            + "' is not something an allow list (allow-net) can name. Write example.com, *.example.com, 192.0.2.1 or [2001:db8::1], each with an optional :port."
+            + advice(text));
   }
 }

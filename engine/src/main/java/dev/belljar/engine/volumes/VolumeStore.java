@@ -705,8 +705,9 @@ public final class VolumeStore implements AutoCloseable {
   private static Disk snapshotable(Catalog catalog, String owner, String idOrSlug) {
     if (catalog.volume(owner, idOrSlug).isEmpty()
         && catalog.snapshot(owner, idOrSlug).isPresent()) {
-      throw new InvalidOptionException(
-          "'%s' is a snapshot already. Make a volume from it to change it and make another."
+      throw new StorageException(
+          Reason.NOT_FOUND,
+          "'%s' is no volume but a snapshot already. Make a volume from it to change it and make another."
               .formatted(idOrSlug));
     }
     return existing(catalog, owner, idOrSlug);

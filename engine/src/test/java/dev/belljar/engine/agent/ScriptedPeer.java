@@ -19,21 +19,21 @@ import java.util.Set;
 import java.util.concurrent.ThreadLocalRandom;
 
 /** The guest's end of a channel in the hands of a test, which says whatever it likes. */
-final class ScriptedPeer implements AutoCloseable {
-  static final int HELLO = 1;
-  static final int CALL = 2;
-  static final int RESULT = 3;
-  static final int EXIT = 4;
-  static final int OPEN = 5;
-  static final int ACCEPT = 6;
-  static final int REFUSE = 7;
-  static final int DATA = 8;
-  static final int END = 9;
-  static final int RESET = 10;
-  static final int CREDIT = 11;
+public final class ScriptedPeer implements AutoCloseable {
+  public static final int HELLO = 1;
+  public static final int CALL = 2;
+  public static final int RESULT = 3;
+  public static final int EXIT = 4;
+  public static final int OPEN = 5;
+  public static final int ACCEPT = 6;
+  public static final int REFUSE = 7;
+  public static final int DATA = 8;
+  public static final int END = 9;
+  public static final int RESET = 10;
+  public static final int CREDIT = 11;
 
   /** The first id of a stream that an agent opens. */
-  static final int AGENT_ID = 0x80000000;
+  public static final int AGENT_ID = 0x80000000;
 
   private final AgentConnection connection;
   private final SocketChannel channel;
@@ -41,8 +41,8 @@ final class ScriptedPeer implements AutoCloseable {
 
   /** A frame from the host. */
   @SuppressWarnings("ArrayRecordComponent") // looked at, not compared
-  record Frame(int type, int id, byte[] payload) {
-    int u32() {
+  public record Frame(int type, int id, byte[] payload) {
+    public int u32() {
       return ByteBuffer.wrap(payload).getInt();
     }
   }
@@ -54,7 +54,7 @@ final class ScriptedPeer implements AutoCloseable {
   }
 
   /** A connection to this peer; the host's HELLO is read already. */
-  static ScriptedPeer connected(IncomingStreams incoming) throws IOException {
+  public static ScriptedPeer connected(IncomingStreams incoming) throws IOException {
     String name =
         "belljar-test-" + HexFormat.of().toHexDigits(ThreadLocalRandom.current().nextLong());
     Path socket = Path.of(System.getProperty("java.io.tmpdir"), name);
@@ -79,7 +79,7 @@ final class ScriptedPeer implements AutoCloseable {
     return connection;
   }
 
-  ScriptedPeer send(int type, int id, byte... payload) throws IOException {
+  public ScriptedPeer send(int type, int id, byte... payload) throws IOException {
     return raw(frame(payload.length, type, 0, id, payload));
   }
 
@@ -92,7 +92,7 @@ final class ScriptedPeer implements AutoCloseable {
   }
 
   /** The next frame from the host. */
-  Frame next() throws IOException {
+  public Frame next() throws IOException {
     int length = in.readInt();
     int type = in.readUnsignedByte();
     in.skipNBytes(3);
@@ -147,14 +147,14 @@ final class ScriptedPeer implements AutoCloseable {
   }
 
   /** The payload of an OPEN CONNECT. */
-  static byte[] connect(int form, byte[] host, int port) {
+  public static byte[] connect(int form, byte[] host, int port) {
     byte[] length = form == 0 ? u32(host.length) : new byte[0];
     byte[] end = {(byte) (port >> 8), (byte) port};
     return join(new byte[] {1, (byte) form}, length, host, end);
   }
 
   /** The payload of an OPEN LOOKUP. */
-  static byte[] lookup(String name) {
+  public static byte[] lookup(String name) {
     return join(new byte[] {2}, u32(name.length()), name.getBytes(US_ASCII));
   }
 

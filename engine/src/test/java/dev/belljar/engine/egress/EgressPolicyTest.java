@@ -5,8 +5,11 @@ import static org.assertj.core.api.Assertions.assertThatExceptionOfType;
 
 import dev.belljar.InvalidOptionException;
 import dev.belljar.SandboxOptions;
+import dev.belljar.Secret;
 import java.net.InetAddress;
 import java.util.Collections;
+import java.util.List;
+import java.util.Map;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.ValueSource;
@@ -132,6 +135,39 @@ class EgressPolicyTest {
         .withMessageContaining("neither a host name nor an address");
   }
 
+  @ParameterizedTest
+  @ValueSource(
+      strings = {"0x7f.0.0.0x1:80:10.0.0.1:80", "a.example:80:017700000001:80", "a:80:127.1:80"})
+  void connectToNeedsAddressesInDottedForm(String redirection) {
+    assertThatExceptionOfType(InvalidOptionException.class)
+        .isThrownBy(() -> policy(SandboxOptions.builder().connectTo(redirection)))
+        .withMessageContaining("four decimal numbers");
+  }
+
+  @Test
+  void connectToNeedsNamesInAscii() {
+    assertThatExceptionOfType(InvalidOptionException.class)
+        .isThrownBy(() -> SandboxOptions.builder().connectTo("bücher.example:80:10.0.0.1:80"))
+        .withMessageContaining("xn--bcher-kva.example");
+  }
+
+  @ParameterizedTest
+  @ValueSource(strings = {"bücher.example", "１２７.０.０.１:443"})
+  void hostsOfSecretsAreWrittenInAscii(String host) {
+    assertThatExceptionOfType(InvalidOptionException.class)
+        .isThrownBy(() -> EgressPolicy.hostsOf("KEY", List.of(host)))
+        .withMessageContaining("secret KEY: '" + host + "'")
+        .withMessageContaining("punycode");
+  }
+
+  @ParameterizedTest
+  @ValueSource(strings = {"0x7f.0.0.0x1", "127.1", "2130706433:443", "127.0.0.1"})
+  void hostsOfSecretsAreNoAddresses(String host) {
+    assertThatExceptionOfType(InvalidOptionException.class)
+        .isThrownBy(() -> EgressPolicy.hostsOf("KEY", List.of(host)))
+        .withMessageContaining("secret KEY: '" + host + "'");
+  }
+
   @Test
   void connectToOfTheGuestItselfIsRefused() {
     assertThatExceptionOfType(InvalidOptionException.class)
@@ -153,6 +189,19 @@ class EgressPolicyTest {
     assertThatExceptionOfType(InvalidOptionException.class)
         .isThrownBy(() -> policy(SandboxOptions.builder().allowNet(Collections.nCopies(1001, "a"))))
         .withMessageContaining("1000");
+  }
+
+  @Test
+  void secretsWhoseHostsAreNotAllowedAreFound() {
+    Secret secret = Secret.of("a value", "a.example:443", "*.b.example", "c.example");
+    SandboxOptions.Builder options = SandboxOptions.builder().secret("KEY", secret);
+    assertThat(EgressPolicy.secretsOutOfReach(options.build())).isEmpty();
+    options.allowNet("a.example", "x.b.example:80", "c.example.org");
+    assertThat(EgressPolicy.secretsOutOfReach(options.build()))
+        .containsExactly(Map.entry("KEY", List.of("c.example")));
+    SandboxOptions none = SandboxOptions.builder().noNet().secret("KEY", secret).build();
+    assertThat(EgressPolicy.secretsOutOfReach(none))
+        .containsExactly(Map.entry("KEY", secret.hosts()));
   }
 
   private static EgressPolicy policy(SandboxOptions.Builder options) {

@@ -1,6 +1,7 @@
 package dev.belljar.server.api;
 
 import dev.belljar.EgressRecord;
+import dev.belljar.EgressTotals;
 import dev.belljar.Isolation;
 import dev.belljar.Storage;
 import dev.belljar.server.observe.LogContext;
@@ -18,6 +19,8 @@ import io.javalin.http.Handler;
 import io.javalin.http.HttpResponseException;
 import java.time.Instant;
 import java.util.List;
+import java.util.Locale;
+import java.util.Map;
 import java.util.Objects;
 import java.util.Optional;
 import java.util.function.Function;
@@ -298,7 +301,21 @@ public final class Routes {
           .put("duration_ms", record.duration().toMillis())
           .set("secrets", secrets);
     }
+    EgressTotals totals = hosted.sandbox().egressTotals();
+    ObjectNode counts = node.putObject("egress_totals");
+    counts.set("connections", counts(totals.connections()));
+    counts.set("limits", counts(totals.limits()));
+    counts
+        .put("open", totals.open())
+        .put("bytes_out", totals.bytesOut())
+        .put("bytes_in", totals.bytesIn());
     json(context, node);
+  }
+
+  private static ObjectNode counts(Map<? extends Enum<?>, Long> counts) {
+    ObjectNode node = NODES.objectNode();
+    counts.forEach((key, count) -> node.put(key.name().toLowerCase(Locale.ROOT), count));
+    return node;
   }
 
   private void listAll(Context context) {

@@ -1,6 +1,5 @@
 package dev.belljar.server.observe;
 
-import dev.belljar.EgressRecord;
 import dev.belljar.Snapshot;
 import dev.belljar.Volume;
 import io.micrometer.core.instrument.Counter;
@@ -13,7 +12,6 @@ import io.micrometer.core.instrument.binder.system.ProcessorMetrics;
 import io.micrometer.prometheusmetrics.PrometheusConfig;
 import io.micrometer.prometheusmetrics.PrometheusMeterRegistry;
 import java.time.Duration;
-import java.util.List;
 import java.util.concurrent.atomic.AtomicInteger;
 import java.util.concurrent.atomic.AtomicLong;
 import java.util.function.Supplier;
@@ -36,6 +34,7 @@ public final class ServerEvents implements AutoCloseable {
   private final AtomicInteger sockets = new AtomicInteger();
   private final AtomicLong bytesToClients = new AtomicLong();
   private final AtomicLong bytesFromClients = new AtomicLong();
+  private final EgressMeters egress = new EgressMeters(registry);
   private final Timer creates;
   private final Counter processes;
 
@@ -96,7 +95,13 @@ public final class ServerEvents implements AutoCloseable {
 
   /** All metrics in Prometheus' text format. */
   public String scrape() {
+    egress.sum();
     return registry.scrape();
+  }
+
+  /** What sandboxes carry. */
+  public EgressMeters egress() {
+    return egress;
   }
 
   /** Bytes that streams brought to clients. */
@@ -214,15 +219,7 @@ public final class ServerEvents implements AutoCloseable {
   }
 
   /** A sandbox has ended. */
-  public void ended(String sandbox, String reason, List<EgressRecord> egress) {
-    for (EgressRecord record : egress) {
-      registry
-          .counter(
-              "belljar.egress.connections",
-              "verdict",
-              record.verdict().name().toLowerCase(java.util.Locale.ROOT))
-          .increment();
-    }
+  public void ended(String sandbox, String reason) {
     AUDIT.info("ended sandbox={} reason={}", sandbox, quoted(reason));
   }
 

@@ -160,6 +160,7 @@ public final class SandboxRegistry implements AutoCloseable {
     running.put(sandbox.id(), hosted);
     options.root().ifPresent(root -> events.mounted(sandbox.id(), root, "/"));
     options.volumes().forEach((path, volume) -> events.mounted(sandbox.id(), volume, path));
+    events.egress().began(sandbox);
     Map<String, String> client = LogContext.copy();
     Thread.ofVirtual()
         .name("end of " + sandbox.id())
@@ -272,7 +273,8 @@ public final class SandboxRegistry implements AutoCloseable {
     ended.incrementAndGet();
     release(hosted.owner().organization());
     hosted.end("The sandbox has ended: " + reason);
-    events.ended(hosted.id(), reason, hosted.sandbox().egress());
+    events.ended(hosted.id(), reason);
+    events.egress().ended(hosted.sandbox());
     writeDown(hosted.id(), Instant.now(), reason);
   }
 

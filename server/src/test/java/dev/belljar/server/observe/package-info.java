@@ -1,0 +1,5 @@
+/** What operators see. */
+@NullMarked
+package dev.belljar.server.observe;
+
+import org.jspecify.annotations.NullMarked;
