@@ -145,33 +145,11 @@ final class Socket implements WebSocket.Listener {
   }
 
   /**
-   * Sends the last frame when what is being written is written: the JDK refuses it in the midst of
-   * a text. Does not block; completes when it is sent, or will not be.
+   * Sends the last frame. The JDK puts it behind a text that is still being written; completes when
+   * it is written, or is not in time.
    */
-  private CompletableFuture<?> sayGoodbye(WebSocket socket, int code, String reason) {
-    if (sending.tryAcquire()) {
-      return lastFrame(socket, code, reason);
-    }
-    CompletableFuture<Boolean> turn = new CompletableFuture<>();
-    Thread.ofVirtual()
-        .name("goodbye")
-        .start(
-            () -> {
-              try {
-                turn.complete(sending.tryAcquire(SENDING_MILLIS, TimeUnit.MILLISECONDS));
-              } catch (InterruptedException e) {
-                turn.complete(false);
-              }
-            });
-    return turn.thenCompose(
-        ours -> ours ? lastFrame(socket, code, reason) : CompletableFuture.completedFuture(socket));
-  }
-
-  private CompletableFuture<WebSocket> lastFrame(WebSocket socket, int code, String reason) {
-    return socket
-        .sendClose(code, reason)
-        .orTimeout(SENDING_MILLIS, TimeUnit.MILLISECONDS)
-        .whenComplete((sent, failure) -> sending.release());
+  private static CompletableFuture<?> sayGoodbye(WebSocket socket, int code, String reason) {
+    return socket.sendClose(code, reason).orTimeout(SENDING_MILLIS, TimeUnit.MILLISECONDS);
   }
 
   /** Cuts the connection. */
