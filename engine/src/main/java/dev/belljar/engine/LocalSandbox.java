@@ -79,7 +79,13 @@ final class LocalSandbox implements Sandbox {
   private final GuestFetch fetch;
   private final SandboxDeno deno;
   private final AtomicBoolean ending = new AtomicBoolean();
+
+  /** Why it ends, from when it begins to. */
   private final CompletableFuture<String> ended = new CompletableFuture<>();
+
+  /** Why it ended, when nothing is left of it. */
+  private final CompletableFuture<String> gone = new CompletableFuture<>();
+
   private final Lifetime lifetime = new Lifetime(InstantSource.system(), System::nanoTime);
   private @Nullable Future<?> stop;
 
@@ -260,7 +266,7 @@ final class LocalSandbox implements Sandbox {
   @Override
   public String awaitEnd() {
     try {
-      return ended.get();
+      return gone.get();
     } catch (InterruptedException e) {
       Thread.currentThread().interrupt();
       throw new BelljarException("Interrupted while waiting for sandbox " + id + " to end.", e);
@@ -357,9 +363,19 @@ final class LocalSandbox implements Sandbox {
 
   private void end(String reason) {
     if (!ending.compareAndSet(false, true)) {
+      // Whoever closes it may count on what it had, also where it came to an end by itself.
+      gone.join();
       return;
     }
     ended.complete(reason);
+    try {
+      clear();
+    } finally {
+      gone.complete(reason);
+    }
+  }
+
+  private void clear() {
     synchronized (lifetime) {
       if (stop != null) {
         stop.cancel(false);

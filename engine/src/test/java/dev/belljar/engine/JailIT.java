@@ -90,6 +90,7 @@ class JailIT {
         .isSubsetOf(
             "dev",
             "image",
+            "layers",
             "lib",
             "lib64",
             "machine",
@@ -97,6 +98,10 @@ class JailIT {
             "template",
             "tmp",
             "usr");
+    // Places for disks that this one does not have.
+    for (String layer : names(qemu.resolve("root/layers"))) {
+      assertThat(names(qemu.resolve("root/layers").resolve(layer))).isEmpty();
+    }
   }
 
   @Test
