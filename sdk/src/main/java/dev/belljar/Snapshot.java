@@ -9,7 +9,7 @@ package dev.belljar;
  * @param slug its name among the volumes and snapshots of its owner
  * @param region where it is; {@code loc} on this host
  * @param capacity bytes that its file system may take
- * @param allocatedSize bytes on the host that are its alone
+ * @param allocatedSize bytes on the host that are its own, without those of a snapshot below
  * @param flattenedSize bytes that it would take without sharing anything with other snapshots
  * @param bootable whether a sandbox may have it as its root
  * @param volume what it was made of

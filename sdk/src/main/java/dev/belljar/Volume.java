@@ -12,7 +12,7 @@ import java.util.Optional;
  * @param slug its name among the volumes and snapshots of its owner
  * @param region where it is; {@code loc} on this host
  * @param capacity bytes that its file system may take
- * @param allocatedSize bytes on the host that are its alone
+ * @param allocatedSize bytes on the host that are its own, without those of a snapshot below
  * @param flattenedSize bytes that it would take without sharing anything with snapshots
  * @param bootable whether a sandbox may have it as its root
  * @param baseSnapshot what it was made from, as long as that is there

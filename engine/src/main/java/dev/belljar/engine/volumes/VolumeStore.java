@@ -27,13 +27,13 @@ import java.time.Duration;
 import java.time.Instant;
 import java.time.InstantSource;
 import java.util.ArrayList;
-import java.util.HashMap;
 import java.util.HashSet;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
 import java.util.Set;
 import java.util.concurrent.ConcurrentHashMap;
+import java.util.stream.Collectors;
 import java.util.stream.Stream;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
@@ -847,28 +847,35 @@ public final class VolumeStore implements AutoCloseable {
   private final class Sizes {
     private final Catalog catalog;
     private final Map<String, Long> bytes;
-    private final Map<String, Integer> users = new HashMap<>();
+    private final Set<String> snapshotTops;
 
     Sizes(Catalog catalog) throws IOException {
       this.catalog = catalog;
       bytes = LayerFiles.allocated(catalog.layers().stream().map(layers::fileOf).toList());
-      Stream.concat(catalog.volumes().stream(), catalog.snapshots().stream())
-          .forEach(
-              disk ->
-                  catalog
-                      .chain(disk.top())
-                      .forEach(layer -> users.merge(layer.id(), 1, Integer::sum)));
+      snapshotTops = catalog.snapshots().stream().map(Disk::top).collect(Collectors.toSet());
     }
 
     private long size(Layer layer) {
       return bytes.getOrDefault(LayerFiles.nameOf(layer), 0L);
     }
 
+    /** Its own layers: down to those of the snapshot that it stands on. */
     private long allocated(Disk disk) {
-      return catalog.chain(disk.top()).stream()
-          .filter(layer -> users.getOrDefault(layer.id(), 0) == 1)
-          .mapToLong(this::size)
-          .sum();
+      long own = 0;
+      boolean first = true;
+      for (Layer layer : catalog.chain(disk.top())) {
+        boolean ofSnapshot = snapshotTops.contains(layer.id());
+        if (ofSnapshot && !(first && isSnapshot(disk))) {
+          break;
+        }
+        own += size(layer);
+        first = false;
+      }
+      return own;
+    }
+
+    private boolean isSnapshot(Disk disk) {
+      return catalog.snapshots().contains(disk);
     }
 
     private long flattened(Disk disk) throws IOException {

@@ -166,6 +166,7 @@ class VolumeStoreTest {
     create("data");
     Snapshot frozen = store.snapshot(ME, "data", "frozen");
     assertThat(frozen.volume().slug()).isEqualTo("data");
+    assertThat(frozen.allocatedSize()).isEqualTo(frozen.flattenedSize());
     Volume copy = createFrom("copy", "frozen");
     assertThat(copy.baseSnapshot()).contains(new Volume.Origin(frozen.id(), "frozen"));
     assertThat(copy.flattenedSize()).isGreaterThan(copy.allocatedSize());
