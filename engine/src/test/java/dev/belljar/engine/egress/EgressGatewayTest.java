@@ -14,6 +14,7 @@ import dev.belljar.engine.agent.ScriptedPeer;
 import dev.belljar.engine.agent.ScriptedPeer.Frame;
 import java.io.IOException;
 import java.net.InetAddress;
+import java.net.InetSocketAddress;
 import java.net.ServerSocket;
 import java.net.Socket;
 import java.net.UnknownHostException;
@@ -96,11 +97,21 @@ class EgressGatewayTest {
   }
 
   private EgressGateway toServer(String limits) {
+    return toPort(server.getLocalPort(), limits);
+  }
+
+  private EgressGateway toPort(int port, String limits) {
     return gateway(
         SandboxOptions.builder()
             .allowNet("api.example.com")
-            .connectTo("api.example.com:22:127.0.0.1:" + server.getLocalPort()),
+            .connectTo("api.example.com:22:127.0.0.1:" + port),
         limits);
+  }
+
+  /** Taken, so that nobody else can listen there, and not listened on. */
+  private static int portThatRefuses(Socket taken) throws IOException {
+    taken.bind(new InetSocketAddress(InetAddress.getLoopbackAddress(), 0));
+    return taken.getLocalPort();
   }
 
   private int open(ScriptedPeer peer, byte[] payload) throws IOException {
@@ -216,11 +227,11 @@ class EgressGatewayTest {
 
   @Test
   void refusalsOfPolicyAndFailuresAreCounted() throws IOException {
-    try (EgressGateway gateway = toServer("connections=9");
+    try (Socket nobody = new Socket();
+        EgressGateway gateway = toPort(portThatRefuses(nobody), "connections=9");
         ScriptedPeer peer = ScriptedPeer.connected(gateway)) {
       answer(peer, connect(peer, "other.example.com"));
       answer(peer, open(peer, ScriptedPeer.lookup("other.example.com")));
-      server.close();
       answer(peer, connect(peer, "api.example.com"));
       await()
           .untilAsserted(
