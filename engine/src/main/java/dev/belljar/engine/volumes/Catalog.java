@@ -42,10 +42,6 @@ record Catalog(List<Layer> layers, List<Disk> volumes, List<Disk> snapshots) {
     Layer in(String other) {
       return new Layer(id, other, parent);
     }
-
-    Layer above(Optional<String> other) {
-      return new Layer(id, directory, other);
-    }
   }
 
   /**

@@ -20,10 +20,6 @@ enum FaultPoint {
   HEAD_LINKED,
   /** That name is in the catalog; the first one is left. */
   HEAD_MOVED,
-  /** A layer of several is complete; nothing refers to it. */
-  MERGED,
-  /** The catalog has the merged layer; those that it stands for are left. */
-  MERGE_COMMITTED,
   /** One of several files to be removed is removed. */
   FILE_REMOVED;
 

@@ -11,17 +11,12 @@ import dev.belljar.Volume;
 import dev.belljar.VolumeOptions;
 import dev.belljar.engine.storage.BuildLock;
 import dev.belljar.engine.storage.Directories;
-import dev.belljar.engine.storage.FileTree;
 import dev.belljar.engine.volumes.Catalog.Disk;
 import dev.belljar.engine.volumes.Catalog.Layer;
 import dev.belljar.engine.volumes.Leases.Lease;
 import java.io.IOException;
-import java.nio.channels.FileChannel;
-import java.nio.file.DirectoryStream;
 import java.nio.file.Files;
 import java.nio.file.Path;
-import java.nio.file.StandardCopyOption;
-import java.nio.file.StandardOpenOption;
 import java.security.SecureRandom;
 import java.time.Duration;
 import java.time.Instant;
@@ -33,7 +28,6 @@ import java.util.Map;
 import java.util.Optional;
 import java.util.Set;
 import java.util.concurrent.ConcurrentHashMap;
-import java.util.stream.Collectors;
 import java.util.stream.Stream;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
@@ -70,6 +64,7 @@ public final class VolumeStore implements AutoCloseable {
   private final InstantSource clock;
   private final CatalogFile file;
   private final LayerFiles layers;
+  private final KeptImages images;
   private final Leases leases;
   private final SecureRandom random = new SecureRandom();
   private final Map<String, RunningDisk> running = new ConcurrentHashMap<>();
@@ -81,6 +76,7 @@ public final class VolumeStore implements AutoCloseable {
     this.leases = leases;
     file = new CatalogFile(directory);
     layers = new LayerFiles(directory.resolve("layers"));
+    images = new KeptImages(directory.resolve("images"));
   }
 
   /** Opens a store, made if it is not there, and removes what nothing refers to. */
@@ -172,12 +168,12 @@ public final class VolumeStore implements AutoCloseable {
           }
           layers.force(layer);
           if (builtin) {
-            keep(image);
+            images.keep(image);
           }
           FaultPoint.LAYER_MADE.reached();
           Catalog made = catalog.with(layer).withVolume(volume);
           file.write(made);
-          return new Sizes(made).volume(volume);
+          return described(made).volume(volume);
         });
   }
 
@@ -219,7 +215,7 @@ public final class VolumeStore implements AutoCloseable {
                               .findFirst());
           return found.isEmpty()
               ? Optional.empty()
-              : Optional.of(new Sizes(catalog).volume(found.get()));
+              : Optional.of(described(catalog).volume(found.get()));
         });
   }
 
@@ -228,17 +224,22 @@ public final class VolumeStore implements AutoCloseable {
     return locked(
         () -> {
           Catalog catalog = file.read();
-          Sizes sizes = new Sizes(catalog);
-          Page<Disk> page = page(catalog.volumes(), owner, request);
-          List<Volume> items = new ArrayList<>();
-          for (Disk disk : page.items()) {
-            items.add(sizes.volume(disk));
-          }
-          return new Page<>(items, page.next());
+          Descriptions described = described(catalog);
+          return page(catalog.volumes(), owner, request, described::volume);
         });
   }
 
-  private static Page<Disk> page(List<Disk> disks, String owner, PageRequest request) {
+  private Descriptions described(Catalog catalog) throws IOException {
+    return new Descriptions(catalog, layers, images, leases.all());
+  }
+
+  private interface Description<T> {
+    T of(Disk disk) throws IOException;
+  }
+
+  private static <T> Page<T> page(
+      List<Disk> disks, String owner, PageRequest request, Description<T> description)
+      throws IOException {
     List<Disk> matching =
         disks.stream()
             .filter(disk -> disk.isThere() && disk.owner().equals(owner))
@@ -258,9 +259,12 @@ public final class VolumeStore implements AutoCloseable {
       }
     }
     int to = Math.min(from + request.limit(), matching.size());
-    List<Disk> items = matching.subList(from, to);
+    List<T> items = new ArrayList<>();
+    for (Disk disk : matching.subList(from, to)) {
+      items.add(description.of(disk));
+    }
     return new Page<>(
-        items, to < matching.size() ? Optional.of(items.getLast().id()) : Optional.empty());
+        items, to < matching.size() ? Optional.of(matching.get(to - 1).id()) : Optional.empty());
   }
 
   /** Deletes a volume; it can be restored for a while. */
@@ -302,7 +306,7 @@ public final class VolumeStore implements AutoCloseable {
           Disk restored = volume.deletedAt(Optional.empty());
           Catalog changed = catalog.withVolume(restored);
           file.write(changed);
-          return new Sizes(changed).volume(restored);
+          return described(changed).volume(restored);
         });
   }
 
@@ -457,7 +461,7 @@ public final class VolumeStore implements AutoCloseable {
     }
     FaultPoint.HEAD_SWITCHED.reached();
     layers.freeze(old);
-    return new Sizes(changed).snapshot(snapshot);
+    return described(changed).snapshot(snapshot);
   }
 
   private static void thawQuietly(RunningDisk machine) {
@@ -476,7 +480,7 @@ public final class VolumeStore implements AutoCloseable {
           Optional<Disk> found = catalog.snapshot(owner, idOrSlug);
           return found.isEmpty()
               ? Optional.empty()
-              : Optional.of(new Sizes(catalog).snapshot(found.get()));
+              : Optional.of(described(catalog).snapshot(found.get()));
         });
   }
 
@@ -485,13 +489,8 @@ public final class VolumeStore implements AutoCloseable {
     return locked(
         () -> {
           Catalog catalog = file.read();
-          Sizes sizes = new Sizes(catalog);
-          Page<Disk> page = page(catalog.snapshots(), owner, request);
-          List<Snapshot> items = new ArrayList<>();
-          for (Disk disk : page.items()) {
-            items.add(sizes.snapshot(disk));
-          }
-          return new Page<>(items, page.next());
+          Descriptions described = described(catalog);
+          return page(catalog.snapshots(), owner, request, described::snapshot);
         });
   }
 
@@ -656,33 +655,9 @@ public final class VolumeStore implements AutoCloseable {
     return changed;
   }
 
-  // Images.
-
   /** Where the root of an image is kept for what lies above it. */
   public Path imageDirectory(String hash) {
-    return directory.resolve("images").resolve(hash);
-  }
-
-  /** An image may be built anew; what lies above this one needs it as it is. */
-  private void keep(BootImage image) throws IOException {
-    Path kept = imageDirectory(image.hash());
-    Path root = kept.resolve(BootImage.NAME);
-    if (Files.exists(root)) {
-      return;
-    }
-    Files.createDirectories(kept);
-    Path making = kept.resolve(BootImage.NAME + ".new");
-    Files.deleteIfExists(making);
-    try {
-      Files.createLink(making, image.file());
-    } catch (IOException | UnsupportedOperationException e) {
-      Files.copy(image.file(), making);
-      try (FileChannel channel = FileChannel.open(making, StandardOpenOption.WRITE)) {
-        channel.force(true);
-      }
-    }
-    Files.move(making, root, StandardCopyOption.ATOMIC_MOVE);
-    CatalogFile.force(kept);
+    return images.directoryOf(hash);
   }
 
   // Checks.
@@ -807,24 +782,10 @@ public final class VolumeStore implements AutoCloseable {
       file.write(changed);
     }
     layers.keepOnly(new HashSet<>(changed.layers()), openLayers);
-    removeImages(changed.images());
+    images.keepOnly(changed.images());
   }
 
-  private void removeImages(Set<String> kept) throws IOException {
-    Path images = directory.resolve("images");
-    if (!Files.isDirectory(images)) {
-      return;
-    }
-    try (DirectoryStream<Path> all = Files.newDirectoryStream(images)) {
-      for (Path image : all) {
-        if (!kept.contains(String.valueOf(image.getFileName()))) {
-          FileTree.delete(image);
-        }
-      }
-    }
-  }
-
-  // Names and sizes.
+  // Names.
 
   private Layer newLayer(Optional<String> parent) {
     String id = randomText(ID_LENGTH);
@@ -841,84 +802,6 @@ public final class VolumeStore implements AutoCloseable {
       text.append(ALPHABET.charAt(random.nextInt(ALPHABET.length())));
     }
     return text.toString();
-  }
-
-  /** What layers take on the host, measured once for all that is asked. */
-  private final class Sizes {
-    private final Catalog catalog;
-    private final Map<String, Long> bytes;
-    private final Set<String> snapshotTops;
-
-    Sizes(Catalog catalog) throws IOException {
-      this.catalog = catalog;
-      bytes = LayerFiles.allocated(catalog.layers().stream().map(layers::fileOf).toList());
-      snapshotTops = catalog.snapshots().stream().map(Disk::top).collect(Collectors.toSet());
-    }
-
-    private long size(Layer layer) {
-      return bytes.getOrDefault(LayerFiles.nameOf(layer), 0L);
-    }
-
-    /** Its own layers: down to those of the snapshot that it stands on. */
-    private long allocated(Disk disk) {
-      long own = 0;
-      boolean first = true;
-      for (Layer layer : catalog.chain(disk.top())) {
-        boolean ofSnapshot = snapshotTops.contains(layer.id());
-        if (ofSnapshot && !(first && isSnapshot(disk))) {
-          break;
-        }
-        own += size(layer);
-        first = false;
-      }
-      return own;
-    }
-
-    private boolean isSnapshot(Disk disk) {
-      return catalog.snapshots().contains(disk);
-    }
-
-    private long flattened(Disk disk) throws IOException {
-      long image = 0;
-      if (disk.image().isPresent()) {
-        Path root = imageDirectory(disk.image().get()).resolve(BootImage.NAME);
-        image = Files.exists(root) ? Files.size(root) : 0;
-      }
-      return image + catalog.chain(disk.top()).stream().mapToLong(this::size).sum();
-    }
-
-    Volume volume(Disk disk) throws IOException {
-      return new Volume(
-          disk.id(),
-          disk.slug(),
-          disk.region(),
-          disk.capacity(),
-          allocated(disk),
-          flattened(disk),
-          disk.image().isPresent(),
-          origin(disk, catalog.snapshots()),
-          holderOf(disk),
-          disk.deleted());
-    }
-
-    Snapshot snapshot(Disk disk) throws IOException {
-      return new Snapshot(
-          disk.id(),
-          disk.slug(),
-          disk.region(),
-          disk.capacity(),
-          allocated(disk),
-          flattened(disk),
-          disk.image().isPresent(),
-          new Volume.Origin(disk.origin().orElse(""), disk.originSlug().orElse("")));
-    }
-
-    private static Optional<Volume.Origin> origin(Disk disk, List<Disk> those) {
-      return those.stream()
-          .filter(other -> other.isThere() && disk.origin().equals(Optional.of(other.id())))
-          .map(other -> new Volume.Origin(other.id(), other.slug()))
-          .findFirst();
-    }
   }
 
   /** Gives up what this process uses. */

@@ -1,0 +1,67 @@
+package dev.belljar.engine.volumes;
+
+import dev.belljar.engine.storage.FileTree;
+import java.io.IOException;
+import java.nio.channels.FileChannel;
+import java.nio.file.DirectoryStream;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.nio.file.StandardCopyOption;
+import java.nio.file.StandardOpenOption;
+import java.util.Set;
+
+/** Images that something lies above, kept as they are: the host may build others. */
+final class KeptImages {
+  private final Path directory;
+
+  KeptImages(Path directory) {
+    this.directory = directory;
+  }
+
+  Path directoryOf(String hash) {
+    return directory.resolve(hash);
+  }
+
+  /** Bytes of its root; 0 where it is missing. */
+  long size(String hash) throws IOException {
+    Path root = directoryOf(hash).resolve(BootImage.NAME);
+    return Files.exists(root) ? Files.size(root) : 0;
+  }
+
+  /** Returns when the disk has it. */
+  void keep(BootImage image) throws IOException {
+    Path kept = directoryOf(image.hash());
+    Path root = kept.resolve(BootImage.NAME);
+    if (Files.exists(root)) {
+      return;
+    }
+    Files.createDirectories(kept);
+    Path making = kept.resolve(BootImage.NAME + ".new");
+    Files.deleteIfExists(making);
+    try {
+      Files.createLink(making, image.file());
+    } catch (IOException | UnsupportedOperationException e) {
+      // On another disk, or one without links.
+      Files.copy(image.file(), making);
+      try (FileChannel channel = FileChannel.open(making, StandardOpenOption.WRITE)) {
+        channel.force(true);
+      }
+    }
+    Files.move(making, root, StandardCopyOption.ATOMIC_MOVE);
+    CatalogFile.force(kept);
+  }
+
+  /** Removes the others. */
+  void keepOnly(Set<String> hashes) throws IOException {
+    if (!Files.isDirectory(directory)) {
+      return;
+    }
+    try (DirectoryStream<Path> all = Files.newDirectoryStream(directory)) {
+      for (Path image : all) {
+        if (!hashes.contains(String.valueOf(image.getFileName()))) {
+          FileTree.delete(image);
+        }
+      }
+    }
+  }
+}
