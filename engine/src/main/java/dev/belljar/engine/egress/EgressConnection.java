@@ -1,6 +1,7 @@
 package dev.belljar.engine.egress;
 
 import dev.belljar.EgressRecord.Verdict;
+import dev.belljar.EgressTotals.Limit;
 import dev.belljar.engine.agent.AgentStream;
 import dev.belljar.engine.egress.http.HttpRelay;
 import dev.belljar.engine.egress.secrets.HostSecrets;
@@ -51,6 +52,7 @@ final class EgressConnection {
   private volatile @Nullable HostSecrets secrets;
   private Verdict verdict = Verdict.ALLOWED;
   private String reason = "";
+  private Optional<Limit> limit = Optional.empty();
   private boolean explained;
 
   EgressConnection(
@@ -103,7 +105,7 @@ final class EgressConnection {
   /** Ends it if it has been idle for too long, or has had its time. */
   void endIfOver(long now) {
     if (now - lastActivity > quota.idle().toNanos()) {
-      explain(Verdict.LIMITED, "it was idle for " + quota.idle().toSeconds() + " s");
+      explainLimit(Limit.IDLE, "it was idle for " + quota.idle().toSeconds() + " s");
       end();
     } else if (deadline != Long.MAX_VALUE && now - deadline > 0) {
       end();
@@ -122,6 +124,11 @@ final class EgressConnection {
     return verdict;
   }
 
+  /** Which limit ended it, where one did. */
+  synchronized Optional<Limit> limit() {
+    return limit;
+  }
+
   synchronized String reason() {
     return reason;
   }
@@ -137,6 +144,13 @@ final class EgressConnection {
       explained = true;
       verdict = because;
       reason = text;
+    }
+  }
+
+  private synchronized void explainLimit(Limit which, String text) {
+    if (!explained) {
+      limit = Optional.of(which);
+      explain(Verdict.LIMITED, text);
     }
   }
 
@@ -293,8 +307,8 @@ final class EgressConnection {
   }
 
   private void failed(IOException e) {
-    if (e instanceof EgressQuota.ExhaustedException) {
-      explain(Verdict.LIMITED, String.valueOf(e.getMessage()));
+    if (e instanceof EgressQuota.ExhaustedException exhausted) {
+      explainLimit(exhausted.limit(), String.valueOf(e.getMessage()));
     } else {
       explain(Verdict.ALLOWED, String.valueOf(e.getMessage()));
     }

@@ -254,13 +254,10 @@ public final class EgressGateway implements IncomingStreams, AutoCloseable {
 
   /** It is in the totals as one that is open or as one that has ended, never as both. */
   private void ended(EgressConnection connection, EgressRecord record) {
-    Optional<Limit> limit =
-        record.verdict() == Verdict.LIMITED
-            ? Optional.of(quota.limitThatEnded(record.reason()))
-            : Optional.empty();
+    boolean limited = record.verdict() == Verdict.LIMITED;
     synchronized (tally) {
       connections.remove(connection);
-      tally.add(record, limit);
+      tally.add(record, limited ? connection.limit() : Optional.empty());
     }
     log.add(record);
   }

@@ -80,13 +80,6 @@ final class EgressQuota {
     return limits.idle();
   }
 
-  /** Which limit ended a connection that was open, by the reason that it gives. */
-  Limit limitThatEnded(String reason) {
-    return limits.bytes().map(EgressQuota::exhausted).filter(reason::equals).isPresent()
-        ? Limit.BYTES
-        : Limit.IDLE;
-  }
-
   private String tooFast(String what) {
     return "too many " + what + " wait: " + limits.perSecond() + " per second may begin";
   }
