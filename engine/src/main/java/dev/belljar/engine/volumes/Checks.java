@@ -1,0 +1,125 @@
+package dev.belljar.engine.volumes;
+
+import dev.belljar.ByteSize;
+import dev.belljar.StorageException;
+import dev.belljar.StorageException.Reason;
+import dev.belljar.engine.volumes.Catalog.Disk;
+import dev.belljar.engine.volumes.Catalog.Layer;
+import dev.belljar.engine.volumes.Leases.Lease;
+import java.io.IOException;
+import java.nio.file.Files;
+import java.util.List;
+import java.util.Optional;
+import java.util.stream.Stream;
+
+/** What must hold before something is done with a disk, each said as its user can act on it. */
+final class Checks {
+  /** Of each owner; the catalog is read and written as a whole. */
+  private static final int MOST_DISKS = 1000;
+
+  /** Layers that one disk may have: each snapshot adds one. */
+  private static final int MOST_LAYERS = 32;
+
+  /** What making a layer may take, and what must be left for machines to write to. */
+  private static final long ROOM = 64L << 20;
+
+  private Checks() {}
+
+  static StorageException unknown(String what, String idOrSlug) {
+    return new StorageException(
+        Reason.NOT_FOUND,
+        "There is no %s '%s'. 'belljar %ss list' shows those there are."
+            .formatted(what, shortened(idOrSlug), what));
+  }
+
+  private static String shortened(String text) {
+    return text.length() <= 64 ? text : text.substring(0, 64) + "…";
+  }
+
+  static Disk existing(Catalog catalog, String owner, String idOrSlug) {
+    return catalog.volume(owner, idOrSlug).orElseThrow(() -> unknown("volume", idOrSlug));
+  }
+
+  static Disk snapshotable(Catalog catalog, String owner, String idOrSlug) {
+    if (catalog.volume(owner, idOrSlug).isEmpty()
+        && catalog.snapshot(owner, idOrSlug).isPresent()) {
+      throw new StorageException(
+          Reason.NOT_FOUND,
+          "'%s' is no volume but a snapshot already. Make a volume from it to change it and make another."
+              .formatted(idOrSlug));
+    }
+    return existing(catalog, owner, idOrSlug);
+  }
+
+  static void checkFree(Catalog catalog, String owner, String slug) {
+    if (catalog.isTaken(owner, slug)) {
+      throw new StorageException(
+          Reason.SLUG_TAKEN,
+          "There is a volume or snapshot '%s' already. Choose another name.".formatted(slug));
+    }
+    long disks =
+        Stream.concat(catalog.volumes().stream(), catalog.snapshots().stream())
+            .filter(disk -> disk.owner().equals(owner))
+            .count();
+    if (disks >= MOST_DISKS) {
+      throw new StorageException(
+          Reason.FULL,
+          "There are %d volumes and snapshots, which is the most. Delete some.".formatted(disks));
+    }
+  }
+
+  static void checkRoom(StoreDirectory store) throws IOException {
+    long usable = Files.getFileStore(store.directory).getUsableSpace();
+    if (usable < ROOM) {
+      throw new StorageException(
+          Reason.FULL,
+          "The host's disk is full: %s are left. Make room there.".formatted(new ByteSize(usable)));
+    }
+  }
+
+  static void checkDepth(Catalog catalog, Disk disk) {
+    if (catalog.chain(disk.top()).size() >= MOST_LAYERS) {
+      throw new StorageException(
+          Reason.FULL,
+          "'%s' stands on %d snapshots, which is the most. Delete some of them."
+              .formatted(disk.slug(), MOST_LAYERS - 1));
+    }
+  }
+
+  static void checkUnused(StoreDirectory store, Disk volume) throws IOException {
+    Optional<String> holder = holderOf(store, volume);
+    if (holder.isPresent()) {
+      throw new StorageException(
+          Reason.BUSY,
+          "Volume '%s' is busy: sandbox %s has it. It is free when that has ended."
+              .formatted(volume.slug(), holder.get()));
+    }
+  }
+
+  private static Optional<String> holderOf(StoreDirectory store, Disk volume) throws IOException {
+    return store.leases.all().stream()
+        .filter(lease -> lease.disk().equals(volume.id()))
+        .map(Lease::holder)
+        .findFirst();
+  }
+
+  static void checkWhole(Catalog catalog, Disk disk, List<Layer> chain) {
+    boolean whole = !chain.isEmpty() && chain.getLast().parent().isEmpty();
+    if (!whole) {
+      throw new StorageException(
+          Reason.DAMAGED,
+          "The catalog lacks layers of '%s' (%d of %d are there)."
+              .formatted(disk.slug(), chain.size(), catalog.layers().size()));
+    }
+  }
+
+  /** The uppermost layer of a disk. */
+  static Layer topOf(Catalog catalog, Disk disk) {
+    return catalog
+        .layer(disk.top())
+        .orElseThrow(
+            () ->
+                new StorageException(
+                    Reason.DAMAGED, "The catalog lacks the layer of '" + disk.slug() + "'."));
+  }
+}

@@ -1,0 +1,194 @@
+package dev.belljar.engine.volumes;
+
+import dev.belljar.Snapshot;
+import dev.belljar.StorageException;
+import dev.belljar.StorageException.Reason;
+import dev.belljar.VolumeOptions;
+import dev.belljar.engine.volumes.Catalog.Disk;
+import dev.belljar.engine.volumes.Catalog.Layer;
+import dev.belljar.engine.volumes.Leases.Lease;
+import java.io.IOException;
+import java.nio.file.Path;
+import java.util.List;
+import java.util.Map;
+import java.util.Optional;
+import java.util.concurrent.ConcurrentHashMap;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
+
+/** Makes snapshots, of volumes that nobody has and of those that a machine of this process has. */
+final class Snapshotting {
+  private static final Logger LOG = LoggerFactory.getLogger(Snapshotting.class);
+
+  private final StoreDirectory store;
+  private final Map<String, RunningDisk> running = new ConcurrentHashMap<>();
+
+  Snapshotting(StoreDirectory store) {
+    this.store = store;
+  }
+
+  /** From now on, snapshots of that volume are made through its machine. */
+  void runs(String volume, RunningDisk machine) {
+    running.put(volume, machine);
+  }
+
+  /** No machine has that volume any more. */
+  void ended(String volume) {
+    running.remove(volume);
+  }
+
+  /** Makes a snapshot of a volume, which a machine of this process may have. */
+  Snapshot snapshot(String owner, String idOrSlug, String slug) {
+    VolumeOptions.checkSlug(slug);
+    Prepared prepared = store.locked(() -> prepare(owner, idOrSlug, slug));
+    try {
+      return prepared.machine().isPresent()
+          ? ofRunning(prepared, prepared.machine().get(), slug)
+          : store.locked(() -> commit(prepared, slug, () -> {}));
+    } finally {
+      store.locked(
+          () -> {
+            store.leases.release(prepared.lease());
+            store.collect();
+            return slug;
+          });
+    }
+  }
+
+  /**
+   * A head that a volume is to have.
+   *
+   * @param volume as it was when the head was made
+   * @param machine what writes to the volume
+   * @param lease keeps the head until the catalog does
+   */
+  private record Prepared(Disk volume, Layer head, Optional<RunningDisk> machine, Path lease) {}
+
+  private Prepared prepare(String owner, String idOrSlug, String slug) throws IOException {
+    Catalog catalog = store.file.read();
+    Disk volume = Checks.snapshotable(catalog, owner, idOrSlug);
+    Checks.checkFree(catalog, owner, slug);
+    Checks.checkRoom(store);
+    Checks.checkDepth(catalog, volume);
+    Optional<RunningDisk> machine = Optional.ofNullable(running.get(volume.id()));
+    Layer head = store.newLayer(Optional.of(volume.top()));
+    if (machine.isPresent()) {
+      // The machine sees no other directory.
+      head = head.in(Checks.topOf(catalog, volume).directory());
+    } else {
+      Checks.checkUnused(store, volume);
+      store.layers.awaitFree(Checks.topOf(catalog, volume));
+    }
+    Path lease = store.leases.add(new Lease(head.id(), "a snapshot", List.of(head.id())));
+    store.layers.makeDirectory(head);
+    store.tools.createEmpty(store.layers.fileOf(head), volume.bytes());
+    store.layers.force(head);
+    FaultPoint.LAYER_MADE.reached();
+    return new Prepared(volume, head, machine, lease);
+  }
+
+  /** The guest is waited for without the lock: it takes as long as it likes. */
+  private Snapshot ofRunning(Prepared prepared, RunningDisk machine, String slug) {
+    try {
+      machine.admit(store.layers.fileOf(prepared.head()));
+      machine.freeze();
+    } catch (IOException e) {
+      throw notFrozen(prepared, e);
+    }
+    Snapshot made;
+    try {
+      made =
+          store.locked(
+              () ->
+                  commit(
+                      prepared,
+                      slug,
+                      () -> machine.switchTo(store.layers.fileOf(prepared.head()))));
+    } catch (RuntimeException e) {
+      thawQuietly(machine);
+      throw e;
+    }
+    try {
+      machine.thaw();
+    } catch (IOException e) {
+      // Both files belong to the chain of the volume; only the snapshot is not what it should be.
+      store.locked(
+          () -> {
+            store.file.write(store.file.read().withoutSnapshot(made.id()));
+            return made;
+          });
+      throw notFrozen(prepared, e);
+    }
+    return made;
+  }
+
+  private static StorageException notFrozen(Prepared prepared, IOException e) {
+    return new StorageException(
+        Reason.BUSY,
+        "The guest that has volume '%s' did not stand still for a snapshot (%s). Try again."
+            .formatted(prepared.volume().slug(), e.getMessage()),
+        e);
+  }
+
+  /** Something that a machine does. */
+  private interface Step {
+    void run() throws IOException;
+  }
+
+  /**
+   * Whatever instant a crash comes at, all that a guest was told to be written is below the head
+   * that the catalog has: it writes nothing between the commit and the switch.
+   */
+  private Snapshot commit(Prepared prepared, String slug, Step machine) throws IOException {
+    Catalog catalog = store.file.read();
+    Disk volume = Checks.existing(catalog, prepared.volume().owner(), prepared.volume().id());
+    Checks.checkFree(catalog, volume.owner(), slug);
+    boolean same =
+        volume.top().equals(prepared.volume().top())
+            && Optional.ofNullable(running.get(volume.id())).equals(prepared.machine());
+    if (!same) {
+      throw new StorageException(
+          Reason.BUSY,
+          "Volume '%s' changed hands while a snapshot was being made. Try again."
+              .formatted(volume.slug()));
+    }
+    Layer old = Checks.topOf(catalog, volume);
+    Disk snapshot =
+        new Disk(
+            store.newId("snp"),
+            volume.owner(),
+            slug,
+            volume.region(),
+            volume.capacity(),
+            store.clock.instant(),
+            old.id(),
+            volume.image(),
+            Optional.of(volume.id()),
+            Optional.of(volume.slug()),
+            Optional.empty());
+    Catalog changed =
+        catalog
+            .with(prepared.head())
+            .withVolume(volume.withTop(prepared.head().id()))
+            .withSnapshot(snapshot);
+    store.file.write(changed);
+    FaultPoint.HEAD_COMMITTED.reached();
+    try {
+      machine.run();
+    } catch (IOException | RuntimeException e) {
+      store.file.write(catalog);
+      throw e;
+    }
+    FaultPoint.HEAD_SWITCHED.reached();
+    store.layers.freeze(old);
+    return store.described(changed).snapshot(snapshot);
+  }
+
+  private static void thawQuietly(RunningDisk machine) {
+    try {
+      machine.thaw();
+    } catch (IOException e) {
+      LOG.debug("A disk was not frozen any more", e);
+    }
+  }
+}

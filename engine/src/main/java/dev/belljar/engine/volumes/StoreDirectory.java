@@ -1,0 +1,189 @@
+package dev.belljar.engine.volumes;
+
+import dev.belljar.StorageException;
+import dev.belljar.StorageException.Reason;
+import dev.belljar.engine.storage.BuildLock;
+import dev.belljar.engine.storage.Directories;
+import dev.belljar.engine.volumes.Catalog.Disk;
+import dev.belljar.engine.volumes.Catalog.Layer;
+import dev.belljar.engine.volumes.Leases.Lease;
+import java.io.IOException;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.security.SecureRandom;
+import java.time.Duration;
+import java.time.Instant;
+import java.time.InstantSource;
+import java.util.HashSet;
+import java.util.List;
+import java.util.Optional;
+import java.util.Set;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
+
+/**
+ * What a storage directory holds, and the lock under which it is changed. Every change is one new
+ * catalog; what no catalog refers to is removed.
+ */
+final class StoreDirectory implements AutoCloseable {
+  private static final Logger LOG = LoggerFactory.getLogger(StoreDirectory.class);
+  private static final Duration GRACE = Duration.ofHours(24);
+  private static final String REGION = "loc";
+  private static final String ALPHABET = "0123456789abcdefghjkmnpqrstuvwxyz";
+  private static final int ID_LENGTH = 20;
+
+  final Path directory;
+  final CatalogFile file;
+  final LayerFiles layers;
+  final KeptImages images;
+  final Leases leases;
+  final DiskTools tools;
+  final InstantSource clock;
+  private final SecureRandom random = new SecureRandom();
+
+  private StoreDirectory(Path directory, DiskTools tools, InstantSource clock, Leases leases) {
+    this.directory = directory;
+    this.tools = tools;
+    this.clock = clock;
+    this.leases = leases;
+    file = new CatalogFile(directory);
+    layers = new LayerFiles(directory.resolve("layers"));
+    images = new KeptImages(directory.resolve("images"));
+  }
+
+  /** Opens a directory, made if it is not there, and removes what nothing refers to. */
+  static StoreDirectory open(Path directory, DiskTools tools, InstantSource clock)
+      throws IOException {
+    Directories.makeOwnerOnly(directory);
+    StoreDirectory store;
+    try (BuildLock lock = lock(directory)) {
+      store = new StoreDirectory(directory, tools, clock, Leases.open(directory.resolve("leases")));
+      try {
+        store.collect();
+      } catch (IOException | RuntimeException e) {
+        store.leases.close();
+        throw e;
+      }
+    }
+    return store;
+  }
+
+  private static BuildLock lock(Path directory) throws IOException {
+    return BuildLock.acquire(directory.resolve("lock"));
+  }
+
+  /** Something done under the lock. */
+  interface Work<T> {
+    T run() throws IOException;
+  }
+
+  /** One at a time, of all processes; failures become what users see. */
+  <T> T locked(Work<T> work) {
+    try (BuildLock lock = lock(directory)) {
+      return work.run();
+    } catch (IOException e) {
+      // Whoever asked may be elsewhere, and is not told what this host's disk looks like.
+      LOG.warn("The storage in {} cannot be used", directory, e);
+      boolean full = e.toString().contains("No space left") || e.toString().contains("quota");
+      throw new StorageException(
+          full ? Reason.FULL : Reason.DAMAGED,
+          full
+              ? "The host's disk is full. Make room there."
+              : "The host's storage cannot be used; its log tells why.",
+          e);
+    }
+  }
+
+  /** Removes what nothing refers to any more; under the lock. */
+  void collect() throws IOException {
+    Catalog catalog = file.read();
+    List<Lease> uses = leases.all();
+    Set<String> usedDisks = new HashSet<>();
+    Set<String> openLayers = new HashSet<>();
+    uses.forEach(
+        lease -> {
+          usedDisks.add(lease.disk());
+          openLayers.addAll(lease.layers());
+        });
+    Catalog changed = catalog;
+    Instant oldest = clock.instant().minus(GRACE);
+    for (Disk volume : catalog.volumes()) {
+      if (volume.deleted().filter(oldest::isAfter).isPresent()) {
+        changed = changed.withoutVolume(volume.id());
+      }
+    }
+    for (Disk snapshot : catalog.snapshots()) {
+      if (!snapshot.isThere() && !usedDisks.contains(snapshot.id())) {
+        changed = changed.withoutSnapshot(snapshot.id());
+      }
+    }
+    Set<String> needed = changed.used();
+    needed.addAll(openLayers);
+    changed =
+        changed.withLayers(
+            changed.layers().stream().filter(layer -> needed.contains(layer.id())).toList());
+    if (!changed.equals(catalog)) {
+      file.write(changed);
+    }
+    layers.keepOnly(new HashSet<>(changed.layers()), openLayers);
+    images.keepOnly(changed.images());
+  }
+
+  /**
+   * Gives a head that was made while a machine had the volume a directory of its own, and takes it
+   * back from the user that the machine ran as; under the lock.
+   */
+  Catalog settled(Catalog catalog, Disk volume) throws IOException {
+    Layer head = catalog.layer(volume.top()).orElseThrow();
+    if (Files.exists(layers.fileOf(head))) {
+      layers.takeBack(head);
+    }
+    if (head.directory().equals(head.id())) {
+      return catalog;
+    }
+    Layer moved = head.in(head.id());
+    layers.link(head, moved);
+    FaultPoint.HEAD_LINKED.reached();
+    Catalog changed = catalog.with(moved);
+    file.write(changed);
+    FaultPoint.HEAD_MOVED.reached();
+    Files.deleteIfExists(layers.fileOf(head));
+    return changed;
+  }
+
+  /** Disks of that catalog as users see them. */
+  Descriptions described(Catalog catalog) throws IOException {
+    return new Descriptions(catalog, layers, images, leases.all());
+  }
+
+  /** A layer that is not there yet. */
+  Layer newLayer(Optional<String> parent) {
+    String id = randomText(ID_LENGTH);
+    return new Layer(id, id, parent);
+  }
+
+  /** For a volume, a snapshot, and so on. */
+  String newId(String kind) {
+    return kind + "_" + REGION + "_" + randomText(ID_LENGTH);
+  }
+
+  private String randomText(int length) {
+    StringBuilder text = new StringBuilder();
+    for (int i = 0; i < length; i++) {
+      text.append(ALPHABET.charAt(random.nextInt(ALPHABET.length())));
+    }
+    return text.toString();
+  }
+
+  static String region() {
+    return REGION;
+  }
+
+  /** Gives up what this process uses. */
+  @Override
+  public void close() throws IOException {
+    try (BuildLock lock = lock(directory)) {
+      leases.close();
+    }
+  }
+}
