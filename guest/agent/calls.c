@@ -13,7 +13,7 @@ static void call_ping(uint32_t call, struct body *body) {
 
 static handler *const handlers[] = {
     [1] = call_activate, [2] = call_ping, [3] = call_stats, [4] = call_shutdown, [5] = call_mount, [6] = call_unmount,
-    [7] = call_sync, [8] = call_attach, [9] = call_freeze, [10] = call_thaw,
+    [7] = call_sync, [8] = call_attach, [9] = call_freeze, [10] = call_thaw, [11] = call_hold, [12] = call_release, [13] = call_clock,
     [16] = call_spawn, [17] = call_kill, [18] = call_resize,
     [32] = call_stat, [33] = call_read_dir, [34] = call_make_dir, [35] = call_remove, [36] = call_rename,
     [37] = call_chmod, [38] = call_chown, [39] = call_link, [40] = call_symlink, [41] = call_read_link,

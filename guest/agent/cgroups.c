@@ -197,6 +197,10 @@ void cgroup_disown(uint32_t call) {
     while ((group = left_by(call))) group->call = 0;
 }
 
+void cgroups_disown_all(void) {
+    for (struct group *group = left; group; group = group->next) group->call = 0;
+}
+
 void cgroups_kill_all(void) {
     if (available) write_file(SANDBOX "/cgroup.kill", "1", O_WRONLY);
 }

@@ -18,6 +18,9 @@ bool cgroup_signal_left(uint32_t call, int signal);
 /** The id belongs to another SPAWN from now on. */
 void cgroup_disown(uint32_t call);
 
+/** No id means anything any more. */
+void cgroups_disown_all(void);
+
 /** Somebody ended: groups may have become empty. */
 void cgroups_check(void);
 

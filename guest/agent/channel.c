@@ -1,6 +1,7 @@
 #include "channel.h"
 
 #include "calls.h"
+#include "hold.h"
 #include "loop.h"
 #include "stream.h"
 
@@ -201,7 +202,30 @@ void channel_drain(void) {
     }
 }
 
+void channel_forget_host(void) {
+    control.start = control.end = bulk.start = bulk.end = bulk_rest = 0;
+}
+
 // ---- in ----
+
+static bool held, was_held;
+static int64_t held_until;
+
+void channel_hold(int milliseconds) {
+    held = true;
+    held_until = monotonic_milliseconds() + milliseconds;
+}
+
+bool channel_was_held(void) {
+    return was_held;
+}
+
+// The next frame ends it. A greeting is of another host: the machine was saved here, and this is a copy.
+static void end_hold(enum frame_type type) {
+    was_held = held;
+    held = false;
+    if (was_held && type == HELLO) forget_host();
+}
 
 // Whole frames are waiting in the buffer because too many results are still to be sent.
 static bool held_back;
@@ -230,6 +254,7 @@ static void handle(enum frame_type type, uint32_t id, uint8_t *payload, size_t l
     static const uint8_t hello[8] = {0, 0, 0, 1, 0x42, 0x45, 0x4c, 0x4c};
     bool number = type == REFUSE || type == RESET || type == CREDIT;
     if (number && length != 4) channel_violation("short frame");
+    end_hold(type);
     switch (type) {
         case HELLO:
             if (length != 8 || memcmp(payload + 4, hello + 4, 4) != 0) channel_violation("not a HELLO");
@@ -334,4 +359,20 @@ void channel_receive(void) {
             return;
         }
     }
+}
+
+void channel_wait(void) {
+    int64_t left;
+    if (!held) return;
+    channel_drain();
+    while (held && (left = held_until - monotonic_milliseconds()) > 0) {
+        struct pollfd wait = {.fd = input_descriptor, .events = POLLIN};
+        poll(&wait, 1, (int) left);
+        // Without a host at its other end a port is always ready.
+        if (wait.revents & POLLHUP) poll(NULL, 0, 2);
+        readable = true;
+        channel_receive();
+    }
+    held = false;
+    writable = true;
 }

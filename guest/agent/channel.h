@@ -31,6 +31,18 @@ bool channel_has_input(void);
 void channel_receive(void);
 void channel_flush(void);
 
+/** Sends and receives nothing after this turn, for at most that long, until the host's next frame comes. */
+void channel_hold(int milliseconds);
+
+/** Whether the channel was held until the frame that is being handled. */
+bool channel_was_held(void);
+
+/** For the loop: waits while the channel is held. */
+void channel_wait(void);
+
+/** Drops all that is to be sent. */
+void channel_forget_host(void);
+
 /** Waits (a short while) until all is written. Only before the end. */
 void channel_drain(void);
 

@@ -1,13 +1,68 @@
 #include "conduit.h"
 
+#include <stddef.h>
 #include <sys/epoll.h>
 #include <sys/socket.h>
 #include <termios.h>
 #include <unistd.h>
 
+#define DROPPED_PER_SLICE (256 * KIB)
+
+static void close_descriptor(struct conduit *conduit, bool reset) {
+    int descriptor = conduit->source.descriptor;
+    if (reset && conduit->kind == CONNECTION) {
+        struct linger none = {.l_onoff = 1};
+        setsockopt(descriptor, SOL_SOCKET, SO_LINGER, &none, sizeof none);
+    }
+    loop_forget(&conduit->source);
+    close(descriptor);
+}
+
+// ---- without a host ----
+
+static bool drop_slice(struct job *job) {
+    static uint8_t dropped[64 * KIB];
+    struct conduit *conduit = (struct conduit *) ((char *) job - offsetof(struct conduit, job));
+    for (size_t total = 0; total < DROPPED_PER_SLICE;) {
+        ssize_t count = read(conduit->source.descriptor, dropped, sizeof dropped);
+        if (count > 0) {
+            total += (size_t) count;
+        } else if (count < 0 && errno == EAGAIN) {
+            conduit->draining = false;
+            return true;
+        } else if (count == 0 || errno != EINTR) {
+            if (conduit->closed) conduit->closed(conduit, 0, false);
+            close_descriptor(conduit, false);
+            loop_dispose(conduit);
+            return true;
+        }
+    }
+    return false;
+}
+
+static void drop_what_comes(struct conduit *conduit) {
+    if (conduit->draining) return;
+    conduit->draining = true;
+    conduit->job.slice = drop_slice;
+    job_start(&conduit->job);
+}
+
+// Programs write on; without a reader they would end or wait for ever.
+static bool deserted(struct stream *stream) {
+    struct conduit *conduit = stream->owner;
+    if (conduit->kind == CONNECTION || !stream->to_host) return false;
+    conduit->stream = NULL;
+    drop_what_comes(conduit);
+    return true;
+}
+
 static void ready(struct source *source, uint32_t events) {
     struct conduit *conduit = (struct conduit *) source;
     struct stream *stream = conduit->stream;
+    if (!stream) {
+        drop_what_comes(conduit);
+        return;
+    }
     if (!stream->open) {
         // Both directions are gone before the host answered: nobody is there to connect.
         if (events & (EPOLLERR | EPOLLHUP)) stream_reset(stream, 0);
@@ -24,16 +79,6 @@ struct conduit *conduit_create(int descriptor, enum conduit_kind kind) {
     struct conduit *conduit = allocate(sizeof *conduit);
     *conduit = (struct conduit) {.source.descriptor = descriptor, .kind = kind};
     return conduit;
-}
-
-static void close_descriptor(struct conduit *conduit, bool reset) {
-    int descriptor = conduit->source.descriptor;
-    if (reset && conduit->kind == CONNECTION) {
-        struct linger none = {.l_onoff = 1};
-        setsockopt(descriptor, SOL_SOCKET, SO_LINGER, &none, sizeof none);
-    }
-    loop_forget(&conduit->source);
-    close(descriptor);
 }
 
 void conduit_abandon(struct conduit *conduit) {
@@ -98,4 +143,4 @@ static void accepted(struct stream *stream) {
 }
 
 const struct endpoint conduit_endpoint = {.produce = produce, .consume = consume, .finished = finished,
-    .accepted = accepted, .over = over};
+    .deserted = deserted, .accepted = accepted, .over = over};

@@ -9,7 +9,9 @@ enum conduit_kind { PIPE, TERMINAL, CONNECTION };
 struct conduit {
     struct source source;
     enum conduit_kind kind;
-    struct stream *stream;
+    struct stream *stream; // NULL when its host is gone: what comes is read and dropped then
+    struct job job;
+    bool draining;
     /** Told once when the conduit is over; it closes its descriptor itself. May be NULL. */
     void (*closed)(struct conduit *, int error, bool by_host);
     void *owner;

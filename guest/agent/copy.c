@@ -49,6 +49,7 @@ static bool slice(struct job *job) {
     int count = copy_some(copy);
     identity_leave();
     if (count > 0) return false;
+    calls_in_slices--;
     close(copy->from);
     close(copy->to);
     result_error(copy->call, -count);
@@ -89,6 +90,7 @@ void call_copy_file(uint32_t call, struct body *body) {
     error = open_both(copy, from, to, mask);
     identity_leave();
     if (!error) {
+        calls_in_slices++;
         job_start(&copy->job);
         return;
     }

@@ -157,18 +157,27 @@ static void cancel_all(struct waiting *line) {
     }
 }
 
+static int close_handle(struct handle *handle) {
+    cancel_all(handle->readers);
+    cancel_all(handle->writers);
+    loop_forget(&handle->source);
+    int error = close(handle->descriptor) < 0 ? errno : 0;
+    handles[handle->number % HANDLES] = NULL;
+    loop_dispose(handle);
+    return error;
+}
+
+void handles_forget_host(void) {
+    for (int i = 0; i < HANDLES; i++) {
+        if (handles[i]) close_handle(handles[i]);
+    }
+}
+
 void call_file_close(uint32_t call, struct body *body) {
     uid_t uid;
     struct handle *handle = take_handle(body, &uid);
     int error = check(body, handle);
-    if (!error) {
-        cancel_all(handle->readers);
-        cancel_all(handle->writers);
-        loop_forget(&handle->source);
-        if (close(handle->descriptor) < 0) error = errno;
-        handles[handle->number % HANDLES] = NULL;
-        loop_dispose(handle);
-    }
+    if (!error) error = close_handle(handle);
     result_error(call, error);
 }
 

@@ -133,6 +133,7 @@ void loop_run(void) {
         }
         batch_size = batch_position = 0;
         channel_receive();
+        channel_wait();
         run_timers();
         run_jobs();
         streams_fill_channel();

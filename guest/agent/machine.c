@@ -151,6 +151,16 @@ void call_activate(uint32_t call, struct body *body) {
     result_error(call, error);
 }
 
+// ---- CLOCK ----
+
+void call_clock(uint32_t call, struct body *body) {
+    int64_t clock = (int64_t) take_u64(body);
+    int error = body_end(body);
+    if (!error && clock < 0) error = EINVAL;
+    if (!error && in_machine) error = set_clock(clock);
+    result_error(call, error);
+}
+
 // ---- STATS ----
 
 static uint64_t memory_available(void) {
@@ -213,6 +223,10 @@ static void release_disks(void) {
     snprintf(disk, sizeof disk, "/proc/self/fd/%d", machine_disk);
     if (mount(NULL, disk, NULL, MS_REMOUNT | MS_RDONLY, NULL) < 0) say("the disk stays writable: errno %d", errno);
     sync();
+}
+
+bool shutting_down(void) {
+    return shutdown_call;
 }
 
 // The killed need a moment to be gone; their files are closed only then.

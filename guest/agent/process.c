@@ -36,7 +36,7 @@ static struct process *processes;
 static struct source child_ended;
 
 static struct process *of_call(uint32_t call) {
-    struct process *process = processes;
+    struct process *process = call ? processes : NULL;
     while (process && process->call != call) process = process->next;
     return process;
 }
@@ -108,7 +108,7 @@ static void reap(struct source *source, uint32_t events) {
         struct process *process = processes;
         while (process && process->pid != pid) process = process->next;
         if (!process) continue;
-        send_exit(process, status, &usage);
+        if (process->call) send_exit(process, status, &usage);
         forget(process);
     }
     cgroups_check();
@@ -131,6 +131,11 @@ static void signal_tree(struct process *process, int signal) {
 void processes_kill_all(void) {
     for (struct process *process = processes; process; process = process->next) signal_tree(process, SIGKILL);
     cgroups_kill_all();
+}
+
+void processes_forget_host(void) {
+    for (struct process *process = processes; process; process = process->next) process->call = 0;
+    cgroups_disown_all();
 }
 
 // ---- SPAWN ----

@@ -8,3 +8,6 @@ void processes_open(void);
 
 /** SIGKILL to everything that was ever started here. */
 void processes_kill_all(void);
+
+/** They go on, and nobody hears of their end. */
+void processes_forget_host(void);

@@ -166,6 +166,7 @@ static bool slice(struct job *job) {
     }
     identity_leave();
     if (removal->depth > 0 && !error) return false;
+    calls_in_slices--;
     finish(removal, error);
     return true;
 }
@@ -198,7 +199,9 @@ void call_remove(uint32_t call, struct body *body) {
         error = enter(removal, AT_FDCWD, path);
     }
     identity_leave();
-    if (removal && !error) job_start(&removal->job);
-    else if (removal) finish(removal, error);
+    if (removal && !error) {
+        calls_in_slices++;
+        job_start(&removal->job);
+    } else if (removal) finish(removal, error);
     else result_error(call, error);
 }

@@ -101,6 +101,16 @@ void stream_reset(struct stream *stream, int error) {
     end(stream, error, false);
 }
 
+void streams_forget_host(void) {
+    for (int i = 0; i < BUCKETS; i++) {
+        while (buckets[i]) {
+            struct stream *stream = buckets[i];
+            if (stream->endpoint->deserted && stream->endpoint->deserted(stream)) stream_discard(stream);
+            else end(stream, ECONNRESET, true);
+        }
+    }
+}
+
 // ---- to the host ----
 
 void stream_readable(struct stream *stream) {

@@ -16,6 +16,8 @@ struct endpoint {
     ssize_t (*consume)(struct stream *, const uint8_t *bytes, size_t size);
     /** Everything has been consumed, and no more will come. */
     void (*finished)(struct stream *);
+    /** The host at the other end is gone: true if the owner goes on without a stream. May be NULL. */
+    bool (*deserted)(struct stream *);
     /** The host accepted the stream that the agent opened. */
     void (*accepted)(struct stream *);
     /** The stream is over and about to be freed; error is 0 or why it was reset. Called once, last. */
@@ -59,6 +61,9 @@ void stream_reset(struct stream *, int error);
 
 /** Forgets a stream that never was, because its call failed: tells nobody, not even its endpoint. */
 void stream_discard(struct stream *);
+
+/** The host is gone, and all streams with it. */
+void streams_forget_host(void);
 
 /** For the loop: gives each stream that has something to send its turn. */
 bool streams_have_output(void);

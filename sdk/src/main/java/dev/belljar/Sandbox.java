@@ -191,6 +191,40 @@ public interface Sandbox extends AutoCloseable {
    */
   Instant extendTimeout(Duration timeout);
 
+  /**
+   * Stops all of it until {@link #resume}: it costs no processor time, and keeps its memory. Its
+   * lifetime goes on, its clock stands still until it is resumed. What is asked of it meanwhile is
+   * refused ({@link SandboxPausedException}), what was asked before is answered then. Blocks for
+   * some milliseconds; does nothing to one that is paused.
+   *
+   * @throws SandboxClosedException where it has ended
+   */
+  void pause();
+
+  /**
+   * Lets a paused sandbox go on, its clock set right. Does nothing to one that runs.
+   *
+   * @throws SandboxClosedException where it has ended
+   */
+  void resume();
+
+  /**
+   * Saves the sandbox as it is at one instant: memory, processes and disks. It stands still
+   * meanwhile, for a second or so for each GiB of memory in use, and then goes on. Sandboxes are
+   * made from it with {@link SandboxOptions.Builder#checkpoint}.
+   *
+   * <p>What a program drew from the kernel's randomness before that instant is the same in all of
+   * them, for example the state of a generator of its own; what it draws afterwards is not.
+   *
+   * @param slug its name: 1 to 63 lower case letters, digits and hyphens, which no volume, snapshot
+   *     or checkpoint of the owner has
+   * @throws StorageException where the name is taken, the host's disk is full, or the guest does
+   *     not hold still; the sandbox goes on then
+   * @throws InvalidOptionException where the name cannot be
+   * @throws SandboxPausedException while it is paused
+   */
+  Checkpoint checkpoint(String slug);
+
   /** Waits until the sandbox has ended and says why. */
   String awaitEnd();
 

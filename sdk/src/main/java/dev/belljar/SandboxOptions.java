@@ -30,6 +30,8 @@ import java.util.regex.Pattern;
  * @param processes how many processes and threads may exist at once; 16 to 32768, default 1024
  * @param root the volume or snapshot that it boots from, by id or slug; empty is the image, with a
  *     disk that is gone with the sandbox
+ * @param checkpoint the checkpoint that it goes on from, by id or slug; memory, processors and
+ *     disks are the checkpoint's then
  * @param volumes what is mounted, by absolute path: volumes by id or slug; at most 8
  * @param endpoint the server to make it on; empty is this host. {@link #builder()} takes what the
  *     environment says unless told otherwise
@@ -49,6 +51,7 @@ public record SandboxOptions(
     String workingDirectory,
     int processes,
     Optional<String> root,
+    Optional<String> checkpoint,
     Map<String, String> volumes,
     Optional<Endpoint> endpoint) {
 
@@ -94,6 +97,10 @@ public record SandboxOptions(
                 "Label '" + key + "': keys have 1 to 64 bytes, values at most 128.");
           }
         });
+    if (checkpoint.isPresent() && (root.isPresent() || !volumes.isEmpty())) {
+      throw new InvalidOptionException(
+          "A sandbox that goes on from a checkpoint has that one's disks: it takes no root and no volumes.");
+    }
     if (noNet && !allowNet.isEmpty()) {
       throw new InvalidOptionException("No network and an allow list exclude each other.");
     }
@@ -231,6 +238,7 @@ public record SandboxOptions(
     private String workingDirectory = "/home/app";
     private int processes = 1024;
     private Optional<String> root = Optional.empty();
+    private Optional<String> checkpoint = Optional.empty();
     private final Map<String, String> volumes = new LinkedHashMap<>();
     private final Map<String, String> environment;
 
@@ -367,6 +375,19 @@ public record SandboxOptions(
     }
 
     /**
+     * Goes on from a checkpoint: with its processes, at the instant it was made, with a clock,
+     * randomness, a name and disks of its own. Its open connections are closed, and its volumes are
+     * as they were at that instant; what is written to them is gone with the sandbox. Memory and
+     * processors are the checkpoint's; what it may reach and its secrets are as said here.
+     *
+     * @param idOrSlug of the checkpoint
+     */
+    public Builder checkpoint(String idOrSlug) {
+      checkpoint = Optional.of(idOrSlug);
+      return this;
+    }
+
+    /**
      * Mounts a volume, which no other sandbox has meanwhile.
      *
      * @param path where, absolute; made if missing; not in the way of the system
@@ -416,6 +437,7 @@ public record SandboxOptions(
           workingDirectory,
           processes,
           root,
+          checkpoint,
           volumes,
           place.orElseGet(() -> Endpoint.fromEnvironment(environment)));
     }

@@ -58,4 +58,7 @@ public interface Storage {
 
   /** The snapshots. */
   Snapshots snapshots();
+
+  /** The checkpoints. */
+  Checkpoints checkpoints();
 }

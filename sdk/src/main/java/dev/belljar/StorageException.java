@@ -14,6 +14,8 @@ public class StorageException extends BelljarException {
     BUSY,
     /** It holds no system to boot. */
     NOT_BOOTABLE,
+    /** It was made by another QEMU or on another processor than there is here. */
+    INCOMPATIBLE,
     /** There is no room, on the host or in what the owner may have. */
     FULL,
     /** What is on the host's disk cannot be used as it is. */

@@ -4,6 +4,8 @@ import dev.belljar.BelljarException;
 import dev.belljar.Isolation;
 import dev.belljar.SandboxOptions;
 import dev.belljar.SandboxUnavailableException;
+import dev.belljar.StorageException;
+import dev.belljar.StorageException.Reason;
 import dev.belljar.engine.agent.Agent;
 import dev.belljar.engine.agent.AgentErrorException;
 import dev.belljar.engine.egress.EgressGateway;
@@ -33,6 +35,8 @@ import dev.belljar.engine.vmm.MachineFiles;
 import dev.belljar.engine.vmm.MachineShape;
 import dev.belljar.engine.volumes.BootImage;
 import dev.belljar.engine.volumes.DiskTools;
+import dev.belljar.engine.volumes.MachineKind;
+import dev.belljar.engine.volumes.OpenedCheckpoint;
 import dev.belljar.engine.volumes.VolumeStore;
 import dev.belljar.spi.Tenant;
 import java.io.IOException;
@@ -53,6 +57,7 @@ import java.util.concurrent.Future;
 import java.util.concurrent.ScheduledThreadPoolExecutor;
 import java.util.concurrent.TimeUnit;
 import java.util.function.Consumer;
+import java.util.function.Supplier;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
@@ -176,7 +181,7 @@ final class LocalEngine {
   LocalStorage storage(Tenant tenant) {
     Path directory = tenant.data().orElseGet(Directories::storageOfUser);
     VolumeStore store = stores.computeIfAbsent(directory, this::openStore);
-    return new LocalStorage(store, tenant.name(), new BootImage(image.hash(), image.directory()));
+    return new LocalStorage(store, tenant.name(), bootImage());
   }
 
   private VolumeStore openStore(Path directory) {
@@ -195,13 +200,6 @@ final class LocalEngine {
     }
   }
 
-  private Optional<SandboxDisks> disks(SandboxOptions options, Tenant tenant, String sandbox) {
-    if (options.root().isEmpty() && options.volumes().isEmpty()) {
-      return Optional.empty();
-    }
-    return SandboxDisks.open(storage(tenant).store(), tenant.name(), options, sandbox);
-  }
-
   LocalSandbox create(SandboxOptions options, Tenant tenant) {
     EgressPolicy policy = EgressPolicy.of(options);
     String id = SandboxIds.next(random);
@@ -210,9 +208,9 @@ final class LocalEngine {
     EgressGateway gateway = new EgressGateway(policy, options.egressLimits(), interception, egress);
     Optional<SandboxDisks> disks = Optional.empty();
     try {
-      Template template = template(options, step -> LOG.info("{}", step));
-      disks = disks(options, tenant, id);
-      Machine machine = restore(template, gateway, disks);
+      Origin origin = origin(options, tenant, id);
+      disks = origin.disks();
+      Machine machine = restore(origin, gateway);
       try {
         List<String> authorities = authorities(options, interception);
         activate(machine, options, id, disks, authorities);
@@ -228,9 +226,10 @@ final class LocalEngine {
                 env,
                 machine,
                 disks,
+                saving(origin, tenant, id, machine),
                 gateway,
                 egress,
-                isolation(machine),
+                isolation(machine, origin.image()),
                 timer,
                 sandboxes::remove);
         // Before it starts: one that ends at once takes itself off again.
@@ -251,6 +250,72 @@ final class LocalEngine {
       disks.ifPresent(SandboxDisks::close);
       throw e;
     }
+  }
+
+  /**
+   * What a machine begins as.
+   *
+   * @param template what it is restored from
+   * @param image the image that it runs above
+   * @param kind what a checkpoint of it will take
+   * @param disks those beyond its own
+   */
+  private record Origin(
+      Template template, BootImage image, MachineKind kind, Optional<SandboxDisks> disks) {}
+
+  private Origin origin(SandboxOptions options, Tenant tenant, String id) throws IOException {
+    if (options.checkpoint().isPresent()) {
+      return checkpoint(options.checkpoint().get(), tenant, id);
+    }
+    Template template = template(options, step -> LOG.info("{}", step));
+    Optional<SandboxDisks> disks =
+        options.root().isEmpty() && options.volumes().isEmpty()
+            ? Optional.empty()
+            : SandboxDisks.open(storage(tenant).store(), tenant.name(), options, id);
+    return new Origin(template, bootImage(), kind(template.shape()), disks);
+  }
+
+  private Origin checkpoint(String name, Tenant tenant, String id) {
+    VolumeStore store = storage(tenant).store();
+    OpenedCheckpoint opened = store.openCheckpoint(tenant.name(), name, id);
+    MachineKind made = opened.machine();
+    MachineShape shape =
+        new MachineShape(accelerator.accelerator(), made.memoryMebibytes(), made.vcpus());
+    MachineKind here = kind(shape);
+    if (!made.equals(here)) {
+      opened.close();
+      throw new StorageException(
+          Reason.INCOMPATIBLE,
+          "Checkpoint '%s' was made under '%s', and this host has '%s'. Make it again."
+              .formatted(opened.slug(), made.engine(), here.engine()));
+    }
+    return new Origin(
+        new Template(opened.directory(), opened.saved().own(), shape),
+        new BootImage(opened.saved().image(), opened.image()),
+        made,
+        Optional.of(SandboxDisks.of(store, opened)));
+  }
+
+  private MachineKind kind(MachineShape shape) {
+    return new MachineKind(templates.engine(shape), shape.memoryMebibytes(), shape.vcpus());
+  }
+
+  private BootImage bootImage() {
+    return new BootImage(image.hash(), image.directory());
+  }
+
+  /** The store of volumes is opened when the first checkpoint is made. */
+  private Supplier<MachineSaving> saving(Origin origin, Tenant tenant, String id, Machine machine) {
+    return () ->
+        new MachineSaving(
+            storage(tenant).store(),
+            tenant.name(),
+            id,
+            origin.template(),
+            origin.image(),
+            origin.kind(),
+            machine,
+            origin.disks().map(SandboxDisks::held).orElse(List.of()));
   }
 
   /** What it takes to use secrets, where there are any. */
@@ -281,14 +346,14 @@ final class LocalEngine {
     }
   }
 
-  private Machine restore(Template template, EgressGateway gateway, Optional<SandboxDisks> disks)
-      throws IOException {
+  private Machine restore(Origin origin, EgressGateway gateway) throws IOException {
+    Template template = origin.template();
     Path run = runs.create();
     JailUser user = jail.nextUser();
     List<MachineDisk> slots = List.of();
     try {
-      if (disks.isPresent()) {
-        slots = disks.get().prepare(image, run, user);
+      if (origin.disks().isPresent()) {
+        slots = origin.disks().get().prepare(image, run, user);
       }
       Path disk = run.resolve(MachineFiles.DISK);
       Files.copy(template.emptyDisk(), disk);
@@ -300,12 +365,13 @@ final class LocalEngine {
     }
     MachineFiles files =
         new MachineFiles(
-            image.directory(),
+            origin.image().directory(),
             template.directory(),
             Optional.of(template.state()),
             0,
             run,
             user,
+            template.disks(),
             slots);
     return Machine.start(jail, template.shape(), files, gateway, QEMU_LIMIT);
   }
@@ -350,10 +416,10 @@ final class LocalEngine {
         accelerator.accelerator(), (int) (options.memory().bytes() >> 20), options.vcpus());
   }
 
-  private Isolation isolation(Machine machine) {
+  private Isolation isolation(Machine machine, BootImage above) {
     boolean hardware = accelerator.accelerator() == Accelerator.KVM;
     return new Isolation(
-        "QEMU " + qemuVersion, hardware ? "kvm" : "tcg", hardware, machine.jail(), image.hash());
+        "QEMU " + qemuVersion, hardware ? "kvm" : "tcg", hardware, machine.jail(), above.hash());
   }
 
   private byte[] bytes(int count) {

@@ -1,6 +1,7 @@
 package dev.belljar.engine;
 
 import dev.belljar.BelljarException;
+import dev.belljar.Checkpoint;
 import dev.belljar.ChildProcess;
 import dev.belljar.EgressRecord;
 import dev.belljar.EgressTotals;
@@ -17,9 +18,11 @@ import dev.belljar.SandboxDeno;
 import dev.belljar.SandboxEnv;
 import dev.belljar.SandboxFs;
 import dev.belljar.SandboxOptions;
+import dev.belljar.SandboxPausedException;
 import dev.belljar.SpawnOptions;
 import dev.belljar.SpawnOptions.Stdio;
 import dev.belljar.StorageException;
+import dev.belljar.VolumeOptions;
 import dev.belljar.engine.agent.Agent;
 import dev.belljar.engine.agent.AgentErrorException;
 import dev.belljar.engine.agent.AgentProcess;
@@ -43,7 +46,9 @@ import java.util.concurrent.Future;
 import java.util.concurrent.ScheduledExecutorService;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.atomic.AtomicBoolean;
+import java.util.concurrent.locks.ReentrantLock;
 import java.util.function.Consumer;
+import java.util.function.Supplier;
 import org.jspecify.annotations.Nullable;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
@@ -69,6 +74,13 @@ final class LocalSandbox implements Sandbox {
   private final int processes;
   private final Machine machine;
   private final Optional<SandboxDisks> disks;
+  private final Supplier<MachineSaving> saving;
+
+  /** Held while it is being paused, resumed or saved. */
+  private final ReentrantLock standing = new ReentrantLock();
+
+  private @Nullable MachineSaving saver;
+  private volatile boolean paused;
   private final EgressGateway gateway;
   private final EgressLog egress;
   private final Isolation isolation;
@@ -95,6 +107,7 @@ final class LocalSandbox implements Sandbox {
       LocalEnv env,
       Machine machine,
       Optional<SandboxDisks> disks,
+      Supplier<MachineSaving> saving,
       EgressGateway gateway,
       EgressLog egress,
       Isolation isolation,
@@ -106,6 +119,7 @@ final class LocalSandbox implements Sandbox {
     processes = options.processes();
     this.machine = machine;
     this.disks = disks;
+    this.saving = saving;
     this.gateway = gateway;
     this.egress = egress;
     this.isolation = isolation;
@@ -264,6 +278,62 @@ final class LocalSandbox implements Sandbox {
   }
 
   @Override
+  public void pause() {
+    standing(
+        () -> {
+          if (!paused) {
+            machine.pause();
+            paused = true;
+          }
+          return id;
+        });
+  }
+
+  @Override
+  public void resume() {
+    standing(
+        () -> {
+          if (paused) {
+            machine.resume();
+            paused = false;
+            machine.agent().setClock(Instant.now());
+          }
+          return id;
+        });
+  }
+
+  @Override
+  public Checkpoint checkpoint(String slug) {
+    VolumeOptions.checkSlug(slug);
+    return standing(
+        () -> {
+          checkRuns();
+          if (saver == null) {
+            saver = saving.get();
+          }
+          return saver.save(slug);
+        });
+  }
+
+  /** One at a time; what fails because the sandbox ended meanwhile is said as that. */
+  private <T> T standing(Question<T> work) {
+    standing.lock();
+    try {
+      checkNotEnding();
+      return work.ask();
+    } catch (AgentErrorException e) {
+      throw FileSystemOperationException.of(e.errno(), e.operation());
+    } catch (IOException e) {
+      if (ending.get() || Interruption.causes(e)) {
+        throw failure(e);
+      }
+      throw new BelljarException("Sandbox " + id + ": " + e.getMessage(), e);
+    } finally {
+      standing.unlock();
+    }
+  }
+
+  @Override
   public String awaitEnd() {
     try {
       return gone.get();
@@ -341,8 +411,19 @@ final class LocalSandbox implements Sandbox {
   }
 
   private void checkOpen() {
+    checkNotEnding();
+    checkRuns();
+  }
+
+  private void checkNotEnding() {
     if (ending.get()) {
       throw closed(new IOException("it is being closed"));
+    }
+  }
+
+  private void checkRuns() {
+    if (paused) {
+      throw new SandboxPausedException("Sandbox " + id + " is paused. Resume it first.");
     }
   }
 
@@ -383,6 +464,7 @@ final class LocalSandbox implements Sandbox {
     }
     gateway.close();
     if (disks.filter(SandboxDisks::writable).isPresent()) {
+      letRun();
       writeDown();
     }
     try {
@@ -395,6 +477,18 @@ final class LocalSandbox implements Sandbox {
     }
     disks.ifPresent(this::giveBack);
     onEnd.accept(this);
+  }
+
+  /** A guest that stands still writes nothing down. */
+  private void letRun() {
+    if (!paused) {
+      return;
+    }
+    try {
+      machine.resume();
+    } catch (IOException e) {
+      LOG.info("Sandbox {} could not be resumed to write to its volumes: {}", id, e.getMessage());
+    }
   }
 
   /** Has the guest end its processes and write what it holds to its volumes. */

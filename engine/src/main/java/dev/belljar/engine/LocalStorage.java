@@ -1,5 +1,7 @@
 package dev.belljar.engine;
 
+import dev.belljar.Checkpoint;
+import dev.belljar.Checkpoints;
 import dev.belljar.Page;
 import dev.belljar.PageRequest;
 import dev.belljar.Snapshot;
@@ -60,6 +62,28 @@ record LocalStorage(VolumeStore store, String owner, BootImage image) implements
     @Override
     public Snapshot snapshot(String idOrSlug, String slug) {
       return store.snapshot(owner, idOrSlug, slug);
+    }
+  }
+
+  @Override
+  public Checkpoints checkpoints() {
+    return new OwnCheckpoints();
+  }
+
+  private final class OwnCheckpoints implements Checkpoints {
+    @Override
+    public Optional<Checkpoint> get(String idOrSlug) {
+      return store.checkpoint(owner, idOrSlug);
+    }
+
+    @Override
+    public Page<Checkpoint> list(PageRequest request) {
+      return store.checkpoints(owner, request);
+    }
+
+    @Override
+    public void delete(String idOrSlug) {
+      store.deleteCheckpoint(owner, idOrSlug);
     }
   }
 

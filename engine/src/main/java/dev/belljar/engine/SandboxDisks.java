@@ -13,7 +13,10 @@ import dev.belljar.engine.vmm.MachineDisk;
 import dev.belljar.engine.vmm.MachineDisk.Format;
 import dev.belljar.engine.vmm.MachineDisk.Layer;
 import dev.belljar.engine.volumes.BootImage;
+import dev.belljar.engine.volumes.OpenedCheckpoint;
+import dev.belljar.engine.volumes.OpenedCheckpoint.OpenedDisk;
 import dev.belljar.engine.volumes.RunningDisk;
+import dev.belljar.engine.volumes.SavedDisks.SavedDisk;
 import dev.belljar.engine.volumes.VolumeStore;
 import dev.belljar.engine.volumes.VolumeStore.Opened;
 import java.io.IOException;
@@ -29,7 +32,10 @@ import java.util.concurrent.ExecutionException;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.TimeoutException;
 
-/** The root and the volumes that one sandbox has, from when they are opened until it has ended. */
+/**
+ * The disks that one sandbox has beyond its own, from when they are opened until it has ended: root
+ * and volumes, or those of a checkpoint.
+ */
 final class SandboxDisks implements AutoCloseable {
   /** The slot of the image below a root that was made above another image than today's. */
   private static final int IMAGE_SLOT = 0;
@@ -42,13 +48,21 @@ final class SandboxDisks implements AutoCloseable {
 
   private final VolumeStore store;
   private final List<Use> uses;
+  private final Optional<OpenedCheckpoint> checkpoint;
+  private final List<HeldDisk> held = new ArrayList<>();
   private final List<MachineDisk> disks = new ArrayList<>();
 
   private record Use(Opened opened, String target, boolean root) {}
 
-  private SandboxDisks(VolumeStore store, List<Use> uses) {
+  private SandboxDisks(VolumeStore store, List<Use> uses, Optional<OpenedCheckpoint> checkpoint) {
     this.store = store;
     this.uses = uses;
+    this.checkpoint = checkpoint;
+  }
+
+  /** Those of a checkpoint; what is written to them is gone with the sandbox. */
+  static SandboxDisks of(VolumeStore store, OpenedCheckpoint checkpoint) {
+    return new SandboxDisks(store, List.of(), Optional.of(checkpoint));
   }
 
   /**
@@ -61,7 +75,7 @@ final class SandboxDisks implements AutoCloseable {
     if (options.root().isEmpty() && options.volumes().isEmpty()) {
       return Optional.empty();
     }
-    SandboxDisks disks = new SandboxDisks(store, new ArrayList<>());
+    SandboxDisks disks = new SandboxDisks(store, new ArrayList<>(), Optional.empty());
     try {
       options
           .root()
@@ -84,11 +98,19 @@ final class SandboxDisks implements AutoCloseable {
    * @param run the machine's directory
    */
   List<MachineDisk> prepare(Image image, Path run, JailUser user) throws IOException {
+    if (checkpoint.isPresent()) {
+      for (OpenedDisk disk : checkpoint.get().disks()) {
+        disks.add(goneOn(disk, run, user));
+      }
+      return List.copyOf(disks);
+    }
     int slot = FIRST_SLOT;
     for (Use use : uses) {
       Opened opened = use.opened;
       if (use.root && !opened.image().equals(Optional.of(image.hash()))) {
-        disks.add(older(opened.image().orElseThrow(), run, user));
+        MachineDisk older = older(opened.image().orElseThrow(), run, user);
+        disks.add(older);
+        held.add(HeldDisk.passing(older, List.of(), Optional.empty(), opened.image()));
       }
       List<Layer> layers = new ArrayList<>();
       if (!opened.writable()) {
@@ -102,9 +124,33 @@ final class SandboxDisks implements AutoCloseable {
         layers.add(layer(file, head));
         head = false;
       }
-      disks.add(new MachineDisk(slot++, layers, opened.bytes()));
+      MachineDisk disk = new MachineDisk(slot++, layers, opened.bytes());
+      disks.add(disk);
+      held.add(
+          opened.writable()
+              ? HeldDisk.ofVolume(disk, opened.id())
+              : HeldDisk.passing(disk, List.of(), Optional.of(opened.top()), Optional.empty()));
     }
     return List.copyOf(disks);
+  }
+
+  private MachineDisk goneOn(OpenedDisk saved, Path run, JailUser user) throws IOException {
+    SavedDisk as = saved.saved();
+    List<Layer> layers = new ArrayList<>();
+    layers.add(above(run, "slot" + as.slot(), as.bytes(), user));
+    saved.files().forEach(file -> layers.add(layer(file, false)));
+    saved
+        .image()
+        .ifPresent(image -> layers.add(new Layer(image, BootImage.NAME, false, Format.RAW)));
+    MachineDisk disk = new MachineDisk(as.slot(), layers, as.bytes());
+    List<Path> frozen = saved.files().subList(0, as.files().size());
+    held.add(HeldDisk.passing(disk, frozen, as.top(), as.image()));
+    return disk;
+  }
+
+  /** What the machine writes to. */
+  List<HeldDisk> held() {
+    return List.copyOf(held);
   }
 
   /** A guest that is told of a size must be able to have it written: a layer of its own is. */
@@ -142,6 +188,10 @@ final class SandboxDisks implements AutoCloseable {
 
   /** Has the guest use them. */
   void attach(Machine machine) throws IOException {
+    if (checkpoint.isPresent()) {
+      // The guest has them mounted.
+      return;
+    }
     machine.announce(disks);
     Agent agent = machine.agent();
     int at = 0;
@@ -183,6 +233,7 @@ final class SandboxDisks implements AutoCloseable {
     for (Use use : uses) {
       use.opened.close();
     }
+    checkpoint.ifPresent(OpenedCheckpoint::close);
   }
 
   /** A volume in a machine. */
@@ -221,7 +272,8 @@ final class SandboxDisks implements AutoCloseable {
 
     @Override
     public void switchTo(Path file) throws IOException {
-      machine.switchHead(disk, String.valueOf(file.getFileName()));
+      machine.switchHeads(
+          List.of(new Machine.NewHead(Optional.of(disk), String.valueOf(file.getFileName()))));
     }
 
     @Override

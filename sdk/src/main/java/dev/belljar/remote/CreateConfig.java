@@ -57,6 +57,10 @@ record CreateConfig(ObjectNode json, Instant stopAt, List<String> extensions) {
       names.add("vcpus");
       json.put("vcpus", options.vcpus());
     }
+    if (options.checkpoint().isPresent()) {
+      names.add("checkpoint");
+      json.put("checkpoint", options.checkpoint().get());
+    }
     if (options.noNet()) {
       names.add("noNet");
       json.put("no_net", true);

@@ -4,6 +4,7 @@ import dev.belljar.BelljarException;
 import dev.belljar.InvalidOptionException;
 import dev.belljar.InvalidTokenException;
 import dev.belljar.SandboxClosedException;
+import dev.belljar.SandboxPausedException;
 import dev.belljar.SandboxUnavailableException;
 import dev.belljar.StorageException;
 import dev.belljar.StorageException.Reason;
@@ -56,6 +57,9 @@ record Refusal(int status, String code, String said, boolean belljar) {
           new InvalidTokenException(
               said + " Make a new token and set BELLJAR_TOKEN or DENO_DEPLOY_TOKEN."));
     }
+    if (code.equals("SANDBOX_PAUSED")) {
+      return Optional.of(new SandboxPausedException(said));
+    }
     return reason().map(reason -> new StorageException(reason, said));
   }
 
@@ -66,6 +70,7 @@ record Refusal(int status, String code, String said, boolean belljar) {
       case "SLUG_TAKEN" -> Optional.of(Reason.SLUG_TAKEN);
       case "VOLUME_BUSY" -> Optional.of(Reason.BUSY);
       case "NOT_BOOTABLE" -> Optional.of(Reason.NOT_BOOTABLE);
+      case "CHECKPOINT_INCOMPATIBLE" -> Optional.of(Reason.INCOMPATIBLE);
       case "STORAGE_FULL" -> Optional.of(Reason.FULL);
       case "STORAGE_DAMAGED" -> Optional.of(Reason.DAMAGED);
       default -> Optional.empty();

@@ -3,6 +3,7 @@ package dev.belljar.remote;
 import dev.belljar.BelljarException;
 import dev.belljar.FileSystemOperationException;
 import dev.belljar.InvalidOptionException;
+import dev.belljar.SandboxPausedException;
 import dev.belljar.ScriptError;
 import dev.belljar.ScriptException;
 import java.util.List;
@@ -66,6 +67,9 @@ record RemoteError(ScriptError error) {
 
   /** What stands for it, where the call gives it no other meaning. */
   BelljarException exception() {
+    if (error.code().filter("SANDBOX_PAUSED"::equals).isPresent()) {
+      return new SandboxPausedException(message());
+    }
     String errno =
         error
             .code()

@@ -1,6 +1,7 @@
 package dev.belljar.remote;
 
 import dev.belljar.BelljarException;
+import dev.belljar.Checkpoint;
 import dev.belljar.ChildProcess;
 import dev.belljar.EgressRecord;
 import dev.belljar.EgressTotals;
@@ -18,6 +19,7 @@ import dev.belljar.SandboxInfo;
 import dev.belljar.SandboxOptions;
 import dev.belljar.SandboxUnavailableException;
 import dev.belljar.SpawnOptions;
+import dev.belljar.VolumeOptions;
 import java.io.IOException;
 import java.time.Duration;
 import java.time.Instant;
@@ -244,6 +246,26 @@ final class RemoteSandbox implements Sandbox {
     long wanted = Instant.now().plus(timeout).toEpochMilli();
     stopAt = time(asked(() -> server.extend(id, wanted)), stopAt);
     return stopAt;
+  }
+
+  @Override
+  public void pause() {
+    needsBelljar("pause");
+    asked(() -> server.command(id, "pause", Json.object()));
+  }
+
+  @Override
+  public void resume() {
+    needsBelljar("resume");
+    asked(() -> server.command(id, "resume", Json.object()));
+  }
+
+  @Override
+  public Checkpoint checkpoint(String slug) {
+    needsBelljar("checkpoint");
+    VolumeOptions.checkSlug(slug);
+    return RemoteStorage.checkpoint(
+        asked(() -> server.command(id, "checkpoint", Json.object("slug", slug))));
   }
 
   @Override

@@ -1,6 +1,8 @@
 package dev.belljar.remote;
 
 import dev.belljar.BelljarException;
+import dev.belljar.Checkpoint;
+import dev.belljar.Checkpoints;
 import dev.belljar.Endpoint;
 import dev.belljar.InvalidOptionException;
 import dev.belljar.Page;
@@ -23,6 +25,7 @@ import tools.jackson.databind.node.ObjectNode;
 final class RemoteStorage implements Storage {
   private static final String VOLUMES = "/api/v2/volumes";
   private static final String SNAPSHOTS = "/api/v2/snapshots";
+  private static final String CHECKPOINTS = "/api/v2/checkpoints";
 
   /** It becomes part of a URL. */
   private static final Pattern NAME = Pattern.compile("[A-Za-z0-9_-]{1,128}");
@@ -41,6 +44,11 @@ final class RemoteStorage implements Storage {
   @Override
   public Snapshots snapshots() {
     return new RemoteSnapshots();
+  }
+
+  @Override
+  public Checkpoints checkpoints() {
+    return new RemoteCheckpoints();
   }
 
   private <T> T ask(
@@ -152,6 +160,18 @@ final class RemoteStorage implements Storage {
         origin(reply.member("volume")));
   }
 
+  static Checkpoint checkpoint(Reply reply) {
+    return new Checkpoint(
+        reply.text("id"),
+        reply.text("slug"),
+        reply.text("region"),
+        reply.number("memory"),
+        reply.integer("vcpus"),
+        reply.number("allocated_size"),
+        reply.text("sandbox"),
+        reply.time("created_at"));
+  }
+
   private static Volume.Origin origin(Reply reply) {
     return new Volume.Origin(reply.text("id"), reply.text("slug"));
   }
@@ -216,6 +236,25 @@ final class RemoteStorage implements Storage {
         ? new InvalidOptionException(
             refusal.said() + " This server is not Belljar's and cannot restore a volume.")
         : refusal.ofStorage(Reason.SLUG_TAKEN);
+  }
+
+  private final class RemoteCheckpoints implements Checkpoints {
+    @Override
+    public Optional<Checkpoint> get(String idOrSlug) {
+      return find(
+          CHECKPOINTS, idOrSlug, "", "a question for a checkpoint", RemoteStorage::checkpoint);
+    }
+
+    @Override
+    public Page<Checkpoint> list(PageRequest request) {
+      return RemoteStorage.this.list(
+          CHECKPOINTS, request, "the list of checkpoints", RemoteStorage::checkpoint);
+    }
+
+    @Override
+    public void delete(String idOrSlug) {
+      RemoteStorage.this.delete(CHECKPOINTS, idOrSlug);
+    }
   }
 
   private final class RemoteSnapshots implements Snapshots {

@@ -129,6 +129,17 @@ final class Server implements AutoCloseable {
     return json("the extension of " + id, send(request));
   }
 
+  /** Has Belljar's server do something with a sandbox, which may take as long as making one. */
+  Reply command(String id, String verb, ObjectNode body) {
+    HttpRequest request =
+        request(URI.create(sandbox(id) + "/" + verb))
+            .timeout(HANDSHAKE_TIMEOUT)
+            .header("Content-Type", "application/json")
+            .POST(HttpRequest.BodyPublishers.ofString(body.toString()))
+            .build();
+    return json("the answer to " + verb + " of " + id, send(request));
+  }
+
   List<SandboxInfo> list(Map<String, String> labels) {
     String query =
         labels.entrySet().stream()

@@ -177,6 +177,31 @@ public final class Agent implements AutoCloseable {
     call(Operation.THAW, new BodyWriter().u8(slot), "thaw a disk");
   }
 
+  /**
+   * Has the agent say and hear nothing more until {@link #release}: a machine that is saved
+   * meanwhile can be restored with another host. What is asked meanwhile waits.
+   *
+   * @param limit 1 ms to 60 s; then the agent goes on by itself
+   * @throws AgentErrorException with {@code EBUSY} while files are being copied or removed
+   */
+  public void hold(Duration limit) throws IOException, AgentErrorException {
+    checked(connection.hold(limit), "hold still");
+  }
+
+  /**
+   * Ends a hold.
+   *
+   * @throws AgentErrorException with {@code ESTALE} where it had ended by itself
+   */
+  public void release() throws IOException, AgentErrorException {
+    checked(connection.release(), "go on");
+  }
+
+  /** Sets the guest's clock, which stands still while its machine does. */
+  public void setClock(Instant time) throws IOException, AgentErrorException {
+    call(Operation.CLOCK, new BodyWriter().u64(nanos(time)), "set the clock");
+  }
+
   /** Connects to a port of the guest's loopback. */
   public AgentStream dial(int port) throws IOException, AgentErrorException {
     return connection.dial(port);

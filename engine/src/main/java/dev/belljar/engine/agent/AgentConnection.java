@@ -5,11 +5,14 @@ import java.io.InterruptedIOException;
 import java.net.SocketException;
 import java.nio.ByteBuffer;
 import java.nio.channels.ByteChannel;
+import java.time.Duration;
 import java.util.Map;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.ConcurrentHashMap;
 import java.util.concurrent.ExecutionException;
 import java.util.concurrent.Semaphore;
+import java.util.concurrent.TimeUnit;
+import java.util.concurrent.TimeoutException;
 import java.util.concurrent.atomic.AtomicInteger;
 import java.util.concurrent.atomic.AtomicReference;
 import java.util.concurrent.locks.ReentrantLock;
@@ -156,24 +159,15 @@ public final class AgentConnection implements AutoCloseable {
     if (body.size() + 2 > FrameType.LARGEST_CALL) {
       throw new CallTooLargeException();
     }
-    try {
-      callSlots.acquire();
-    } catch (InterruptedException e) {
-      throw interrupted();
-    }
-    checkOpen();
-    int id = nextId(lastCall);
     CompletableFuture<Result> result = new CompletableFuture<>();
-    calls.put(id, result);
+    int id = register(result);
     if (listener != null) {
       processes.put(id, listener);
     }
     try {
       sendCall(id, operation, body);
     } catch (IOException e) {
-      if (calls.remove(id) != null) {
-        callSlots.release();
-      }
+      unregister(id);
       processes.remove(id);
       throw e;
     }
@@ -188,6 +182,75 @@ public final class AgentConnection implements AutoCloseable {
       throw interrupted();
     } catch (ExecutionException e) {
       throw reason(e);
+    }
+  }
+
+  /**
+   * Has the agent say and hear nothing more until {@link #release}: what it is at can be saved, and
+   * go on with another host. What is sent meanwhile waits here.
+   *
+   * @param limit how long the agent holds still, and how long it may take to
+   */
+  Result hold(Duration limit) throws IOException {
+    BodyWriter body = new BodyWriter().u32((int) limit.toMillis());
+    CompletableFuture<Result> result = new CompletableFuture<>();
+    int id = register(result);
+    frameLock.lock();
+    try {
+      checkOpen();
+      putCall(id, Operation.HOLD, body);
+      outgoing.hold(limit.toNanos());
+    } catch (IOException e) {
+      unregister(id);
+      throw reason(e);
+    } finally {
+      frameLock.unlock();
+    }
+    checkCallSurvived(id);
+    try {
+      Result answer = result.get(limit.toMillis(), TimeUnit.MILLISECONDS);
+      if (answer.errno() != 0) {
+        outgoing.release(EMPTY);
+      }
+      return answer;
+    } catch (InterruptedException e) {
+      outgoing.release(EMPTY);
+      throw interrupted();
+    } catch (ExecutionException e) {
+      throw reason(e);
+    } catch (TimeoutException e) {
+      outgoing.release(EMPTY);
+      throw new IOException(
+          "The guest did not hold still in " + limit.toMillis() + " ms; it may be busy.", e);
+    }
+  }
+
+  /** Goes on after {@link #hold}. */
+  Result release() throws IOException {
+    CompletableFuture<Result> result = new CompletableFuture<>();
+    int id = register(result);
+    byte[] code = {(byte) (Operation.RELEASE.code >> 8), (byte) Operation.RELEASE.code};
+    ByteBuffer frame = ByteBuffer.allocate(FrameType.HEADER + code.length);
+    putHeader(frame, FrameType.CALL, id, code.length);
+    outgoing.release(frame.put(code).array());
+    checkCallSurvived(id);
+    return await(new Call(id, result));
+  }
+
+  private int register(CompletableFuture<Result> result) throws IOException {
+    try {
+      callSlots.acquire();
+    } catch (InterruptedException e) {
+      throw interrupted();
+    }
+    int id = nextId(lastCall);
+    calls.put(id, result);
+    return id;
+  }
+
+  private void unregister(int id) {
+    if (calls.remove(id) != null) {
+      callSlots.release();
     }
   }
 
@@ -269,13 +332,10 @@ public final class AgentConnection implements AutoCloseable {
   }
 
   private void sendCall(int id, Operation operation, BodyWriter body) throws IOException {
-    byte[] code = {(byte) (operation.code >> 8), (byte) operation.code};
     frameLock.lock();
     try {
       checkOpen();
-      outgoing.put(header(FrameType.CALL, id, code.length + body.size()), 0, FrameType.HEADER);
-      outgoing.put(code, 0, code.length);
-      outgoing.put(body.array(), 0, body.size());
+      putCall(id, operation, body);
     } catch (IOException e) {
       throw reason(e);
     } finally {
@@ -283,10 +343,20 @@ public final class AgentConnection implements AutoCloseable {
     }
   }
 
+  private void putCall(int id, Operation operation, BodyWriter body) throws IOException {
+    byte[] code = {(byte) (operation.code >> 8), (byte) operation.code};
+    outgoing.put(header(FrameType.CALL, id, code.length + body.size()), 0, FrameType.HEADER);
+    outgoing.put(code, 0, code.length);
+    outgoing.put(body.array(), 0, body.size());
+  }
+
   private byte[] header(FrameType type, int id, int length) {
-    header.clear();
-    header.putInt(length).put((byte) type.code).put((byte) 0).putShort((short) 0).putInt(id);
+    putHeader(header.clear(), type, id, length);
     return header.array();
+  }
+
+  private static void putHeader(ByteBuffer frame, FrameType type, int id, int length) {
+    frame.putInt(length).put((byte) type.code).put((byte) 0).putShort((short) 0).putInt(id);
   }
 
   private void writeUntilEnd() {

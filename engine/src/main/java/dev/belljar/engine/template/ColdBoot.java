@@ -50,7 +50,8 @@ public final class ColdBoot {
    */
   public Machine boot(MachineShape shape, Path directory, Path run, Duration limit)
       throws IOException {
-    createDisk(directory.resolve(MachineFiles.DISK), Jail.IMAGE + "/blank.img", "raw");
+    createDisk(
+        directory.resolve(MachineFiles.DISK), Jail.IMAGE + "/" + MachineFiles.BLANK_DISK, "raw");
     Path memory = directory.resolve(MachineFiles.MEMORY);
     try (FileChannel file =
         FileChannel.open(memory, StandardOpenOption.CREATE_NEW, StandardOpenOption.WRITE)) {
@@ -62,7 +63,14 @@ public final class ColdBoot {
     user.take(memory);
     MachineFiles files =
         new MachineFiles(
-            image.directory(), directory, Optional.empty(), tsc(shape), run, user, List.of());
+            image.directory(),
+            directory,
+            Optional.empty(),
+            tsc(shape),
+            run,
+            user,
+            List.of(),
+            List.of());
     Machine machine = Machine.start(jail, shape, files, new NoEgress(), QEMU_LIMIT);
     try {
       machine.agent().awaitGreeting(limit);

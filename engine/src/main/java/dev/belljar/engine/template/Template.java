@@ -3,18 +3,28 @@ package dev.belljar.engine.template;
 import dev.belljar.engine.vmm.MachineFiles;
 import dev.belljar.engine.vmm.MachineShape;
 import java.nio.file.Path;
+import java.util.List;
 
 /**
- * A frozen machine: memory, disk and device state.
+ * A machine as it was at one instant: memory, disk and device state.
  *
  * @param directory holds them, complete and never changed
+ * @param disks the disk of a machine restored from it lies above these files there, the uppermost
+ *     first
  * @param shape what machines restored from it are like
  */
-public record Template(Path directory, MachineShape shape) {
+public record Template(Path directory, List<String> disks, MachineShape shape) {
+  /** Copies what changes. */
+  public Template {
+    disks = List.copyOf(disks);
+  }
 
-  /** The disk to copy for a restored machine: a qcow2 whose backing file is the template's disk. */
+  /** The name of {@link #emptyDisk}. */
+  public static final String EMPTY_DISK = "empty.qcow2";
+
+  /** The disk to copy for a restored machine: a qcow2 that holds nothing. */
   public Path emptyDisk() {
-    return directory.resolve("empty.qcow2");
+    return directory.resolve(EMPTY_DISK);
   }
 
   /** The device state. */

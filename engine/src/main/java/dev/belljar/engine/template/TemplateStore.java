@@ -21,6 +21,7 @@ import java.nio.file.Path;
 import java.nio.file.StandardCopyOption;
 import java.time.Duration;
 import java.util.List;
+import java.util.Locale;
 import java.util.Map;
 import java.util.Optional;
 import java.util.concurrent.ConcurrentHashMap;
@@ -71,6 +72,7 @@ public final class TemplateStore {
   private final RunDirectories runs;
   private final ColdBoot boot;
   private final Jail jail;
+  private final String engine;
   private final String identity;
   private final Map<MachineShape, Template> known = new ConcurrentHashMap<>();
 
@@ -91,14 +93,13 @@ public final class TemplateStore {
     this.runs = runs;
     this.boot = boot;
     this.jail = jail;
-    this.identity =
-        image.hash()
-            + "-qemu"
-            + qemuVersion
-            + "-"
-            + HostProcessor.identity()
-            + "-"
-            + QemuCommand.GENERATION;
+    engine = "qemu" + qemuVersion + "-" + HostProcessor.identity() + "-" + QemuCommand.GENERATION;
+    identity = image.hash() + "-" + engine;
+  }
+
+  /** Names what a frozen machine of that shape needs besides its files: it runs under no other. */
+  public String engine(MachineShape shape) {
+    return engine + "-" + shape.accelerator().name().toLowerCase(Locale.ROOT);
   }
 
   /** The template for a shape, if it was made. */
@@ -111,7 +112,7 @@ public final class TemplateStore {
     if (!Files.isDirectory(directory)) {
       return Optional.empty();
     }
-    Template found = new Template(directory, shape);
+    Template found = new Template(directory, List.of(MachineFiles.DISK), shape);
     known.put(shape, found);
     return Optional.of(found);
   }
@@ -158,7 +159,7 @@ public final class TemplateStore {
         freeze(shape, making, progress);
         Path directory = directory(shape);
         Files.move(making, directory, StandardCopyOption.ATOMIC_MOVE);
-        Template template = new Template(directory, shape);
+        Template template = new Template(directory, List.of(MachineFiles.DISK), shape);
         known.put(shape, template);
         return template;
       } catch (IncompleteJailException e) {
@@ -188,7 +189,7 @@ public final class TemplateStore {
       throw new IOException("The guest failed while the template was made: " + e.getMessage(), e);
     }
     boot.createDisk(
-        making.resolve("empty.qcow2"), Jail.TEMPLATE + "/" + MachineFiles.DISK, "qcow2");
+        making.resolve(Template.EMPTY_DISK), Jail.TEMPLATE + "/" + MachineFiles.DISK, "qcow2");
     jail.takeBack(making);
     FileTree.makeReadable(making);
     FileTree.force(making);
@@ -237,7 +238,7 @@ public final class TemplateStore {
             "%s-%s-%dM-%dcpu"
                 .formatted(
                     identity,
-                    shape.accelerator().name().toLowerCase(java.util.Locale.ROOT),
+                    shape.accelerator().name().toLowerCase(Locale.ROOT),
                     shape.memoryMebibytes(),
                     shape.vcpus()));
   }

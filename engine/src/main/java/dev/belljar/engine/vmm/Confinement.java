@@ -12,11 +12,12 @@ import org.slf4j.LoggerFactory;
 /**
  * What confines one machine's process, as it was found when the machine started.
  *
+ * @param pid QEMU's process
  * @param user whom the process runs as
  * @param group its control group, where there is one
  * @param missing what its jail lacks, accepted by whoever started it
  */
-record Confinement(JailUser user, Optional<MachineCgroup> group, List<String> missing) {
+record Confinement(long pid, JailUser user, Optional<MachineCgroup> group, List<String> missing) {
   private static final Logger LOG = LoggerFactory.getLogger(Confinement.class);
   private static final int ENDING_MILLIS = 300;
 
@@ -49,7 +50,7 @@ record Confinement(JailUser user, Optional<MachineCgroup> group, List<String> mi
       LOG.warn("A machine runs without a control group of its own: {}", failure.toString());
       group = Optional.empty();
     }
-    return new Confinement(files.user(), group, missing);
+    return new Confinement(pid, files.user(), group, missing);
   }
 
   /** Of a process that is gone nothing can be seen, which is not the jail's fault. */

@@ -63,6 +63,11 @@ public record JailUser(int id, Kind kind) {
     }
   }
 
+  /** Whether a file's owner is this user. */
+  public boolean owns(int uid) {
+    return uid == id;
+  }
+
   /** Whether a user namespace has the whole range, by its {@code uid_map}. */
   static boolean mapped(Path map) {
     try (Stream<String> lines = Files.lines(map)) {

@@ -18,11 +18,13 @@ import java.time.Duration;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
+import java.util.Optional;
 import java.util.concurrent.ConcurrentHashMap;
 import java.util.concurrent.ExecutionException;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.TimeoutException;
 import java.util.concurrent.atomic.AtomicInteger;
+import java.util.stream.Collectors;
 import org.jspecify.annotations.Nullable;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
@@ -52,8 +54,8 @@ public final class Machine implements AutoCloseable {
   private final Confinement confinement;
   private final MachineFiles files;
 
-  /** What the guest writes to by now, in slots whose disk was given a new head. */
-  private final Map<Integer, Head> heads = new ConcurrentHashMap<>();
+  /** What the guest writes to by now, of disks that were given a new head. */
+  private final Map<String, Head> heads = new ConcurrentHashMap<>();
 
   private Machine(
       MachineFiles files, Process process, Qmp monitor, Agent agent, Confinement confinement) {
@@ -190,39 +192,108 @@ public final class Machine implements AutoCloseable {
     }
   }
 
+  /** Stops the guest: it uses no processor, and its clock stands still. Idempotent. */
+  public void pause() throws IOException {
+    monitor.ask("{\"execute\":\"stop\"}", MONITOR_MILLIS);
+  }
+
+  /** Lets the guest go on. Idempotent. */
+  public void resume() throws IOException {
+    monitor.ask("{\"execute\":\"cont\"}", MONITOR_MILLIS);
+  }
+
   /**
-   * Has the guest write to another file, above the one that it writes to now. What the guest has
-   * under way is finished first.
+   * Saves the devices' state of a machine that is paused.
    *
-   * @param disk as the machine was started with it
+   * @param name the file to make in the machine's directory, {@link #run}
+   */
+  public void saveDevices(String name) throws IOException {
+    monitor.ask(
+        "{\"execute\":\"xen-save-devices-state\",\"arguments\":{\"filename\":\"%s/%s\",\"live\":false}}"
+            .formatted(Jail.RUN, name),
+        MONITOR_MILLIS);
+  }
+
+  /**
+   * Writes what the guest's memory differs in from the template's to a copy of that.
+   *
+   * @param target a copy of the file of the memory that the machine was restored from
+   * @return how many bytes were written
+   */
+  public long saveMemory(Path target) throws IOException {
+    return new DirtyMemory(confinement.pid(), Files.size(target)).writeTo(target);
+  }
+
+  /** The machine's own directory. */
+  public Path run() {
+    return run;
+  }
+
+  /** What the machine was started with. */
+  public MachineFiles files() {
+    return files;
+  }
+
+  /**
+   * A file that a disk is to be written to from now on.
+   *
+   * @param disk as the machine was started with it; empty for the machine's own
    * @param name the file's, in the directory of the disk's uppermost layer
    */
-  public void switchHead(MachineDisk disk, String name) throws IOException {
-    String directory = Jail.LAYERS + "/" + files.layers().indexOf(disk.layers().getFirst()) + "/";
-    Head old =
-        heads.getOrDefault(
-            disk.slot(),
-            new Head(
-                disk.node(),
-                disk.layers().size() == 1 ? "" : QemuCommand.layerNode(disk, 1),
-                directory + disk.layers().getFirst().name()));
-    Head head =
-        new Head(disk.node() + "head" + HEADS.incrementAndGet(), old.node, directory + name);
-    ask(
-        "blockdev-add",
-        QemuCommand.blockdev("qcow2", head.node, false, QemuCommand.above(""), head.file));
-    ask("blockdev-snapshot", "{\"node\":\"%s\",\"overlay\":\"%s\"}".formatted(old.node, head.node));
-    heads.put(disk.slot(), head);
-    ask(
-        "blockdev-reopen",
-        "{\"options\":%s}"
-            .formatted(QemuCommand.readOnly(old.node, QemuCommand.above(old.below), old.file)));
+  public record NewHead(Optional<MachineDisk> disk, String name) {}
+
+  /**
+   * Has the guest write to another file, above the one that it writes to now. What the guest has
+   * under way is finished first. All of them are switched or none.
+   */
+  public void switchHeads(List<NewHead> heads) throws IOException {
+    List<Switch> switches = new ArrayList<>();
+    for (NewHead head : heads) {
+      Switch one = prepare(head);
+      ask("blockdev-add", one.chain.head(one.now.node, one.now.file));
+      switches.add(one);
+    }
+    String actions =
+        switches.stream()
+            .map(
+                one ->
+                    "{\"type\":\"blockdev-snapshot\",\"data\":{\"node\":\"%s\",\"overlay\":\"%s\"}}"
+                        .formatted(one.old.node, one.now.node))
+            .collect(Collectors.joining(","));
+    ask("transaction", "{\"actions\":[" + actions + "]}");
+    switches.forEach(one -> this.heads.put(one.chain.node(), one.now));
+    switches.forEach(this::reopenReadOnly);
+  }
+
+  /** They are switched by now; without this, no other machine can open the old file. */
+  private void reopenReadOnly(Switch one) {
+    try {
+      ask(
+          "blockdev-reopen",
+          "{\"options\":%s}"
+              .formatted(one.chain.readOnly(one.old.node, one.old.below, one.old.file)));
+    } catch (IOException e) {
+      LOG.warn("{} stays locked until its machine ends: {}", one.old.file, e.getMessage());
+    }
+  }
+
+  private Switch prepare(NewHead head) {
+    DiskChain chain = head.disk.map(files::chain).orElseGet(files::ownChain);
+    DiskChain.Link top = chain.links().getFirst();
+    Head first = new Head(chain.node(), chain.links().size() == 1 ? "" : chain.name(1), top.path());
+    Head old = heads.getOrDefault(chain.node(), first);
+    Head now =
+        new Head(
+            chain.node() + "head" + HEADS.incrementAndGet(), old.node, top.directory() + head.name);
+    return new Switch(chain, old, now);
   }
 
   private void ask(String command, String arguments) throws IOException {
     monitor.ask(
         "{\"execute\":\"%s\",\"arguments\":%s}".formatted(command, arguments), SWITCH_MILLIS);
   }
+
+  private record Switch(DiskChain chain, Head old, Head now) {}
 
   /**
    * What the guest writes to.

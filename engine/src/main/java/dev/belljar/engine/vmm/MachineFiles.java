@@ -1,6 +1,7 @@
 package dev.belljar.engine.vmm;
 
 import java.nio.file.Path;
+import java.util.ArrayList;
 import java.util.List;
 import java.util.Optional;
 
@@ -16,6 +17,8 @@ import java.util.Optional;
  *     cannot find out for itself; 0 where it does not boot
  * @param run the machine's own directory: its sockets and its disk, named {@link #DISK}
  * @param user whom QEMU runs as; what it writes to must be that user's already
+ * @param below what the machine's own disk lies above: files in the template's directory, the
+ *     uppermost first, and the image's blank disk below them
  * @param disks those it has beyond its own; a machine that boots has none
  */
 public record MachineFiles(
@@ -25,6 +28,7 @@ public record MachineFiles(
     long tscKilohertz,
     Path run,
     JailUser user,
+    List<String> below,
     List<MachineDisk> disks) {
   /**
    * The disk's name in the run directory (of a restored machine) or the template's (of one that is
@@ -40,13 +44,40 @@ public record MachineFiles(
 
   /** Copies what changes. */
   public MachineFiles {
+    below = List.copyOf(below);
     disks = List.copyOf(disks);
+  }
+
+  /** The machine's own disk, which is thrown away with it. */
+  DiskChain ownChain() {
+    List<DiskChain.Link> links = new ArrayList<>();
+    links.add(new DiskChain.Link((state.isPresent() ? Jail.RUN : Jail.TEMPLATE) + "/" + DISK));
+    below.forEach(name -> links.add(new DiskChain.Link(Jail.TEMPLATE + "/" + name)));
+    links.add(new DiskChain.Link(Jail.IMAGE + "/" + BLANK_DISK, MachineDisk.Format.RAW));
+    return new DiskChain(OWN_NODE, links, false);
+  }
+
+  /** One of the other disks. */
+  DiskChain chain(MachineDisk disk) {
+    int first = layers().indexOf(disk.layers().getFirst());
+    List<DiskChain.Link> links = new ArrayList<>();
+    for (int i = 0; i < disk.layers().size(); i++) {
+      MachineDisk.Layer layer = disk.layers().get(i);
+      links.add(
+          new DiskChain.Link(Jail.LAYERS + "/" + (first + i) + "/" + layer.name(), layer.format()));
+    }
+    return new DiskChain(disk.node(), links, true);
   }
 
   /** The layers of all disks, in the order in which the jail has them. */
   List<MachineDisk.Layer> layers() {
     return disks.stream().flatMap(disk -> disk.layers().stream()).toList();
   }
+
+  /** The name of the image's empty file system, which the machine's own disk lies above. */
+  public static final String BLANK_DISK = "blank.img";
+
+  private static final String OWN_NODE = "disk";
 
   /** The channel's socket in the run directory. */
   static final String CHANNEL_SOCKET = "channel";

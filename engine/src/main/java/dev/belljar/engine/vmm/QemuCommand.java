@@ -10,7 +10,7 @@ import java.util.Optional;
  */
 public final class QemuCommand {
   /** Changes with everything here that a frozen machine could not be restored under. */
-  public static final int GENERATION = 4;
+  public static final int GENERATION = 5;
 
   private static final int TRANSLATION_BUFFER_MEBIBYTES = 128;
 
@@ -42,6 +42,8 @@ public final class QemuCommand {
     } else {
       add(command, "-accel", "kvm", "-cpu", "host");
     }
+    // What a machine consists of is settled here and looked at by whoever restores it.
+    add(command, "-global", "migration.send-configuration=off");
     add(command, "-smp", Integer.toString(shape.vcpus()));
     add(command, "-m", shape.memoryMebibytes() + "M");
     add(
@@ -62,12 +64,7 @@ public final class QemuCommand {
         "-blockdev",
         "driver=file,node-name=root,filename=" + Jail.IMAGE + "/root.erofs,read-only=on");
     add(command, "-device", "virtio-blk-device,drive=root");
-    String disk = (restore ? Jail.RUN : Jail.TEMPLATE) + "/" + MachineFiles.DISK;
-    add(
-        command,
-        "-blockdev",
-        "driver=qcow2,node-name=disk,file.driver=file,file.filename=%s,discard=unmap,detect-zeroes=unmap,cache.no-flush=on,file.cache.no-flush=on,file.discard=unmap"
-            .formatted(disk));
+    addChain(command, files.ownChain());
     // Where the host's disk is full, QEMU would stop the machine and tell nobody that it waits; so
     // the guest gets an error and goes on.
     add(command, "-device", "virtio-blk-device,drive=disk,discard=on,werror=report,rerror=report");
@@ -87,16 +84,11 @@ public final class QemuCommand {
    * hears of the size of a disk once it runs.
    */
   private static void addSlots(List<String> command, MachineFiles files) {
-    int layer = 0;
     for (int slot = 0; slot < MachineDisk.SLOTS; slot++) {
       String node = MachineDisk.node(slot);
       Optional<MachineDisk> disk = diskIn(files, slot);
       if (disk.isPresent()) {
-        int count = disk.get().layers().size();
-        for (int above = count - 1; above >= 0; above--) {
-          addLayer(command, disk.get(), above, layer);
-        }
-        layer += count;
+        addChain(command, files.chain(disk.get()));
       } else {
         add(
             command,
@@ -114,66 +106,8 @@ public final class QemuCommand {
     return files.disks().stream().filter(disk -> disk.slot() == slot).findFirst();
   }
 
-  /**
-   * What a header says of other files counts for nothing: whoever wrote to the file before may have
-   * put it there.
-   */
-  private static void addLayer(List<String> command, MachineDisk disk, int number, int first) {
-    MachineDisk.Layer layer = disk.layers().get(number);
-    boolean lowest = number == disk.layers().size() - 1;
-    String below =
-        layer.format() == MachineDisk.Format.RAW
-            ? ""
-            : above(lowest ? "" : layerNode(disk, number + 1));
-    add(
-        command,
-        "-blockdev",
-        blockdev(
-            layer.format().driver(),
-            layerNode(disk, number),
-            number > 0,
-            below,
-            Jail.LAYERS + "/" + (first + number) + "/" + layer.name()));
-  }
-
-  /** A file as a node of a disk; of one file each. */
-  static String blockdev(String driver, String node, boolean readOnly, String below, String file) {
-    return node(driver, node, readOnly, below, file(node, readOnly, file));
-  }
-
-  private static String node(
-      String driver, String node, boolean readOnly, String below, String file) {
-    return """
-        {"driver":"%s","node-name":"%s","read-only":%s,"discard":"unmap","detect-zeroes":"unmap",%s"file":%s}"""
-        .formatted(driver, node, readOnly, below, file);
-  }
-
-  private static String file(String node, boolean readOnly, String file) {
-    return """
-        {"driver":"file","node-name":"%sfile","filename":"%s","read-only":%s,"discard":"unmap"}"""
-        .formatted(node, file, readOnly);
-  }
-
-  /** Options with which a node and its file are never opened for writing again. */
-  static String readOnly(String node, String below, String file) {
-    return "["
-        + file(node, true, file)
-        + ","
-        + node("qcow2", node, true, below, quoted(node + "file"))
-        + "]";
-  }
-
-  /** What a node is above, as a member of its options. */
-  static String above(String below) {
-    return "\"backing\":" + (below.isEmpty() ? "null" : quoted(below)) + ",";
-  }
-
-  private static String quoted(String text) {
-    return '"' + text + '"';
-  }
-
-  static String layerNode(MachineDisk disk, int number) {
-    return number == 0 ? disk.node() : disk.node() + "layer" + number;
+  private static void addChain(List<String> command, DiskChain chain) {
+    chain.options().forEach(options -> add(command, "-blockdev", options));
   }
 
   private static String kernelArguments(MachineShape shape, MachineFiles files) {

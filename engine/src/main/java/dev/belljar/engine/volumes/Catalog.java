@@ -1,6 +1,8 @@
 package dev.belljar.engine.volumes;
 
 import com.fasterxml.jackson.annotation.JsonIgnore;
+import com.fasterxml.jackson.annotation.JsonSetter;
+import com.fasterxml.jackson.annotation.Nulls;
 import java.time.Instant;
 import java.util.ArrayList;
 import java.util.HashSet;
@@ -17,9 +19,14 @@ import java.util.function.Predicate;
  * @param layers files of disks, each above its parent
  * @param volumes also those that are deleted and can be restored
  * @param snapshots also those that are deleted and that a sandbox still runs from
+ * @param checkpoints also those, and those that are still being made
  */
-record Catalog(List<Layer> layers, List<Disk> volumes, List<Disk> snapshots) {
-  static final Catalog EMPTY = new Catalog(List.of(), List.of(), List.of());
+record Catalog(
+    List<Layer> layers,
+    List<Disk> volumes,
+    List<Disk> snapshots,
+    @JsonSetter(nulls = Nulls.AS_EMPTY) List<SavedMachine> checkpoints) {
+  static final Catalog EMPTY = new Catalog(List.of(), List.of(), List.of(), List.of());
 
   /** More than any chain has; a longer one is a circle. */
   private static final int LONGEST_CHAIN = 1000;
@@ -28,6 +35,7 @@ record Catalog(List<Layer> layers, List<Disk> volumes, List<Disk> snapshots) {
     layers = List.copyOf(layers);
     volumes = List.copyOf(volumes);
     snapshots = List.copyOf(snapshots);
+    checkpoints = List.copyOf(checkpoints);
   }
 
   /**
@@ -42,6 +50,17 @@ record Catalog(List<Layer> layers, List<Disk> volumes, List<Disk> snapshots) {
     Layer in(String other) {
       return new Layer(id, other, parent);
     }
+  }
+
+  /** What lists show. */
+  interface Listed {
+    String id();
+
+    String owner();
+
+    String slug();
+
+    boolean isThere();
   }
 
   /**
@@ -71,7 +90,8 @@ record Catalog(List<Layer> layers, List<Disk> volumes, List<Disk> snapshots) {
       Optional<String> image,
       Optional<String> origin,
       Optional<String> originSlug,
-      Optional<Instant> deleted) {
+      Optional<Instant> deleted)
+      implements Listed {
     Disk withTop(String layer) {
       return new Disk(
           id, owner, slug, region, capacity, created, layer, image, origin, originSlug, deleted);
@@ -83,7 +103,8 @@ record Catalog(List<Layer> layers, List<Disk> volumes, List<Disk> snapshots) {
     }
 
     @JsonIgnore
-    boolean isThere() {
+    @Override
+    public boolean isThere() {
       return deleted.isEmpty();
     }
 
@@ -96,6 +117,59 @@ record Catalog(List<Layer> layers, List<Disk> volumes, List<Disk> snapshots) {
     boolean isCalled(String owner, String idOrSlug) {
       return this.owner.equals(owner) && (id.equals(idOrSlug) || slug.equals(idOrSlug));
     }
+  }
+
+  /**
+   * A checkpoint.
+   *
+   * @param id its id, and the name of its directory
+   * @param owner whose it is
+   * @param slug its name
+   * @param region where it is
+   * @param created the instant
+   * @param sandbox what it was made of
+   * @param machine what it takes to restore it
+   * @param disks what it consists of besides memory and state
+   * @param complete whether it can be used; otherwise it goes when nobody makes it any more
+   * @param deleted when it was deleted
+   */
+  record SavedMachine(
+      String id,
+      String owner,
+      String slug,
+      String region,
+      Instant created,
+      String sandbox,
+      MachineKind machine,
+      SavedDisks disks,
+      boolean complete,
+      Optional<Instant> deleted)
+      implements Listed {
+    SavedMachine deletedAt(Instant time) {
+      return new SavedMachine(
+          id, owner, slug, region, created, sandbox, machine, disks, complete, Optional.of(time));
+    }
+
+    SavedMachine completed() {
+      return new SavedMachine(
+          id, owner, slug, region, created, sandbox, machine, disks, true, deleted);
+    }
+
+    @JsonIgnore
+    @Override
+    public boolean isThere() {
+      return complete && deleted.isEmpty();
+    }
+
+    boolean isCalled(String owner, String idOrSlug) {
+      return this.owner.equals(owner) && (id.equals(idOrSlug) || slug.equals(idOrSlug));
+    }
+  }
+
+  Optional<SavedMachine> checkpoint(String owner, String idOrSlug) {
+    return checkpoints.stream()
+        .filter(one -> one.isThere() && one.isCalled(owner, idOrSlug))
+        .findFirst();
   }
 
   Optional<Layer> layer(String id) {
@@ -130,7 +204,9 @@ record Catalog(List<Layer> layers, List<Disk> volumes, List<Disk> snapshots) {
   boolean isTaken(String owner, String slug) {
     Predicate<Disk> hasIt =
         disk -> disk.isThere() && disk.owner.equals(owner) && disk.slug.equals(slug);
-    return volumes.stream().anyMatch(hasIt) || snapshots.stream().anyMatch(hasIt);
+    return volumes.stream().anyMatch(hasIt)
+        || snapshots.stream().anyMatch(hasIt)
+        || checkpoints.stream().anyMatch(one -> one.deleted.isEmpty() && one.isCalled(owner, slug));
   }
 
   /** The layers that something consists of. */
@@ -138,6 +214,9 @@ record Catalog(List<Layer> layers, List<Disk> volumes, List<Disk> snapshots) {
     Set<String> used = new HashSet<>();
     volumes.forEach(disk -> chain(disk.top).forEach(layer -> used.add(layer.id)));
     snapshots.forEach(disk -> chain(disk.top).forEach(layer -> used.add(layer.id)));
+    checkpoints.stream()
+        .flatMap(one -> one.disks.tops())
+        .forEach(top -> chain(top).forEach(layer -> used.add(layer.id)));
     return used;
   }
 
@@ -146,6 +225,7 @@ record Catalog(List<Layer> layers, List<Disk> volumes, List<Disk> snapshots) {
     Set<String> images = new LinkedHashSet<>();
     volumes.forEach(disk -> disk.image.ifPresent(images::add));
     snapshots.forEach(disk -> disk.image.ifPresent(images::add));
+    checkpoints.forEach(one -> one.disks.images().forEach(images::add));
     return images;
   }
 
@@ -153,29 +233,49 @@ record Catalog(List<Layer> layers, List<Disk> volumes, List<Disk> snapshots) {
     List<Layer> changed = new ArrayList<>(layers);
     changed.removeIf(old -> old.id.equals(layer.id));
     changed.add(layer);
-    return new Catalog(changed, volumes, snapshots);
+    return new Catalog(changed, volumes, snapshots, checkpoints);
   }
 
   Catalog withVolume(Disk volume) {
-    return new Catalog(layers, replaced(volumes, volume), snapshots);
+    return new Catalog(layers, replaced(volumes, volume), snapshots, checkpoints);
   }
 
   Catalog withSnapshot(Disk snapshot) {
-    return new Catalog(layers, volumes, replaced(snapshots, snapshot));
+    return new Catalog(layers, volumes, replaced(snapshots, snapshot), checkpoints);
   }
 
   Catalog withoutVolume(String id) {
     return new Catalog(
-        layers, volumes.stream().filter(disk -> !disk.id.equals(id)).toList(), snapshots);
+        layers,
+        volumes.stream().filter(disk -> !disk.id.equals(id)).toList(),
+        snapshots,
+        checkpoints);
   }
 
   Catalog withoutSnapshot(String id) {
     return new Catalog(
-        layers, volumes, snapshots.stream().filter(disk -> !disk.id.equals(id)).toList());
+        layers,
+        volumes,
+        snapshots.stream().filter(disk -> !disk.id.equals(id)).toList(),
+        checkpoints);
   }
 
   Catalog withLayers(List<Layer> others) {
-    return new Catalog(others, volumes, snapshots);
+    return new Catalog(others, volumes, snapshots, checkpoints);
+  }
+
+  Catalog withCheckpoint(SavedMachine checkpoint) {
+    List<SavedMachine> changed = new ArrayList<>(withoutCheckpoint(checkpoint.id).checkpoints);
+    changed.add(checkpoint);
+    return new Catalog(layers, volumes, snapshots, changed);
+  }
+
+  Catalog withoutCheckpoint(String id) {
+    return new Catalog(
+        layers,
+        volumes,
+        snapshots,
+        checkpoints.stream().filter(one -> !one.id.equals(id)).toList());
   }
 
   private static List<Disk> replaced(List<Disk> disks, Disk disk) {

@@ -69,8 +69,13 @@ final class Checks {
   }
 
   static void checkRoom(StoreDirectory store) throws IOException {
+    checkRoom(store, 0);
+  }
+
+  /** Whether there is room for that much, and some more. */
+  static void checkRoom(StoreDirectory store, long bytes) throws IOException {
     long usable = Files.getFileStore(store.directory).getUsableSpace();
-    if (usable < ROOM) {
+    if (usable - bytes < ROOM) {
       throw new StorageException(
           Reason.FULL,
           "The host's disk is full: %s are left. Make room there.".formatted(new ByteSize(usable)));
@@ -103,13 +108,13 @@ final class Checks {
         .findFirst();
   }
 
-  static void checkWhole(Catalog catalog, Disk disk, List<Layer> chain) {
+  static void checkWhole(Catalog catalog, String slug, List<Layer> chain) {
     boolean whole = !chain.isEmpty() && chain.getLast().parent().isEmpty();
     if (!whole) {
       throw new StorageException(
           Reason.DAMAGED,
           "The catalog lacks layers of '%s' (%d of %d are there)."
-              .formatted(disk.slug(), chain.size(), catalog.layers().size()));
+              .formatted(slug, chain.size(), catalog.layers().size()));
     }
   }
 

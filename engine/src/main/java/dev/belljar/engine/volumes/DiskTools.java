@@ -49,6 +49,11 @@ public record DiskTools(Path qemuImg, Path mkfs) {
     }
   }
 
+  /** Copies a file with its holes; shares its blocks where the file system can. */
+  static void copySparse(Path file, Path copy) throws IOException {
+    run("cp", "--sparse=auto", "--reflink=auto", file.toString(), copy.toString());
+  }
+
   private static void run(String... command) throws IOException {
     Process process = new ProcessBuilder(command).redirectErrorStream(true).start();
     process.getOutputStream().close();

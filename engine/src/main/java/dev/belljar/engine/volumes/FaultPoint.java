@@ -20,6 +20,12 @@ enum FaultPoint {
   HEAD_LINKED,
   /** That name is in the catalog; the first one is left. */
   HEAD_MOVED,
+  /** A checkpoint is in the catalog, not complete; the machine writes to the old heads. */
+  CHECKPOINT_COMMITTED,
+  /** The machine writes to new heads; its memory is not forced to the disk yet. */
+  CHECKPOINT_SWITCHED,
+  /** A checkpoint is complete. */
+  CHECKPOINT_COMPLETE,
   /** One of several files to be removed is removed. */
   FILE_REMOVED;
 

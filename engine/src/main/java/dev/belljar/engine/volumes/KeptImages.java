@@ -30,19 +30,30 @@ final class KeptImages {
 
   /** Returns when the disk has it. */
   void keep(BootImage image) throws IOException {
+    keep(image, BootImage.NAME);
+  }
+
+  /** As above, with all that a machine that has booted needs of it. */
+  void keepForMachines(BootImage image) throws IOException {
+    keep(image, BootImage.NAME);
+    keep(image, BootImage.BLANK_DISK);
+  }
+
+  private void keep(BootImage image, String name) throws IOException {
     Path kept = directoryOf(image.hash());
-    Path root = kept.resolve(BootImage.NAME);
+    Path root = kept.resolve(name);
     if (Files.exists(root)) {
       return;
     }
     Files.createDirectories(kept);
-    Path making = kept.resolve(BootImage.NAME + ".new");
+    Path making = kept.resolve(name + ".new");
     Files.deleteIfExists(making);
+    Path file = image.directory().resolve(name);
     try {
-      Files.createLink(making, image.file());
+      Files.createLink(making, file);
     } catch (IOException | UnsupportedOperationException e) {
       // On another disk, or one without links.
-      Files.copy(image.file(), making);
+      DiskTools.copySparse(file, making);
       try (FileChannel channel = FileChannel.open(making, StandardOpenOption.WRITE)) {
         channel.force(true);
       }

@@ -63,6 +63,11 @@ final class LayerFiles {
     return layer.id() + SUFFIX;
   }
 
+  /** Of the layer that a file is. */
+  static String idOf(Path file) {
+    return String.valueOf(file.getFileName()).replace(SUFFIX, "");
+  }
+
   Path fileOf(Layer layer) {
     return directoryOf(layer).resolve(nameOf(layer));
   }
@@ -86,13 +91,22 @@ final class LayerFiles {
 
   /** Nobody writes to it any more, and every machine may read it. */
   void freeze(Layer layer) throws IOException {
-    takeBack(layer);
-    Files.setAttribute(fileOf(layer), "unix:mode", FROZEN);
+    freeze(fileOf(layer));
+  }
+
+  /** As above, of a file elsewhere. */
+  static void freeze(Path file) throws IOException {
+    takeBack(file);
+    Files.setAttribute(file, "unix:mode", FROZEN);
   }
 
   /** Takes it back from the user that a machine ran as. */
   void takeBack(Layer layer) throws IOException {
-    Path file = fileOf(layer);
+    takeBack(fileOf(layer));
+  }
+
+  /** As above, of a file elsewhere. */
+  static void takeBack(Path file) throws IOException {
     Object own = Files.getAttribute(Path.of("/proc/self"), "unix:uid");
     if (own.equals(0)) {
       Files.setAttribute(file, "unix:uid", 0, LinkOption.NOFOLLOW_LINKS);
@@ -133,7 +147,11 @@ final class LayerFiles {
    * @throws StorageException where it is not what it should be
    */
   void check(Layer layer, long bytes, boolean exact) throws IOException {
-    Path file = fileOf(layer);
+    check(fileOf(layer), bytes, exact);
+  }
+
+  /** As above, of a file elsewhere. */
+  static void check(Path file, long bytes, boolean exact) throws IOException {
     ByteBuffer header = ByteBuffer.allocate(HEADER);
     if (!Files.isRegularFile(file, LinkOption.NOFOLLOW_LINKS)) {
       throw damaged(file, "it is missing");

@@ -31,6 +31,7 @@ final class StoreDirectory implements AutoCloseable {
   private static final String REGION = "loc";
   private static final String ALPHABET = "0123456789abcdefghjkmnpqrstuvwxyz";
   private static final int ID_LENGTH = 20;
+  private static final String CHECKPOINTS = "checkpoints";
 
   final Path directory;
   final CatalogFile file;
@@ -117,6 +118,11 @@ final class StoreDirectory implements AutoCloseable {
         changed = changed.withoutSnapshot(snapshot.id());
       }
     }
+    for (Catalog.SavedMachine one : catalog.checkpoints()) {
+      if (!one.isThere() && !usedDisks.contains(one.id())) {
+        changed = changed.withoutCheckpoint(one.id());
+      }
+    }
     Set<String> needed = changed.used();
     needed.addAll(openLayers);
     changed =
@@ -126,6 +132,8 @@ final class StoreDirectory implements AutoCloseable {
       file.write(changed);
     }
     layers.keepOnly(new HashSet<>(changed.layers()), openLayers);
+    changed.checkpoints().forEach(one -> usedDisks.add(one.id()));
+    Checkpointing.keepOnly(directory.resolve(CHECKPOINTS), usedDisks);
     images.keepOnly(changed.images());
   }
 
@@ -149,6 +157,11 @@ final class StoreDirectory implements AutoCloseable {
     FaultPoint.HEAD_MOVED.reached();
     Files.deleteIfExists(layers.fileOf(head));
     return changed;
+  }
+
+  /** Where the files of a checkpoint are. */
+  Path checkpointDirectory(String id) {
+    return directory.resolve(CHECKPOINTS).resolve(id);
   }
 
   /** Disks of that catalog as users see them. */

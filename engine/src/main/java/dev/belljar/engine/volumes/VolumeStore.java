@@ -1,6 +1,7 @@
 package dev.belljar.engine.volumes;
 
 import dev.belljar.ByteSize;
+import dev.belljar.Checkpoint;
 import dev.belljar.InvalidOptionException;
 import dev.belljar.Page;
 import dev.belljar.PageRequest;
@@ -16,7 +17,6 @@ import java.io.IOException;
 import java.nio.file.Path;
 import java.time.Instant;
 import java.time.InstantSource;
-import java.util.ArrayList;
 import java.util.List;
 import java.util.Optional;
 
@@ -34,10 +34,12 @@ public final class VolumeStore implements AutoCloseable {
 
   private final StoreDirectory store;
   private final Snapshotting snapshotting;
+  private final Checkpointing checkpointing;
 
   private VolumeStore(StoreDirectory store) {
     this.store = store;
     snapshotting = new Snapshotting(store);
+    checkpointing = new Checkpointing(store);
   }
 
   /** Opens a store, made if it is not there, and removes what nothing refers to. */
@@ -150,42 +152,8 @@ public final class VolumeStore implements AutoCloseable {
         () -> {
           Catalog catalog = store.file.read();
           Descriptions described = store.described(catalog);
-          return page(catalog.volumes(), owner, request, described::volume);
+          return Pages.of(catalog.volumes(), owner, request, described::volume);
         });
-  }
-
-  private interface Description<T> {
-    T of(Disk disk) throws IOException;
-  }
-
-  private static <T> Page<T> page(
-      List<Disk> disks, String owner, PageRequest request, Description<T> description)
-      throws IOException {
-    List<Disk> matching =
-        disks.stream()
-            .filter(disk -> disk.isThere() && disk.owner().equals(owner))
-            .filter(disk -> request.search().map(disk.slug()::contains).orElse(true))
-            .toList();
-    int from = 0;
-    if (request.cursor().isPresent()) {
-      // One that was deleted since then leaves the place where it was.
-      String last = request.cursor().get();
-      Optional<Disk> known = disks.stream().filter(disk -> disk.id().equals(last)).findFirst();
-      if (known.filter(disk -> disk.owner().equals(owner)).isEmpty()) {
-        throw new InvalidOptionException("There is nothing to go on with behind '" + last + "'.");
-      }
-      int place = disks.indexOf(known.get());
-      while (from < matching.size() && disks.indexOf(matching.get(from)) <= place) {
-        from++;
-      }
-    }
-    int to = Math.min(from + request.limit(), matching.size());
-    List<T> items = new ArrayList<>();
-    for (Disk disk : matching.subList(from, to)) {
-      items.add(description.of(disk));
-    }
-    return new Page<>(
-        items, to < matching.size() ? Optional.of(matching.get(to - 1).id()) : Optional.empty());
   }
 
   /** Deletes a volume; it can be restored for a while. */
@@ -257,7 +225,7 @@ public final class VolumeStore implements AutoCloseable {
         () -> {
           Catalog catalog = store.file.read();
           Descriptions described = store.described(catalog);
-          return page(catalog.snapshots(), owner, request, described::snapshot);
+          return Pages.of(catalog.snapshots(), owner, request, described::snapshot);
         });
   }
 
@@ -275,6 +243,33 @@ public final class VolumeStore implements AutoCloseable {
           store.collect();
           return snapshot;
         });
+  }
+
+  // Checkpoints.
+
+  /** Begins to make a checkpoint; what it needs is kept until the draft is closed. */
+  public CheckpointDraft beginCheckpoint(CheckpointDraft.Request request) {
+    return checkpointing.begin(request);
+  }
+
+  /** Opens a checkpoint to be restored; it is there until that is closed. */
+  public OpenedCheckpoint openCheckpoint(String owner, String idOrSlug, String holder) {
+    return checkpointing.open(owner, idOrSlug, holder);
+  }
+
+  /** The checkpoint of that id or slug. */
+  public Optional<Checkpoint> checkpoint(String owner, String idOrSlug) {
+    return checkpointing.get(owner, idOrSlug);
+  }
+
+  /** A part of the list of an owner's checkpoints. */
+  public Page<Checkpoint> checkpoints(String owner, PageRequest request) {
+    return checkpointing.list(owner, request);
+  }
+
+  /** Deletes a checkpoint; its files stay for as long as a sandbox runs from it. */
+  public void deleteCheckpoint(String owner, String idOrSlug) {
+    checkpointing.delete(owner, idOrSlug);
   }
 
   // Use by machines.
@@ -297,6 +292,11 @@ public final class VolumeStore implements AutoCloseable {
       Optional<String> image,
       Runnable lease)
       implements AutoCloseable {
+
+    /** The id of its uppermost layer. */
+    public String top() {
+      return LayerFiles.idOf(layers.getFirst());
+    }
 
     /** Gives it back; no machine may have it open. */
     @Override
@@ -352,7 +352,7 @@ public final class VolumeStore implements AutoCloseable {
   private Opened opened(Catalog catalog, Disk disk, String holder, boolean writable)
       throws IOException {
     List<Layer> chain = catalog.chain(disk.top());
-    Checks.checkWhole(catalog, disk, chain);
+    Checks.checkWhole(catalog, disk.slug(), chain);
     long bytes = disk.bytes();
     for (Layer layer : chain) {
       store.layers.check(layer, bytes, layer.id().equals(disk.top()));
@@ -387,6 +387,16 @@ public final class VolumeStore implements AutoCloseable {
   /** Makes an empty qcow2 file to lie above something. */
   public void createEmpty(Path disk, long bytes) throws IOException {
     store.tools.createEmpty(disk, bytes);
+  }
+
+  /** Copies a file with its holes; shares its blocks where the file system can. */
+  public void copySparse(Path file, Path copy) throws IOException {
+    DiskTools.copySparse(file, copy);
+  }
+
+  /** Takes a file back from whoever a machine runs as; every machine may read it from now on. */
+  public void freeze(Path file) throws IOException {
+    LayerFiles.freeze(file);
   }
 
   /** From now on, snapshots of that volume are made through its machine. */

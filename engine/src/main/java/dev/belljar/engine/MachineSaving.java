@@ -1,0 +1,346 @@
+package dev.belljar.engine;
+
+import dev.belljar.Checkpoint;
+import dev.belljar.StorageException;
+import dev.belljar.StorageException.Reason;
+import dev.belljar.engine.agent.AgentErrorException;
+import dev.belljar.engine.template.Template;
+import dev.belljar.engine.vmm.JailUser;
+import dev.belljar.engine.vmm.Machine;
+import dev.belljar.engine.vmm.Machine.NewHead;
+import dev.belljar.engine.vmm.MachineFiles;
+import dev.belljar.engine.volumes.BootImage;
+import dev.belljar.engine.volumes.CheckpointDraft;
+import dev.belljar.engine.volumes.MachineKind;
+import dev.belljar.engine.volumes.SavedDisks;
+import dev.belljar.engine.volumes.SavedDisks.SavedDisk;
+import dev.belljar.engine.volumes.VolumeStore;
+import java.io.IOException;
+import java.nio.channels.FileChannel;
+import java.nio.file.FileSystemException;
+import java.nio.file.Files;
+import java.nio.file.LinkOption;
+import java.nio.file.Path;
+import java.nio.file.StandardOpenOption;
+import java.nio.file.attribute.BasicFileAttributes;
+import java.time.Duration;
+import java.time.Instant;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.Optional;
+import java.util.concurrent.TimeUnit;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
+
+/**
+ * Makes checkpoints of one machine. The guest stands still while its devices are saved, what it
+ * changed in memory is copied and its disks get new heads; the rest of the work is done before and
+ * after.
+ */
+final class MachineSaving {
+  private static final Logger LOG = LoggerFactory.getLogger(MachineSaving.class);
+
+  /** Until the guest holds still, and then until it is saved. */
+  private static final Duration LONGEST_HOLD = Duration.ofSeconds(30);
+
+  private static final long LARGEST_STATE = 64L << 20;
+
+  /** Files of one disk; each checkpoint of a sandbox that goes on from one adds one. */
+  private static final int MOST_FILES = 16;
+
+  private static final int EBUSY = 16;
+
+  private final VolumeStore store;
+  private final String owner;
+  private final String sandbox;
+  private final Template template;
+  private final BootImage image;
+  private final MachineKind kind;
+  private final Machine machine;
+  private final List<HeldDisk> disks = new ArrayList<>();
+
+  /**
+   * Of a machine.
+   *
+   * @param template what it was restored from
+   * @param others its disks beyond its own
+   */
+  MachineSaving(
+      VolumeStore store,
+      String owner,
+      String sandbox,
+      Template template,
+      BootImage image,
+      MachineKind kind,
+      Machine machine,
+      List<HeldDisk> others) {
+    this.store = store;
+    this.owner = owner;
+    this.sandbox = sandbox;
+    this.template = template;
+    this.image = image;
+    this.kind = kind;
+    this.machine = machine;
+    disks.add(
+        HeldDisk.own(
+            machine.run().resolve(MachineFiles.DISK),
+            template.disks().stream().map(template.directory()::resolve).toList()));
+    disks.addAll(others);
+  }
+
+  /** A disk, the file that it is to be written to, and the names of its files in the checkpoint. */
+  private record Turn(HeldDisk disk, Path next, List<String> names) {}
+
+  /** Makes one; one at a time. */
+  Checkpoint save(String slug) throws IOException {
+    for (HeldDisk disk : disks) {
+      if (disk.frozen().size() >= MOST_FILES) {
+        throw new StorageException(
+            Reason.FULL,
+            "Sandbox %s stands on %d checkpoints, which is the most. Make a new one from an earlier checkpoint, or from none."
+                .formatted(sandbox, MOST_FILES - 1));
+      }
+    }
+    List<String> volumes = disks.stream().flatMap(disk -> disk.volume().stream()).toList();
+    long memory = (long) kind.memoryMebibytes() << 20;
+    CheckpointDraft.Request request =
+        new CheckpointDraft.Request(owner, slug, sandbox, volumes, image, memory);
+    try (CheckpointDraft draft = store.beginCheckpoint(request)) {
+      List<Turn> turns = prepare(draft);
+      saveAtOneInstant(draft, turns);
+      force(draft.directory());
+      return draft.complete();
+    }
+  }
+
+  /** While the guest runs: what it does not change, and room for what it writes afterwards. */
+  private List<Turn> prepare(CheckpointDraft draft) throws IOException {
+    Path directory = draft.directory();
+    store.copySparse(
+        template.directory().resolve(MachineFiles.MEMORY), directory.resolve(MachineFiles.MEMORY));
+    link(template.emptyDisk(), directory.resolve(Template.EMPTY_DISK));
+    List<Turn> turns = new ArrayList<>();
+    for (HeldDisk disk : disks) {
+      if (disk.volume().isPresent()) {
+        Path next = draft.newHead(disk.volume().get());
+        user().take(next);
+        turns.add(new Turn(disk, next, List.of()));
+        continue;
+      }
+      List<String> names = new ArrayList<>();
+      int number = disk.frozen().size();
+      String prefix = disk.disk().map(known -> "slot" + known.slot()).orElse("disk");
+      names.add(name(prefix, number));
+      for (Path file : disk.frozen()) {
+        String name = name(prefix, --number);
+        link(file, directory.resolve(name));
+        names.add(name);
+      }
+      turns.add(new Turn(disk, emptyBeside(disk, draft.id()), names));
+    }
+    return turns;
+  }
+
+  private static String name(String prefix, int number) {
+    return prefix + "-" + number + ".qcow2";
+  }
+
+  private Path emptyBeside(HeldDisk disk, String id) throws IOException {
+    Path next = disk.current().resolveSibling("after-" + id + ".qcow2");
+    if (disk.disk().isPresent()) {
+      store.createEmpty(next, disk.disk().get().bytes());
+    } else {
+      Files.copy(template.emptyDisk(), next);
+      Files.setAttribute(next, "unix:mode", 0600);
+    }
+    user().take(next);
+    return next;
+  }
+
+  private JailUser user() {
+    return machine.user();
+  }
+
+  private void saveAtOneInstant(CheckpointDraft draft, List<Turn> turns) throws IOException {
+    hold();
+    boolean held = true;
+    long began = System.nanoTime();
+    try {
+      machine.pause();
+      try {
+        long bytes = saveMachine(draft);
+        draft.commit(kind, saved(draft, turns), () -> switchHeads(turns));
+        finish(draft, turns);
+        LOG.debug(
+            "Checkpoint {} of {}: {} bytes of memory, stood still for {} ms",
+            draft.id(),
+            sandbox,
+            bytes,
+            TimeUnit.NANOSECONDS.toMillis(System.nanoTime() - began));
+      } finally {
+        machine.resume();
+      }
+      held = false;
+      machine.agent().release();
+      machine.agent().setClock(Instant.now());
+    } catch (AgentErrorException e) {
+      // What was saved is of a guest that could not be taken over.
+      throw new IOException("the guest went on while it was being saved", e);
+    } finally {
+      if (held) {
+        letGo();
+      }
+    }
+  }
+
+  private void hold() throws IOException {
+    try {
+      machine.agent().hold(LONGEST_HOLD);
+    } catch (AgentErrorException e) {
+      throw new StorageException(
+          Reason.BUSY,
+          e.errno() == EBUSY
+              ? "Sandbox " + sandbox + " is copying or removing files. Try again."
+              : "Sandbox %s does not hold still (%s).".formatted(sandbox, e.getMessage()),
+          e);
+    }
+  }
+
+  private void letGo() {
+    try {
+      machine.agent().release();
+    } catch (IOException | AgentErrorException e) {
+      LOG.debug("A guest went on by itself", e);
+    }
+  }
+
+  /** Returns how many bytes of memory had to be copied. */
+  private long saveMachine(CheckpointDraft draft) throws IOException {
+    String name = "devices-" + draft.id();
+    machine.saveDevices(name);
+    Path state = machine.run().resolve(name);
+    Path directory = draft.directory();
+    copyBounded(state, directory.resolve(MachineFiles.STATE));
+    Files.delete(state);
+    return machine.saveMemory(directory.resolve(MachineFiles.MEMORY));
+  }
+
+  /** QEMU made it, and is believed nothing. */
+  private static void copyBounded(Path from, Path to) throws IOException {
+    try (FileChannel source =
+            FileChannel.open(from, StandardOpenOption.READ, LinkOption.NOFOLLOW_LINKS);
+        FileChannel target =
+            FileChannel.open(to, StandardOpenOption.CREATE_NEW, StandardOpenOption.WRITE)) {
+      long size = source.size();
+      if (size == 0 || size > LARGEST_STATE) {
+        throw new IOException("the devices' state has " + size + " bytes");
+      }
+      long done = 0;
+      while (done < size) {
+        long count = source.transferTo(done, size - done, target);
+        if (count <= 0) {
+          throw new IOException("the devices' state shrank");
+        }
+        done += count;
+      }
+    }
+  }
+
+  private SavedDisks saved(CheckpointDraft draft, List<Turn> turns) throws IOException {
+    List<String> own = List.of();
+    List<SavedDisk> others = new ArrayList<>();
+    for (Turn turn : turns) {
+      HeldDisk disk = turn.disk;
+      if (!turn.names.isEmpty()) {
+        take(disk.current(), draft.directory().resolve(turn.names.getFirst()));
+      }
+      if (disk.disk().isEmpty()) {
+        own = turn.names;
+      } else {
+        Optional<String> top =
+            disk.volume().isPresent() ? Optional.of(draft.top(disk.volume().get())) : disk.top();
+        others.add(
+            new SavedDisk(
+                disk.disk().get().slot(),
+                disk.disk().get().bytes(),
+                turn.names,
+                top,
+                disk.image()));
+      }
+    }
+    return new SavedDisks(image.hash(), own, others);
+  }
+
+  /**
+   * Takes a file that the machine writes to. It is linked first, so that what is looked at is what
+   * is taken; copied is only what was looked at.
+   */
+  private void take(Path file, Path saved) throws IOException {
+    try {
+      Files.createLink(saved, file);
+      check(saved);
+    } catch (UnsupportedOperationException | FileSystemException e) {
+      Path ours = machine.run().resolveSibling(machine.run().getFileName() + ".saved");
+      try {
+        Files.createLink(ours, file);
+        check(ours);
+        store.copySparse(ours, saved);
+        user().take(saved);
+      } finally {
+        Files.deleteIfExists(ours);
+      }
+    }
+  }
+
+  private void check(Path saved) throws IOException {
+    BasicFileAttributes found =
+        Files.readAttributes(saved, BasicFileAttributes.class, LinkOption.NOFOLLOW_LINKS);
+    Object uid = Files.getAttribute(saved, "unix:uid", LinkOption.NOFOLLOW_LINKS);
+    if (!found.isRegularFile() || !user().owns((Integer) uid)) {
+      Files.delete(saved);
+      throw new IOException("the machine replaced its disk");
+    }
+  }
+
+  private void switchHeads(List<Turn> turns) throws IOException {
+    machine.switchHeads(
+        turns.stream()
+            .map(turn -> new NewHead(turn.disk.disk(), String.valueOf(turn.next.getFileName())))
+            .toList());
+    for (Turn turn : turns) {
+      if (turn.disk.volume().isEmpty()) {
+        turn.disk.switchedTo(turn.next);
+      }
+    }
+  }
+
+  private void finish(CheckpointDraft draft, List<Turn> turns) throws IOException {
+    for (Turn turn : turns) {
+      if (turn.disk.volume().isEmpty()) {
+        store.freeze(draft.directory().resolve(turn.names.getFirst()));
+      }
+    }
+  }
+
+  /** Another name for a file that does not change; where there can be none, a copy. */
+  private void link(Path file, Path link) throws IOException {
+    try {
+      Files.createLink(link, file);
+    } catch (UnsupportedOperationException | FileSystemException e) {
+      store.copySparse(file, link);
+    }
+  }
+
+  private static void force(Path directory) throws IOException {
+    try (var files = Files.list(directory)) {
+      for (Path file : (Iterable<Path>) files::iterator) {
+        try (FileChannel channel = FileChannel.open(file, StandardOpenOption.READ)) {
+          channel.force(true);
+        }
+      }
+    }
+    try (FileChannel channel = FileChannel.open(directory, StandardOpenOption.READ)) {
+      channel.force(true);
+    }
+  }
+}

@@ -1,0 +1,172 @@
+package dev.belljar.engine.volumes;
+
+import dev.belljar.Checkpoint;
+import dev.belljar.engine.volumes.Catalog.Disk;
+import dev.belljar.engine.volumes.Catalog.Layer;
+import dev.belljar.engine.volumes.Catalog.SavedMachine;
+import java.io.IOException;
+import java.nio.file.Path;
+import java.util.List;
+import java.util.Map;
+import java.util.Optional;
+
+/**
+ * A checkpoint that is being made. Whoever makes it fills its directory, commits it while the
+ * machine stands still, and completes it when all of it is on the disk. Closed before that, nothing
+ * is left of it.
+ */
+public final class CheckpointDraft implements AutoCloseable {
+  private final StoreDirectory store;
+  private final String id;
+  private final Path directory;
+  private final Request request;
+  private final Map<String, NewHead> heads;
+  private final Path lease;
+
+  CheckpointDraft(
+      StoreDirectory store,
+      String id,
+      Path directory,
+      Request request,
+      Map<String, NewHead> heads,
+      Path lease) {
+    this.store = store;
+    this.id = id;
+    this.directory = directory;
+    this.request = request;
+    this.heads = Map.copyOf(heads);
+    this.lease = lease;
+  }
+
+  /**
+   * What is to be made.
+   *
+   * @param owner whose it is
+   * @param slug its name
+   * @param sandbox what it is made of
+   * @param volumes the ids of the volumes that the sandbox writes to
+   * @param image the image that it runs above
+   * @param bytes what it may take on the disk
+   */
+  public record Request(
+      String owner,
+      String slug,
+      String sandbox,
+      List<String> volumes,
+      BootImage image,
+      long bytes) {
+
+    /** Copies what changes. */
+    public Request {
+      volumes = List.copyOf(volumes);
+    }
+  }
+
+  /** A head that a volume is to have. */
+  record NewHead(Disk volume, Layer layer) {}
+
+  /** Something that the machine does while it stands still. */
+  public interface Step {
+    /** Does it. */
+    void run() throws IOException;
+  }
+
+  /** Its id. */
+  public String id() {
+    return id;
+  }
+
+  /** Where memory, state and files of disks belong. */
+  public Path directory() {
+    return directory;
+  }
+
+  /** The file that a volume is to be written to after the instant; empty so far. */
+  public Path newHead(String volume) {
+    return store.layers.fileOf(head(volume).layer());
+  }
+
+  /** The layer that holds a volume as it is at the instant. */
+  public String top(String volume) {
+    return head(volume).volume().top();
+  }
+
+  private NewHead head(String volume) {
+    return Optional.ofNullable(heads.get(volume)).orElseThrow();
+  }
+
+  /**
+   * Gives the volumes their new heads, while the machine stands still.
+   *
+   * @param switchHeads has the machine write to them; where it fails, it writes to the old ones
+   */
+  public void commit(MachineKind machine, SavedDisks disks, Step switchHeads) {
+    store.locked(
+        () -> {
+          Catalog catalog = store.file.read();
+          Checks.checkFree(catalog, request.owner, request.slug);
+          Catalog changed = catalog;
+          for (NewHead head : heads.values()) {
+            Disk volume = Checks.existing(catalog, request.owner, head.volume.id());
+            if (!volume.top().equals(head.volume.top())) {
+              throw Checkpointing.changed(volume.slug());
+            }
+            changed = changed.with(head.layer).withVolume(volume.withTop(head.layer.id()));
+          }
+          changed =
+              changed.withCheckpoint(
+                  new SavedMachine(
+                      id,
+                      request.owner,
+                      request.slug,
+                      StoreDirectory.region(),
+                      store.clock.instant(),
+                      request.sandbox,
+                      machine,
+                      disks,
+                      false,
+                      Optional.empty()));
+          store.file.write(changed);
+          FaultPoint.CHECKPOINT_COMMITTED.reached();
+          try {
+            switchHeads.run();
+          } catch (IOException | RuntimeException e) {
+            store.file.write(catalog);
+            throw e;
+          }
+          FaultPoint.CHECKPOINT_SWITCHED.reached();
+          for (NewHead head : heads.values()) {
+            store.layers.freeze(Checks.topOf(catalog, head.volume));
+          }
+          return id;
+        });
+  }
+
+  /** Lets it be used; all of it must be on the disk. */
+  public Checkpoint complete() {
+    return store.locked(
+        () -> {
+          Catalog catalog = store.file.read();
+          SavedMachine found =
+              catalog.checkpoints().stream()
+                  .filter(one -> one.id().equals(id))
+                  .findFirst()
+                  .orElseThrow(() -> Checks.unknown("checkpoint", request.slug));
+          SavedMachine complete = found.completed();
+          store.file.write(catalog.withCheckpoint(complete));
+          FaultPoint.CHECKPOINT_COMPLETE.reached();
+          return Checkpointing.described(store, complete);
+        });
+  }
+
+  /** Gives up what keeps an unfinished one. */
+  @Override
+  public void close() {
+    store.locked(
+        () -> {
+          store.leases.release(lease);
+          store.collect();
+          return id;
+        });
+  }
+}

@@ -1,0 +1,183 @@
+package dev.belljar.engine;
+
+import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatExceptionOfType;
+
+import dev.belljar.ByteSize;
+import dev.belljar.Checkpoint;
+import dev.belljar.ChildProcess;
+import dev.belljar.InvalidOptionException;
+import dev.belljar.PageRequest;
+import dev.belljar.Sandbox;
+import dev.belljar.SandboxOptions;
+import dev.belljar.SandboxPausedException;
+import dev.belljar.Storage;
+import dev.belljar.StorageException;
+import dev.belljar.StorageException.Reason;
+import dev.belljar.VolumeOptions;
+import dev.belljar.spi.Tenant;
+import java.nio.file.Path;
+import java.time.Instant;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.Optional;
+import org.junit.jupiter.api.BeforeEach;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.Timeout;
+import org.junit.jupiter.api.io.TempDir;
+
+@Timeout(180)
+class CheckpointIT {
+  /** Keeps a number in memory: prints it, one larger each time, for each connection. */
+  private static final String COUNTER =
+      """
+      import socket
+      listener = socket.create_server(('127.0.0.1', 7000))
+      number = 0
+      while True:
+          connection, _ = listener.accept()
+          number += 1
+          connection.sendall(b'%d' % number)
+          connection.close()
+      """;
+
+  @TempDir private Path directory;
+  private Tenant tenant = Tenant.OWN;
+  private Storage storage;
+
+  @BeforeEach
+  void open() {
+    tenant = new Tenant("", Optional.of(directory.resolve("storage")));
+    storage = LocalEngine.instance().storage(tenant);
+  }
+
+  private Sandbox with(SandboxOptions.Builder options) {
+    return LocalEngine.instance().create(options.build(), tenant);
+  }
+
+  private Sandbox from(String checkpoint) {
+    return with(SandboxOptions.builder().checkpoint(checkpoint));
+  }
+
+  private static ChildProcess startCounter(Sandbox sandbox) {
+    sandbox.fs().writeTextFile("/tmp/counter.py", COUNTER);
+    ChildProcess process = sandbox.spawn("python3", "/tmp/counter.py");
+    sandbox
+        .sh("for i in $(seq 100); do ss -ltn | grep -q :7000 && exit; sleep 0.1; done; exit 1")
+        .text();
+    return process;
+  }
+
+  private static String count(Sandbox sandbox) {
+    return sandbox.sh("exec 3<>/dev/tcp/127.0.0.1/7000; cat <&3").text();
+  }
+
+  @Test
+  void everySandboxGoesOnFromTheInstant() {
+    try (Sandbox origin = with(SandboxOptions.builder())) {
+      startCounter(origin);
+      origin.fs().writeTextFile("/home/app/file", "before");
+      assertThat(count(origin)).isEqualTo("1");
+      Checkpoint checkpoint = origin.checkpoint("warm");
+      assertThat(checkpoint.sandbox()).isEqualTo(origin.id());
+      assertThat(count(origin)).as("the origin goes on").isEqualTo("2");
+      origin.fs().writeTextFile("/home/app/file", "origin");
+      List<String> names = new ArrayList<>();
+      List<String> randoms = new ArrayList<>();
+      for (int i = 0; i < 2; i++) {
+        try (Sandbox fork = from("warm");
+            Sandbox beside = from(checkpoint.id())) {
+          assertThat(count(fork)).isEqualTo("2");
+          assertThat(count(fork)).isEqualTo("3");
+          assertThat(count(beside)).isEqualTo("2");
+          assertThat(fork.fs().readTextFile("/home/app/file")).isEqualTo("before");
+          fork.fs().writeTextFile("/home/app/file", "fork");
+          assertThat(beside.fs().readTextFile("/home/app/file")).isEqualTo("before");
+          for (Sandbox one : List.of(fork, beside)) {
+            names.add(
+                one.sh("hostname; cat /etc/machine-id /proc/sys/kernel/random/boot_id").text());
+            randoms.add(one.sh("head -c 16 /dev/urandom | base64").text());
+            long clock = Long.parseLong(one.sh("date +%s").text().strip());
+            assertThat(clock)
+                .isBetween(Instant.now().getEpochSecond() - 2, Instant.now().getEpochSecond() + 2);
+          }
+        }
+      }
+      names.add(origin.sh("hostname; cat /etc/machine-id /proc/sys/kernel/random/boot_id").text());
+      assertThat(names).doesNotHaveDuplicates();
+      assertThat(randoms).doesNotHaveDuplicates();
+      assertThat(origin.fs().readTextFile("/home/app/file")).isEqualTo("origin");
+    }
+    assertThat(storage.checkpoints().list(PageRequest.FIRST).items()).hasSize(1);
+    storage.checkpoints().delete("warm");
+    assertThat(storage.checkpoints().get("warm")).isEmpty();
+    assertThat(directory.resolve("storage/checkpoints")).isEmptyDirectory();
+  }
+
+  @Test
+  void aPausedSandboxStandsStill() {
+    try (Sandbox sandbox = with(SandboxOptions.builder())) {
+      sandbox.spawn("sh", "-c", "while :; do echo x >> /tmp/ticks; sleep 0.05; done");
+      sandbox.pause();
+      sandbox.pause();
+      assertThatExceptionOfType(SandboxPausedException.class)
+          .isThrownBy(() -> sandbox.sh("true").text())
+          .withMessageContaining(sandbox.id());
+      assertThatExceptionOfType(SandboxPausedException.class)
+          .isThrownBy(() -> sandbox.checkpoint("no"));
+      sandbox.resume();
+      sandbox.resume();
+      long clock = Long.parseLong(sandbox.sh("date +%s").text().strip());
+      assertThat(clock)
+          .isBetween(Instant.now().getEpochSecond() - 2, Instant.now().getEpochSecond() + 2);
+      sandbox.pause();
+    }
+  }
+
+  @Test
+  void volumesAreAsTheyWereAndGoOnInTheOrigin() {
+    storage.volumes().create(VolumeOptions.of("data", ByteSize.parse("400MB")));
+    storage
+        .volumes()
+        .create(VolumeOptions.of("root", ByteSize.parse("400MB")).from("builtin:debian-13"));
+    try (Sandbox origin = with(SandboxOptions.builder().root("root").volume("/data", "data"))) {
+      origin.sh("echo before > /data/note; echo before > /home/app/note").text();
+      origin.checkpoint("one");
+      origin.sh("echo after > /data/note; echo after > /home/app/note").text();
+      try (Sandbox fork = from("one")) {
+        assertThat(fork.sh("cat /data/note /home/app/note").text()).isEqualTo("before\nbefore\n");
+        fork.sh("echo fork > /data/note; echo fork > /home/app/note; sync").text();
+        fork.checkpoint("two");
+        fork.sh("echo later > /data/note").text();
+      }
+      try (Sandbox fork = from("two")) {
+        assertThat(fork.sh("cat /data/note /home/app/note").text()).isEqualTo("fork\nfork\n");
+      }
+      origin.checkpoint("three");
+      try (Sandbox fork = from("three")) {
+        assertThat(fork.sh("cat /data/note /home/app/note").text()).isEqualTo("after\nafter\n");
+      }
+    }
+    try (Sandbox again = with(SandboxOptions.builder().root("root").volume("/data", "data"))) {
+      assertThat(again.sh("cat /data/note /home/app/note").text()).isEqualTo("after\nafter\n");
+    }
+  }
+
+  @Test
+  void whatCannotBeIsSaid() {
+    assertThatExceptionOfType(StorageException.class)
+        .isThrownBy(() -> from("nothing"))
+        .satisfies(e -> assertThat(e.reason()).isEqualTo(Reason.NOT_FOUND));
+    assertThatExceptionOfType(InvalidOptionException.class)
+        .isThrownBy(() -> SandboxOptions.builder().checkpoint("x").root("y").build());
+    storage.volumes().create(VolumeOptions.of("taken", ByteSize.parse("300MB")));
+    try (Sandbox sandbox = with(SandboxOptions.builder())) {
+      assertThatExceptionOfType(InvalidOptionException.class)
+          .isThrownBy(() -> sandbox.checkpoint("No Name"));
+      assertThatExceptionOfType(StorageException.class)
+          .isThrownBy(() -> sandbox.checkpoint("taken"))
+          .satisfies(e -> assertThat(e.reason()).isEqualTo(Reason.SLUG_TAKEN));
+      assertThat(sandbox.sh("echo on").text()).isEqualTo("on\n");
+    }
+  }
+}
