@@ -29,6 +29,7 @@ import java.util.ArrayList;
 import java.util.List;
 import java.util.Optional;
 import java.util.concurrent.TimeUnit;
+import java.util.concurrent.locks.LockSupport;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
@@ -43,10 +44,12 @@ final class MachineSaving {
   /** Until the guest holds still, and then until it is saved. */
   private static final Duration LONGEST_HOLD = Duration.ofSeconds(30);
 
+  private static final Duration LONGEST_WAIT = Duration.ofSeconds(5);
+
   private static final long LARGEST_STATE = 64L << 20;
 
   /** Files of one disk; each checkpoint of a sandbox that goes on from one adds one. */
-  private static final int MOST_FILES = 16;
+  private static final int MOST_FILES = 32;
 
   private static final int EBUSY = 16;
 
@@ -193,16 +196,24 @@ final class MachineSaving {
     }
   }
 
+  /** Files that are being copied or removed for the host are waited for, a while. */
   private void hold() throws IOException {
-    try {
-      machine.agent().hold(LONGEST_HOLD);
-    } catch (AgentErrorException e) {
-      throw new StorageException(
-          Reason.BUSY,
-          e.errno() == EBUSY
-              ? "Sandbox " + sandbox + " is copying or removing files. Try again."
-              : "Sandbox %s does not hold still (%s).".formatted(sandbox, e.getMessage()),
-          e);
+    long deadline = System.nanoTime() + LONGEST_WAIT.toNanos();
+    while (true) {
+      try {
+        machine.agent().hold(LONGEST_HOLD);
+        return;
+      } catch (AgentErrorException e) {
+        if (e.errno() != EBUSY || System.nanoTime() > deadline) {
+          throw new StorageException(
+              Reason.BUSY,
+              e.errno() == EBUSY
+                  ? "Sandbox " + sandbox + " is copying or removing files. Try again."
+                  : "Sandbox %s does not hold still (%s).".formatted(sandbox, e.getMessage()),
+              e);
+        }
+        LockSupport.parkNanos(20_000_000);
+      }
     }
   }
 

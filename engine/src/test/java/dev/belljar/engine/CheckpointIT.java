@@ -6,21 +6,36 @@ import static org.assertj.core.api.Assertions.assertThatExceptionOfType;
 import dev.belljar.ByteSize;
 import dev.belljar.Checkpoint;
 import dev.belljar.ChildProcess;
+import dev.belljar.EgressRecord;
 import dev.belljar.InvalidOptionException;
 import dev.belljar.PageRequest;
 import dev.belljar.Sandbox;
 import dev.belljar.SandboxOptions;
 import dev.belljar.SandboxPausedException;
+import dev.belljar.SpawnOptions;
 import dev.belljar.Storage;
 import dev.belljar.StorageException;
 import dev.belljar.StorageException.Reason;
 import dev.belljar.VolumeOptions;
 import dev.belljar.spi.Tenant;
+import java.io.IOException;
+import java.io.OutputStream;
+import java.net.InetAddress;
+import java.net.ServerSocket;
+import java.net.Socket;
+import java.nio.charset.StandardCharsets;
 import java.nio.file.Path;
+import java.security.DigestOutputStream;
+import java.security.MessageDigest;
+import java.time.Duration;
 import java.time.Instant;
 import java.util.ArrayList;
+import java.util.HexFormat;
 import java.util.List;
 import java.util.Optional;
+import java.util.Random;
+import java.util.concurrent.FutureTask;
+import java.util.concurrent.locks.LockSupport;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.Timeout;
@@ -132,6 +147,191 @@ class CheckpointIT {
           .isBetween(Instant.now().getEpochSecond() - 2, Instant.now().getEpochSecond() + 2);
       sandbox.pause();
     }
+  }
+
+  @Test
+  void aPausedSandboxCostsNoProcessorTime() {
+    try (Sandbox sandbox = with(SandboxOptions.builder())) {
+      sandbox.spawn("sh", "-c", "while :; do :; done");
+      ProcessHandle machine = HostProcesses.ownQemus(1).getFirst();
+      sandbox.pause();
+      Duration before = machine.info().totalCpuDuration().orElseThrow();
+      LockSupport.parkNanos(1_000_000_000);
+      Duration spent = machine.info().totalCpuDuration().orElseThrow().minus(before);
+      assertThat(spent).isLessThan(Duration.ofMillis(50));
+    }
+  }
+
+  @Test
+  void whatAPausedSandboxWroteIsInItsVolume() {
+    storage.volumes().create(VolumeOptions.of("data", ByteSize.parse("300MB")));
+    try (Sandbox sandbox = with(SandboxOptions.builder().volume("/data", "data"))) {
+      sandbox.fs().writeTextFile("/data/note", "kept");
+      sandbox.pause();
+    }
+    try (Sandbox sandbox = with(SandboxOptions.builder().volume("/data", "data"))) {
+      assertThat(sandbox.fs().readTextFile("/data/note")).isEqualTo("kept");
+    }
+  }
+
+  /** Bytes that are on their way between host and guest belong to the origin and to nobody else. */
+  @Test
+  void whatFlowsGoesOnInTheOrigin() throws Exception {
+    byte[] content = new byte[60 << 20];
+    new Random(1).nextBytes(content);
+    String sum = HexFormat.of().formatHex(MessageDigest.getInstance("SHA-256").digest(content));
+    try (Sandbox origin = with(SandboxOptions.builder())) {
+      FutureTask<String> written =
+          new FutureTask<>(
+              () -> {
+                origin.fs().writeFile("/home/app/large", content);
+                return origin.sh("sha256sum < /home/app/large").text().substring(0, 64);
+              });
+      FutureTask<String> read =
+          new FutureTask<>(
+              () -> {
+                var process = origin.spawn("sh", "-c", "head -c 60M /dev/urandom | tee /tmp/sent");
+                MessageDigest digest = MessageDigest.getInstance("SHA-256");
+                process
+                    .stdout()
+                    .transferTo(new DigestOutputStream(OutputStream.nullOutputStream(), digest));
+                return HexFormat.of().formatHex(digest.digest());
+              });
+      Thread.ofVirtual().start(written);
+      Thread.ofVirtual().start(read);
+      for (int i = 0; i < 3; i++) {
+        origin.checkpoint("at-" + i);
+      }
+      assertThat(written.get()).isEqualTo(sum);
+      assertThat(read.get()).isEqualTo(origin.sh("sha256sum < /tmp/sent").text().substring(0, 64));
+      for (int i = 0; i < 3; i++) {
+        try (Sandbox fork = from("at-" + i)) {
+          assertThat(fork.sh("echo fine").text()).isEqualTo("fine\n");
+        }
+      }
+    }
+  }
+
+  /** Holds a connection, says how it ends, and how another try went. */
+  private static final String CLIENT =
+      """
+      import socket
+      def connect():
+          try:
+              connection = socket.create_connection(('raw.example.com', 80), 20)
+              return connection, connection.recv(5).decode()
+          except OSError as e:
+              return None, type(e).__name__
+      connection, said = connect()
+      open('/tmp/first', 'w').write(said)
+      try:
+          said = connection.recv(1).decode() or 'end'
+      except OSError as e:
+          said = type(e).__name__
+      open('/tmp/then', 'w').write(said + ' ' + connect()[1])
+      """;
+
+  @Test
+  void connectionsAreClosedAndThePolicyIsTheNewOnes() throws Exception {
+    try (ServerSocket server = new ServerSocket(0, 10, InetAddress.getLoopbackAddress())) {
+      Thread.ofVirtual().start(() -> greetAll(server));
+      String redirection = "raw.example.com:80:127.0.0.1:" + server.getLocalPort();
+      try (Sandbox origin =
+          with(SandboxOptions.builder().allowNet("raw.example.com").connectTo(redirection))) {
+        origin.fs().writeTextFile("/tmp/client.py", CLIENT);
+        origin.spawn("python3", "/tmp/client.py");
+        assertThat(awaited(origin, "/tmp/first")).isEqualTo("hello");
+        origin.checkpoint("connected");
+        try (Sandbox same =
+                with(
+                    SandboxOptions.builder()
+                        .checkpoint("connected")
+                        .allowNet("raw.example.com")
+                        .connectTo(redirection));
+            Sandbox none = with(SandboxOptions.builder().checkpoint("connected").noNet())) {
+          assertThat(awaited(same, "/tmp/then")).isEqualTo("ConnectionResetError hello");
+          assertThat(awaited(none, "/tmp/then"))
+              .startsWith("ConnectionResetError ")
+              .endsWith("Error")
+              .doesNotContain("hello");
+          assertThat(none.egress()).allMatch(one -> one.verdict() == EgressRecord.Verdict.DENIED);
+        }
+        assertThat(origin.sh("test -e /tmp/then || echo open").text()).isEqualTo("open\n");
+      }
+    }
+  }
+
+  /** Keeps each connection for as long as its other end does. */
+  private static void greetAll(ServerSocket server) {
+    while (true) {
+      try {
+        Socket socket = server.accept();
+        socket.getOutputStream().write("hello".getBytes(StandardCharsets.US_ASCII));
+        Thread.ofVirtual().start(() -> awaitEnd(socket));
+      } catch (IOException e) {
+        return; // Closed: the test is over.
+      }
+    }
+  }
+
+  private static void awaitEnd(Socket socket) {
+    try (socket) {
+      socket.getInputStream().transferTo(OutputStream.nullOutputStream());
+    } catch (IOException e) {
+      // Reset.
+    }
+  }
+
+  private static String awaited(Sandbox sandbox, String file) {
+    return sandbox
+        .sh(
+            "for i in $(seq 300); do test -s %1$s && break; sleep 0.1; done; cat %1$s"
+                .formatted(file))
+        .text();
+  }
+
+  @Test
+  void programsWriteOnWhereNobodyReads() {
+    try (Sandbox origin = with(SandboxOptions.builder())) {
+      String program =
+          "line=$(head -c 1000 /dev/zero | tr '\\0' x); i=0; while :; do echo $line; echo $line >&2; i=$((i+1)); echo $i > /tmp/ticks; done";
+      origin.spawn("bash", "-c", program);
+      origin.spawn(
+          "bash",
+          SpawnOptions.builder()
+              .args(List.of("-c", program.replace("ticks", "terminal")))
+              .terminal(80, 24)
+              .build());
+      awaited(origin, "/tmp/ticks");
+      awaited(origin, "/tmp/terminal");
+      origin.checkpoint("writing");
+      try (Sandbox fork = from("writing")) {
+        for (String file : List.of("/tmp/ticks", "/tmp/terminal")) {
+          String enough =
+              "for i in $(seq 600); do n=$(cat %s); test \"${n:-0}\" -gt 2000 && echo enough && exit; sleep 0.1; done"
+                  .formatted(file);
+          assertThat(fork.sh(enough).text()).isEqualTo("enough\n");
+        }
+      }
+    }
+  }
+
+  @Test
+  void aDeletedCheckpointStaysForThoseThatRun() {
+    try (Sandbox origin = with(SandboxOptions.builder())) {
+      origin.checkpoint("one");
+    }
+    try (Sandbox fork = from("one")) {
+      storage.checkpoints().delete("one");
+      assertThatExceptionOfType(StorageException.class)
+          .isThrownBy(() -> from("one").close())
+          .satisfies(e -> assertThat(e.reason()).isEqualTo(Reason.NOT_FOUND));
+      // What was never in memory comes from its files.
+      assertThat(fork.sh("find /usr -type f -size -20k | head -n 3000 | xargs cat | wc -c").text())
+          .isNotBlank();
+      assertThat(directory.resolve("storage/checkpoints")).isNotEmptyDirectory();
+    }
+    assertThat(directory.resolve("storage/checkpoints")).isEmptyDirectory();
   }
 
   @Test

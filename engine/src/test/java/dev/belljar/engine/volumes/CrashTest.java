@@ -28,11 +28,35 @@ class CrashTest {
   /** Each point as often as it is come by. */
   @ParameterizedTest
   @CsvSource({
-    "CATALOG_WRITTEN, 1", "CATALOG_WRITTEN, 2", "CATALOG_WRITTEN, 3", "CATALOG_WRITTEN, 4",
-    "CATALOG_WRITTEN, 5", "CATALOG_WRITTEN, 6", "CATALOG_WRITTEN, 7", "CATALOG_WRITTEN, 8",
-    "LAYER_MADE, 1", "LAYER_MADE, 2", "LAYER_MADE, 3", "LAYER_MADE, 4",
-    "HEAD_COMMITTED, 1", "HEAD_COMMITTED, 2", "HEAD_SWITCHED, 1", "HEAD_SWITCHED, 2",
-    "HEAD_LINKED, 1", "HEAD_MOVED, 1", "FILE_REMOVED, 1"
+    "CATALOG_WRITTEN, 1",
+    "CATALOG_WRITTEN, 2",
+    "CATALOG_WRITTEN, 3",
+    "CATALOG_WRITTEN, 4",
+    "CATALOG_WRITTEN, 5",
+    "CATALOG_WRITTEN, 6",
+    "CATALOG_WRITTEN, 7",
+    "CATALOG_WRITTEN, 8",
+    "LAYER_MADE, 1",
+    "LAYER_MADE, 2",
+    "LAYER_MADE, 3",
+    "LAYER_MADE, 4",
+    "HEAD_COMMITTED, 1",
+    "HEAD_COMMITTED, 2",
+    "HEAD_SWITCHED, 1",
+    "HEAD_SWITCHED, 2",
+    "CATALOG_WRITTEN, 9",
+    "CATALOG_WRITTEN, 10",
+    "CATALOG_WRITTEN, 11",
+    "CATALOG_WRITTEN, 12",
+    "LAYER_MADE, 5",
+    "CHECKPOINT_COMMITTED, 1",
+    "CHECKPOINT_SWITCHED, 1",
+    "CHECKPOINT_COMPLETE, 1",
+    "HEAD_LINKED, 1",
+    "HEAD_LINKED, 2",
+    "HEAD_MOVED, 1",
+    "HEAD_MOVED, 2",
+    "FILE_REMOVED, 1"
   })
   void whatACrashLeavesIsWhole(FaultPoint point, int time) throws Exception {
     Path storage = directory.resolve("storage");
@@ -63,6 +87,8 @@ class CrashTest {
       if (said.contains("snapshot resting")) {
         assertThat(store.snapshot("me", "resting")).isPresent();
       }
+      assertThat(store.checkpoint("me", "saved").isPresent())
+          .isIn(expected(said, "checkpoint", "asks delete checkpoint", "deleted checkpoint"));
       if (one.isPresent()) {
         assertThat(one.get().holder()).isEmpty();
         try (Opened opened = store.openVolume("me", "one", "sbx")) {

@@ -2,12 +2,15 @@ package dev.belljar.engine.volumes;
 
 import dev.belljar.ByteSize;
 import dev.belljar.VolumeOptions;
+import dev.belljar.engine.volumes.SavedDisks.SavedDisk;
 import dev.belljar.engine.volumes.VolumeStore.Opened;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.nio.file.StandardOpenOption;
 import java.time.InstantSource;
+import java.util.List;
+import java.util.Optional;
 
 /**
  * Does everything that changes a store, to be ended at one of the {@link FaultPoint}s. What the
@@ -41,7 +44,35 @@ final class CrashingStore {
     note(notes, "created two");
     store.deleteVolume("me", "two");
     note(notes, "deleted two");
+    saveMachine(store, notes, image);
     store.close();
+  }
+
+  private static void saveMachine(VolumeStore store, Path notes, BootImage image)
+      throws IOException {
+    Files.writeString(image.directory().resolve(BootImage.NAME), "root");
+    Files.writeString(image.directory().resolve(BootImage.BLANK_DISK), "blank");
+    Opened opened = store.openVolume("me", "one", "sbx");
+    CheckpointDraft.Request request =
+        new CheckpointDraft.Request("me", "saved", "sbx", List.of(opened.id()), image, 0);
+    note(notes, "asks checkpoint");
+    try (CheckpointDraft draft = store.beginCheckpoint(request)) {
+      Files.writeString(draft.directory().resolve("memory"), "memory");
+      Path head = draft.newHead(opened.id());
+      SavedDisk disk =
+          new SavedDisk(
+              1, opened.bytes(), List.of(), Optional.of(draft.top(opened.id())), Optional.empty());
+      draft.commit(
+          new MachineKind("qemu", 768, 1),
+          new SavedDisks(image.hash(), List.of(), List.of(disk)),
+          () -> note(notes, "writes to " + head.getFileName()));
+      draft.complete();
+      note(notes, "checkpoint");
+    }
+    opened.close();
+    note(notes, "asks delete checkpoint");
+    store.deleteCheckpoint("me", "saved");
+    note(notes, "deleted checkpoint");
   }
 
   static void note(Path notes, String text) throws IOException {
