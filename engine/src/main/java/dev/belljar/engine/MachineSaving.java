@@ -342,9 +342,11 @@ final class MachineSaving {
     }
   }
 
+  /** Every machine may read what nobody changes any more, whatever the umask; the disk has it. */
   private static void force(Path directory) throws IOException {
     try (var files = Files.list(directory)) {
       for (Path file : (Iterable<Path>) files::iterator) {
+        Files.setAttribute(file, "unix:mode", 0444);
         try (FileChannel channel = FileChannel.open(file, StandardOpenOption.READ)) {
           channel.force(true);
         }

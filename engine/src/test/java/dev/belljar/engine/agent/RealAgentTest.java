@@ -3,6 +3,7 @@ package dev.belljar.engine.agent;
 import static java.nio.charset.StandardCharsets.UTF_8;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatExceptionOfType;
+import static org.awaitility.Awaitility.await;
 
 import java.io.IOException;
 import java.io.InputStream;
@@ -59,6 +60,65 @@ class RealAgentTest {
   void stop() throws Exception {
     agent.close();
     process.destroyForcibly().waitFor();
+  }
+
+  @Test
+  void aHeldAgentSaysNothingAndLosesNothing() throws Exception {
+    AgentProcess process =
+        agent.spawn(
+            new AgentProcess.Start(
+                List.of("/bin/sh", "-c", "while :; do echo 0123456789; done | head -c 3000000"),
+                List.of("PATH=/usr/bin:/bin"),
+                "/",
+                "root",
+                022,
+                false,
+                true,
+                false,
+                0,
+                0));
+    agent.hold(Duration.ofSeconds(20));
+    // What is asked meanwhile waits, and is answered after.
+    FutureTask<byte[]> ping = new FutureTask<>(() -> agent.ping(new byte[100_000 / 2]));
+    Thread.ofVirtual().start(ping);
+    agent.release();
+    assertThat(ping.get(10, TimeUnit.SECONDS)).hasSize(50_000);
+    try (InputStream output = process.stdout().orElseThrow().input()) {
+      assertThat(output.readAllBytes()).hasSize(3_000_000);
+    }
+  }
+
+  @Test
+  void anAgentThatIsNotReleasedGoesOnByItself() throws Exception {
+    agent.hold(Duration.ofMillis(300));
+    FutureTask<byte[]> ping = new FutureTask<>(() -> agent.ping(new byte[1]));
+    Thread.ofVirtual().start(ping);
+    await().during(Duration.ofMillis(400)).until(() -> !ping.isDone());
+    assertThatExceptionOfType(AgentErrorException.class)
+        .isThrownBy(agent::release)
+        .satisfies(e -> assertThat(e.errno()).isEqualTo(116));
+    assertThat(ping.get(10, TimeUnit.SECONDS)).hasSize(1);
+  }
+
+  @Test
+  void anAgentThatCopiesDoesNotHoldStill() throws Exception {
+    Path large = directory.resolve("large");
+    try (var file = new java.io.RandomAccessFile(large.toFile(), "rw")) {
+      file.setLength(4L << 30);
+    }
+    Path copy = directory.resolve("copy");
+    FutureTask<Boolean> copying =
+        new FutureTask<>(
+            () -> {
+              agent.files().copy(0, large.toString(), copy.toString(), 022);
+              return true;
+            });
+    Thread.ofVirtual().start(copying);
+    await().until(() -> java.nio.file.Files.exists(copy));
+    assertThatExceptionOfType(AgentErrorException.class)
+        .isThrownBy(() -> agent.hold(Duration.ofSeconds(20)))
+        .satisfies(e -> assertThat(e.errno()).isEqualTo(16));
+    assertThat(agent.ping(new byte[1])).hasSize(1);
   }
 
   @Test
