@@ -178,6 +178,28 @@ record Catalog(List<Layer> layers, List<Disk> volumes, List<Disk> snapshots) {
     return new Catalog(others, volumes, snapshots);
   }
 
+  /**
+   * With a new layer that holds what a frozen one does, above what is further down: it takes the
+   * place of that one as parent of others and as top of snapshots.
+   */
+  Catalog withInPlaceOf(String old, Layer layer) {
+    Optional<String> replaced = Optional.of(old);
+    List<Layer> changed = new ArrayList<>();
+    for (Layer other : layers) {
+      changed.add(
+          other.parent.equals(replaced)
+              ? new Layer(other.id, other.directory, Optional.of(layer.id))
+              : other);
+    }
+    changed.add(layer);
+    return new Catalog(
+        changed,
+        volumes,
+        snapshots.stream()
+            .map(disk -> disk.top.equals(old) ? disk.withTop(layer.id) : disk)
+            .toList());
+  }
+
   private static List<Disk> replaced(List<Disk> disks, Disk disk) {
     List<Disk> changed = new ArrayList<>(disks);
     for (int i = 0; i < changed.size(); i++) {

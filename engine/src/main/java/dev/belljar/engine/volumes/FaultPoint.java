@@ -20,6 +20,10 @@ enum FaultPoint {
   HEAD_LINKED,
   /** That name is in the catalog; the first one is left. */
   HEAD_MOVED,
+  /** The file of a layer that others were merged into is there; nothing refers to it. */
+  MERGED,
+  /** That layer is in the catalog; the files of those that it replaces are left. */
+  MERGE_COMMITTED,
   /** One of several files to be removed is removed. */
   FILE_REMOVED;
 

@@ -34,16 +34,23 @@ public final class VolumeStore implements AutoCloseable {
 
   private final StoreDirectory store;
   private final Snapshotting snapshotting;
+  private final Merging merging;
 
-  private VolumeStore(StoreDirectory store) {
+  private VolumeStore(StoreDirectory store, LayerMerger merger) {
     this.store = store;
     snapshotting = new Snapshotting(store);
+    merging = new Merging(store, merger);
   }
 
-  /** Opens a store, made if it is not there, and removes what nothing refers to. */
-  public static VolumeStore open(Path directory, DiskTools tools, InstantSource clock)
-      throws IOException {
-    return new VolumeStore(StoreDirectory.open(directory, tools, clock));
+  /**
+   * Opens a store, made if it is not there, and removes what nothing refers to. While it is open,
+   * layers are merged in the background.
+   */
+  public static VolumeStore open(
+      Path directory, DiskTools tools, LayerMerger merger, InstantSource clock) throws IOException {
+    VolumeStore store = new VolumeStore(StoreDirectory.open(directory, tools, clock), merger);
+    store.merging.wake();
+    return store;
   }
 
   // Volumes.
@@ -234,9 +241,15 @@ public final class VolumeStore implements AutoCloseable {
 
   // Snapshots.
 
-  /** Makes a snapshot of a volume, which a machine of this process may have. */
+  /**
+   * Makes a snapshot of a volume, which a machine of this process may have. Where the volume can
+   * have no other layer, some are merged first, which takes as long as copying them does.
+   */
   public Snapshot snapshot(String owner, String idOrSlug, String slug) {
-    return snapshotting.snapshot(owner, idOrSlug, slug);
+    merging.makeRoom(owner, idOrSlug);
+    Snapshot made = snapshotting.snapshot(owner, idOrSlug, slug);
+    merging.wake();
+    return made;
   }
 
   /** The snapshot of that id or slug. */
@@ -275,6 +288,7 @@ public final class VolumeStore implements AutoCloseable {
           store.collect();
           return snapshot;
         });
+    merging.wake();
   }
 
   // Use by machines.
@@ -382,6 +396,7 @@ public final class VolumeStore implements AutoCloseable {
           store.collect();
           return disk;
         });
+    merging.wake();
   }
 
   /** Makes an empty qcow2 file to lie above something. */
@@ -410,9 +425,15 @@ public final class VolumeStore implements AutoCloseable {
         });
   }
 
-  /** Gives up what this process uses. */
+  /** Merges layers until none are left to merge. */
+  void merge() throws InterruptedException {
+    merging.mergeAll();
+  }
+
+  /** Gives up what this process uses, and cuts off a merge that is under way. */
   @Override
   public void close() throws IOException {
+    merging.close();
     store.close();
   }
 }

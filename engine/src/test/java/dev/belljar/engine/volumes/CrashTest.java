@@ -55,7 +55,8 @@ class CrashTest {
     boolean came = child.exitValue() != 0;
     assertThat(child.exitValue()).isIn(0, 137);
     assertThat(came || point == FaultPoint.FILE_REMOVED).as("it was come by").isTrue();
-    try (VolumeStore store = VolumeStore.open(storage, Disks.tools(), InstantSource.system())) {
+    try (VolumeStore store =
+        VolumeStore.open(storage, Disks.tools(), Disks.merger(), InstantSource.system())) {
       Optional<Volume> one = store.volume("me", "one");
       assertThat(one.isPresent() || !said.contains("created one")).isTrue();
       assertThat(store.snapshot("me", "running").isPresent())

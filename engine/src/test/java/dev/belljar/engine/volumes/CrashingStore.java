@@ -20,7 +20,8 @@ final class CrashingStore {
   public static void main(String[] arguments) throws IOException {
     Path notes = Path.of(arguments[1]);
     VolumeStore store =
-        VolumeStore.open(Path.of(arguments[0]), Disks.tools(), InstantSource.system());
+        VolumeStore.open(
+            Path.of(arguments[0]), Disks.tools(), Disks.merger(), InstantSource.system());
     BootImage image = new BootImage("0123abcd", Path.of(arguments[2]));
     note(notes, "asks create one");
     store.create("me", VolumeOptions.of("one", ByteSize.parse("300MB")), image);

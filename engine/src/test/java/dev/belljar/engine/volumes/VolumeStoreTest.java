@@ -54,7 +54,7 @@ class VolumeStoreTest {
   }
 
   private VolumeStore opened() throws IOException {
-    return VolumeStore.open(directory.resolve("storage"), Disks.tools(), () -> now);
+    return VolumeStore.open(directory.resolve("storage"), Disks.tools(), Disks.merger(), () -> now);
   }
 
   @AfterEach
