@@ -39,9 +39,6 @@ final class Merging implements AutoCloseable {
 
   private static final String HOLDER = "a merge";
 
-  /** A process that only makes or deletes a snapshot has ended before. */
-  private static final Duration DELAY = Duration.ofSeconds(2);
-
   /** After which one that failed is tried again. */
   private static final Duration PAUSE = Duration.ofMinutes(10);
 
@@ -49,6 +46,7 @@ final class Merging implements AutoCloseable {
 
   private final StoreDirectory store;
   private final LayerMerger merger;
+  private final Duration delay;
   private final CountDownLatch closing = new CountDownLatch(1);
 
   /** Layers that could not be replaced, until when; under {@link #ONE_AT_A_TIME}. */
@@ -59,9 +57,15 @@ final class Merging implements AutoCloseable {
   private @Nullable Thread worker;
   private @Nullable Thread copying;
 
-  Merging(StoreDirectory store, LayerMerger merger) {
+  /**
+   * In that store.
+   *
+   * @param delay how long what there is to merge waits for the background
+   */
+  Merging(StoreDirectory store, LayerMerger merger, Duration delay) {
     this.store = store;
     this.merger = merger;
+    this.delay = delay;
   }
 
   /** Has a thread merge what there is to merge, in a while. */
@@ -77,7 +81,7 @@ final class Merging implements AutoCloseable {
 
   private void work() {
     try {
-      while (!closing.await(DELAY.toMillis(), TimeUnit.MILLISECONDS) && isWanted()) {
+      while (!closing.await(delay.toMillis(), TimeUnit.MILLISECONDS) && isWanted()) {
         mergeAll();
       }
     } catch (InterruptedException e) {

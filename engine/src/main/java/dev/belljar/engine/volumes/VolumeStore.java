@@ -14,6 +14,7 @@ import dev.belljar.engine.volumes.Catalog.Layer;
 import dev.belljar.engine.volumes.Leases.Lease;
 import java.io.IOException;
 import java.nio.file.Path;
+import java.time.Duration;
 import java.time.Instant;
 import java.time.InstantSource;
 import java.util.ArrayList;
@@ -32,14 +33,17 @@ public final class VolumeStore implements AutoCloseable {
 
   private static final ByteSize LARGEST = ByteSize.parse("20GiB");
 
+  /** A process that only makes or deletes a snapshot has ended before. */
+  private static final Duration MERGING_DELAY = Duration.ofSeconds(2);
+
   private final StoreDirectory store;
   private final Snapshotting snapshotting;
   private final Merging merging;
 
-  private VolumeStore(StoreDirectory store, LayerMerger merger) {
+  private VolumeStore(StoreDirectory store, LayerMerger merger, Duration delay) {
     this.store = store;
     snapshotting = new Snapshotting(store);
-    merging = new Merging(store, merger);
+    merging = new Merging(store, merger, delay);
   }
 
   /**
@@ -48,7 +52,15 @@ public final class VolumeStore implements AutoCloseable {
    */
   public static VolumeStore open(
       Path directory, DiskTools tools, LayerMerger merger, InstantSource clock) throws IOException {
-    VolumeStore store = new VolumeStore(StoreDirectory.open(directory, tools, clock), merger);
+    return open(directory, tools, merger, clock, MERGING_DELAY);
+  }
+
+  /** As above, with another delay before what there is to merge is merged. */
+  static VolumeStore open(
+      Path directory, DiskTools tools, LayerMerger merger, InstantSource clock, Duration delay)
+      throws IOException {
+    VolumeStore store =
+        new VolumeStore(StoreDirectory.open(directory, tools, clock), merger, delay);
     store.merging.wake();
     return store;
   }

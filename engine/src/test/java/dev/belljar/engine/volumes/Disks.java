@@ -4,7 +4,10 @@ import java.io.BufferedReader;
 import java.io.IOException;
 import java.io.Writer;
 import java.nio.charset.StandardCharsets;
+import java.nio.file.Files;
 import java.nio.file.Path;
+import java.time.Duration;
+import java.time.InstantSource;
 import java.util.ArrayList;
 import java.util.List;
 
@@ -16,6 +19,12 @@ final class Disks {
 
   static DiskTools tools() {
     return new DiskTools(Path.of("/usr/bin/qemu-img"), Path.of("/sbin/mkfs.ext4"));
+  }
+
+  /** A store that merges nothing in the background. */
+  static VolumeStore store(Path directory, LayerMerger merger, InstantSource clock)
+      throws IOException {
+    return VolumeStore.open(directory, tools(), merger, clock, Duration.ofHours(1));
   }
 
   /** As the engine's, without a jail. */
@@ -68,44 +77,34 @@ final class Disks {
     }
   }
 
-  /** Has a file of a volume that no machine has hold that byte in its kibibyte of that number. */
-  static void write(Path file, int kibibyte, int value) throws IOException {
-    run(
-        "qemu-io",
-        "-f",
-        "qcow2",
-        "-c",
-        "write -P %d %dk 1k".formatted(value, kibibyte),
-        file.toString());
+  /** Has what a chain holds be full of a value in the kibibyte of that number. */
+  static void write(List<Path> files, int kibibyte, int value) throws IOException {
+    run("qemu-io", "-c", "write -P %d %dk 1k".formatted(value, kibibyte), json(files));
   }
 
-  /** The bytes in the first of so many kibibytes of what a chain holds. */
+  /** The first byte of each of so many kibibytes of what a chain holds. */
   static List<Integer> read(List<Path> files, int kibibytes, Path scratch) throws IOException {
-    StringBuilder chain = new StringBuilder();
-    for (Path file : files) {
-      chain
-          .append(chain.isEmpty() ? "" : ",\"backing\":")
-          .append("{\"driver\":\"qcow2\",\"file\":{\"driver\":\"file\",\"filename\":\"")
-          .append(file)
-          .append("\"}");
-    }
-    chain.append(",\"backing\":null").append("}".repeat(files.size()));
-    run(
-        "qemu-img",
-        "dd",
-        "-U",
-        "-O",
-        "raw",
-        "bs=1k",
-        "count=" + kibibytes,
-        "if=json:" + chain,
-        "of=" + scratch);
-    byte[] bytes = java.nio.file.Files.readAllBytes(scratch);
+    String count = "count=" + kibibytes;
+    run("qemu-img", "dd", "-U", "-O", "raw", "bs=1k", count, "if=" + json(files), "of=" + scratch);
+    byte[] bytes = Files.readAllBytes(scratch);
     List<Integer> found = new ArrayList<>();
     for (int i = 0; i < kibibytes; i++) {
       found.add((int) bytes[i << 10]);
     }
     return found;
+  }
+
+  /** A chain, the uppermost first, in words of QEMU's tools. */
+  private static String json(List<Path> files) {
+    StringBuilder chain = new StringBuilder("json:");
+    for (Path file : files) {
+      chain
+          .append(file.equals(files.getFirst()) ? "" : ",\"backing\":")
+          .append("{\"driver\":\"qcow2\",\"file\":{\"driver\":\"file\",\"filename\":\"")
+          .append(file)
+          .append("\"}");
+    }
+    return chain + ",\"backing\":null" + "}".repeat(files.size());
   }
 
   private static void run(String... command) throws IOException {
