@@ -94,8 +94,6 @@ class MergingIT {
     await().atMost(LONGEST_MERGE).until(this::depthOfData, found -> found <= 16);
     try (Sandbox sandbox = with(at("/data", "data"))) {
       assertThat(sandbox.sh("cd /data && sha256sum f* log").text()).isEqualTo(sums.getLast());
-      assertThat(sandbox.sh("sudo dmesg | grep -c 'EXT4-fs error'").noThrow().text())
-          .isEqualTo("0\n");
     }
     // Some 13 MB were written; each of at most five cuts has a copy of what there was.
     assertThat(storage.volumes().get("data").orElseThrow().flattenedSize()).isLessThan(40 << 20);
