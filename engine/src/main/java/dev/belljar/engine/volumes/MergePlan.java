@@ -3,6 +3,7 @@ package dev.belljar.engine.volumes;
 import dev.belljar.engine.volumes.Catalog.Disk;
 import dev.belljar.engine.volumes.Catalog.Layer;
 import dev.belljar.engine.volumes.Leases.Lease;
+import java.util.ArrayList;
 import java.util.HashMap;
 import java.util.HashSet;
 import java.util.List;
@@ -27,7 +28,7 @@ final class MergePlan {
   /** Bytes that are copied without asking whether it pays. */
   private static final long SMALL = 64L << 20;
 
-  private final Catalog catalog;
+  private final Map<String, Layer> layers = new HashMap<>();
   private final ToLongFunction<Layer> size;
 
   /** Disks that somebody may open; one that is deleted and that a sandbox runs from is not. */
@@ -43,8 +44,8 @@ final class MergePlan {
    * @param size the bytes that a layer takes on the host
    */
   MergePlan(Catalog catalog, List<Lease> leases, ToLongFunction<Layer> size) {
-    this.catalog = catalog;
     this.size = size;
+    catalog.layers().forEach(layer -> layers.put(layer.id(), layer));
     disks =
         Stream.concat(
                 catalog.volumes().stream(), catalog.snapshots().stream().filter(Disk::isThere))
@@ -52,7 +53,7 @@ final class MergePlan {
     Set<String> needed = new HashSet<>();
     for (Disk disk : disks) {
       tops.add(disk.top());
-      for (Layer layer : catalog.chain(disk.top())) {
+      for (Layer layer : chain(disk)) {
         if (needed.add(layer.id())) {
           layer.parent().ifPresent(parent -> children.merge(parent, 1, Integer::sum));
         }
@@ -68,9 +69,20 @@ final class MergePlan {
     }
   }
 
+  /** As the catalog's, which looks through all layers for each; a circle is cut as well. */
+  private List<Layer> chain(Disk disk) {
+    List<Layer> chain = new ArrayList<>();
+    Optional<Layer> next = Optional.ofNullable(layers.get(disk.top()));
+    while (next.isPresent() && chain.size() < layers.size()) {
+      chain.add(next.get());
+      next = next.get().parent().flatMap(parent -> Optional.ofNullable(layers.get(parent)));
+    }
+    return chain;
+  }
+
   /** A machine can write to the head that it was given, and to all that was made above it. */
   private void addWritten(Disk volume, Lease lease) {
-    for (Layer layer : catalog.chain(volume.top())) {
+    for (Layer layer : chain(volume)) {
       written.add(layer.id());
       if (lease.layers().contains(layer.id())) {
         return;
@@ -101,7 +113,7 @@ final class MergePlan {
   }
 
   /**
-   * What to merge first.
+   * What to merge first. What could only be restored is not worth it.
    *
    * @param wanted whose chains are looked at
    * @param spared layers that are not to be replaced
@@ -109,7 +121,8 @@ final class MergePlan {
   Optional<Merge> next(Predicate<Disk> wanted, Set<String> spared) {
     Predicate<Layer> replaceable =
         layer -> !written.contains(layer.id()) && !spared.contains(layer.id());
-    List<Disk> whole = disks.stream().filter(wanted).filter(this::isWhole).toList();
+    List<Disk> whole =
+        disks.stream().filter(Disk::isThere).filter(wanted).filter(this::isWhole).toList();
     return Stream.concat(
             whole.stream().flatMap(disk -> run(disk, replaceable).stream()),
             whole.stream().flatMap(disk -> cut(disk, replaceable).stream()))
@@ -117,7 +130,7 @@ final class MergePlan {
   }
 
   private boolean isWhole(Disk disk) {
-    List<Layer> chain = catalog.chain(disk.top());
+    List<Layer> chain = chain(disk);
     return !chain.isEmpty() && chain.getLast().parent().isEmpty();
   }
 
@@ -126,7 +139,7 @@ final class MergePlan {
    * has gathered above it, so that a byte is not copied again with every snapshot.
    */
   private Optional<Merge> run(Disk disk, Predicate<Layer> replaceable) {
-    List<Layer> chain = catalog.chain(disk.top());
+    List<Layer> chain = chain(disk);
     for (int from = 0; from < chain.size(); from++) {
       if (!replaceable.test(chain.get(from))) {
         continue;
@@ -154,7 +167,7 @@ final class MergePlan {
 
   /** All of a long chain but what is uppermost. */
   private Optional<Merge> cut(Disk disk, Predicate<Layer> replaceable) {
-    List<Layer> chain = catalog.chain(disk.top());
+    List<Layer> chain = chain(disk);
     if (chain.size() <= DEEP) {
       return Optional.empty();
     }

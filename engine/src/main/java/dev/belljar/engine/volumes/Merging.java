@@ -8,6 +8,7 @@ import dev.belljar.engine.volumes.Leases.Lease;
 import dev.belljar.engine.volumes.MergePlan.Merge;
 import java.io.IOException;
 import java.io.InterruptedIOException;
+import java.nio.file.Files;
 import java.nio.file.Path;
 import java.time.Duration;
 import java.time.Instant;
@@ -35,7 +36,7 @@ final class Merging implements AutoCloseable {
   private static final Logger LOG = LoggerFactory.getLogger(Merging.class);
 
   /** Of this process: sandboxes need the disk as well. */
-  private static final ReentrantLock ONE_AT_A_TIME = new ReentrantLock();
+  private static final ReentrantLock ONE_AT_A_TIME = new ReentrantLock(true);
 
   private static final String HOLDER = "a merge";
 
@@ -49,7 +50,7 @@ final class Merging implements AutoCloseable {
   private final Duration delay;
   private final CountDownLatch closing = new CountDownLatch(1);
 
-  /** Layers that could not be replaced, until when; under {@link #ONE_AT_A_TIME}. */
+  /** Layers that are not replaced, until when; under {@link #ONE_AT_A_TIME}. */
   private final Map<String, Instant> failed = new HashMap<>();
 
   private boolean wanted;
@@ -110,9 +111,9 @@ final class Merging implements AutoCloseable {
 
   /** Merges until nothing is left to merge. */
   void mergeAll() throws InterruptedException {
-    boolean more = true;
-    while (more) {
-      more = mergeOne(disk -> true, true);
+    Outcome outcome = Outcome.DONE;
+    while (outcome != Outcome.NOTHING) {
+      outcome = mergeOne(disk -> true, true);
     }
   }
 
@@ -123,7 +124,7 @@ final class Merging implements AutoCloseable {
   void makeRoom(String owner, String idOrSlug) {
     try {
       Optional<String> volume = atTheBound(owner, idOrSlug);
-      while (volume.isPresent() && mergeOne(new Only(volume.get()), false)) {
+      while (volume.isPresent() && mergeOne(new Only(volume.get()), false) == Outcome.DONE) {
         volume = atTheBound(owner, idOrSlug);
       }
     } catch (InterruptedException e) {
@@ -150,23 +151,28 @@ final class Merging implements AutoCloseable {
         });
   }
 
+  /** How a merge went. */
+  private enum Outcome {
+    DONE,
+    FAILED,
+    NOTHING
+  }
+
   /**
    * One merge.
    *
    * @param disks whose chains are looked at
-   * @param yields whether what another process is at is left to it
-   * @return whether there may be more to do
+   * @param yields whether what another process is at, and what failed a while ago, is left alone
    */
-  private boolean mergeOne(Predicate<Disk> disks, boolean yields) throws InterruptedException {
+  private Outcome mergeOne(Predicate<Disk> disks, boolean yields) throws InterruptedException {
     ONE_AT_A_TIME.lockInterruptibly();
     try {
       if (!begin()) {
-        return false;
+        return Outcome.NOTHING;
       }
       try {
         Optional<Prepared> prepared = store.locked(() -> prepare(disks, yields));
-        prepared.ifPresent(this::merge);
-        return prepared.isPresent();
+        return prepared.isEmpty() ? Outcome.NOTHING : merge(prepared.get());
       } finally {
         end();
       }
@@ -202,8 +208,9 @@ final class Merging implements AutoCloseable {
         new MergePlan(catalog, leases, layer -> sizes.getOrDefault(LayerFiles.nameOf(layer), 0L));
     Instant now = store.clock.instant();
     failed.values().removeIf(now::isAfter);
-    Set<String> spared = new HashSet<>(failed.keySet());
+    Set<String> spared = new HashSet<>();
     if (yields) {
+      spared.addAll(failed.keySet());
       leases.stream()
           .filter(lease -> lease.holder().equals(HOLDER))
           .forEach(lease -> spared.add(lease.disk()));
@@ -216,8 +223,8 @@ final class Merging implements AutoCloseable {
         return Optional.of(prepare(merge, sizes));
       } catch (StorageException e) {
         LOG.warn("Layers are not merged: {}", e.getMessage());
-        spared.add(merge.replaced().id());
-        failed.put(merge.replaced().id(), now.plus(PAUSE));
+        noteFailed(merge);
+        merge.toCopy().forEach(layer -> spared.add(layer.id()));
       }
     }
     return Optional.empty();
@@ -248,19 +255,21 @@ final class Merging implements AutoCloseable {
     return new Prepared(merge, made, bytes, lease);
   }
 
-  private void merge(Prepared prepared) {
+  private Outcome merge(Prepared prepared) throws InterruptedException {
     boolean interrupted = false;
+    Outcome outcome = Outcome.DONE;
     try {
       copy(prepared);
       if (!store.locked(() -> commit(prepared))) {
         LOG.debug("Layers were changed while they were merged");
       }
     } catch (IOException | StorageException e) {
-      // With it, the lock could not be taken.
+      outcome = Outcome.FAILED;
+      // While that is set, the lock could not be taken.
       interrupted = Thread.interrupted();
-      if (!isClosing()) {
+      if (!isClosing() && !interrupted) {
         LOG.warn("Layers could not be merged: {}. It is tried again later.", e.toString());
-        failed.put(prepared.merge().replaced().id(), store.clock.instant().plus(PAUSE));
+        noteFailed(prepared.merge());
       }
     } finally {
       store.locked(
@@ -269,10 +278,17 @@ final class Merging implements AutoCloseable {
             store.collect();
             return prepared;
           });
-      if (interrupted) {
-        Thread.currentThread().interrupt();
-      }
     }
+    if (interrupted) {
+      throw new InterruptedException();
+    }
+    return outcome;
+  }
+
+  /** Any of those may be what it failed for. */
+  private void noteFailed(Merge merge) {
+    Instant end = store.clock.instant().plus(PAUSE);
+    merge.toCopy().forEach(layer -> failed.put(layer.id(), end));
   }
 
   /** Without the lock: it takes as long as it takes. */
@@ -299,7 +315,11 @@ final class Merging implements AutoCloseable {
     copying = thread;
   }
 
+  /** Not once the storage is being closed: then the lease may be gone, and with it the file. */
   private boolean commit(Prepared prepared) throws IOException {
+    if (isClosing() || !Files.exists(store.layers.fileOf(prepared.made()))) {
+      return false;
+    }
     Catalog catalog = store.file.read();
     List<Layer> wanted = prepared.merge().toCopy();
     List<Layer> there = catalog.chain(prepared.merge().replaced().id());

@@ -2,9 +2,12 @@ package dev.belljar.engine;
 
 import static java.nio.charset.StandardCharsets.UTF_8;
 import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatExceptionOfType;
 import static org.awaitility.Awaitility.await;
 
 import dev.belljar.ByteSize;
+import dev.belljar.Storage;
+import dev.belljar.StorageException;
 import dev.belljar.VolumeOptions;
 import dev.belljar.engine.vmm.HostTools;
 import dev.belljar.engine.volumes.BootImage;
@@ -12,6 +15,7 @@ import dev.belljar.engine.volumes.DiskTools;
 import dev.belljar.engine.volumes.VolumeStore;
 import dev.belljar.spi.Tenant;
 import java.io.IOException;
+import java.io.RandomAccessFile;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.time.Duration;
@@ -27,9 +31,12 @@ import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.ValueSource;
 
-/** What is left when a process ends while it merges layers, and how QEMU is confined meanwhile. */
+/**
+ * What is left when a process ends while it merges layers or cannot, and how QEMU is confined
+ * meanwhile.
+ */
 @Timeout(120)
-class KilledMergeIT {
+class UnfinishedMergeIT {
   private static final Duration SOON = Duration.ofMillis(20);
 
   /** Enough to be seen while it is copied. */
@@ -41,19 +48,21 @@ class KilledMergeIT {
     return directory.resolve("storage");
   }
 
+  /** One that merges nothing. */
+  private VolumeStore store() throws IOException {
+    HostTools tools = HostTools.find().orElseThrow();
+    return VolumeStore.open(
+        storage(),
+        new DiskTools(tools.qemuImg(), HostTools.locate("mkfs.ext4").orElseThrow()),
+        (files, kept, bytes) -> {
+          throw new IOException("not here");
+        },
+        InstantSource.system());
+  }
+
   /** Has a volume of which layers can be merged. */
   private void prepare() throws IOException, InterruptedException {
-    HostTools tools = HostTools.find().orElseThrow();
-    DiskTools diskTools =
-        new DiskTools(tools.qemuImg(), HostTools.locate("mkfs.ext4").orElseThrow());
-    try (VolumeStore store =
-        VolumeStore.open(
-            storage(),
-            diskTools,
-            (files, kept, bytes) -> {
-              throw new IOException("not here");
-            },
-            InstantSource.system())) {
+    try (VolumeStore store = store()) {
       VolumeOptions options = VolumeOptions.of("data", ByteSize.parse("2GB"));
       store.create("", options, new BootImage("none", directory));
       store.snapshot("", "data", "first");
@@ -122,6 +131,37 @@ class KilledMergeIT {
     made.removeAll(before);
     assertThat(made).hasSize(1);
     io("read " + WRITTEN, made.iterator().next());
+  }
+
+  @Test
+  void aLayerThatCannotBeReadIsNotMergedAndTheSnapshotThatNeedsThatIsRefused() throws Exception {
+    try (VolumeStore store = store()) {
+      VolumeOptions options = VolumeOptions.of("data", ByteSize.parse("300MB"));
+      store.create("", options, new BootImage("none", directory));
+      try (var opened = store.openVolume("", "data", "sbx")) {
+        damage(opened.layers().getFirst());
+      }
+      for (int i = 0; i < 31; i++) {
+        store.snapshot("", "data", "s" + i);
+      }
+    }
+    Storage storage = LocalEngine.instance().storage(new Tenant("", Optional.of(storage())));
+    Set<Path> before = files();
+    assertThatExceptionOfType(StorageException.class)
+        .isThrownBy(() -> storage.volumes().snapshot("data", "another"))
+        .satisfies(e -> assertThat(e.reason()).isEqualTo(StorageException.Reason.FULL))
+        .withMessageContaining("could not be merged");
+    await().untilAsserted(() -> assertThat(files()).isEqualTo(before));
+  }
+
+  /** Has the first entry of the table of its tables lead nowhere. */
+  private static void damage(Path file) throws IOException {
+    try (RandomAccessFile layer = new RandomAccessFile(file.toFile(), "rw")) {
+      layer.seek(40);
+      long table = layer.readLong();
+      layer.seek(table);
+      layer.writeLong(-1);
+    }
   }
 
   @Test
