@@ -13,7 +13,7 @@ import java.util.Optional;
 final class HeldDisk {
   private final Optional<MachineDisk> disk;
   private final Optional<String> volume;
-  private final Optional<String> top;
+  private final Optional<String> origin;
   private final Optional<String> image;
   private final List<Path> frozen;
   private Path current;
@@ -23,13 +23,13 @@ final class HeldDisk {
       Optional<String> volume,
       Path current,
       List<Path> frozen,
-      Optional<String> top,
+      Optional<String> origin,
       Optional<String> image) {
     this.disk = disk;
     this.volume = volume;
     this.current = current;
     this.frozen = new ArrayList<>(frozen);
-    this.top = top;
+    this.origin = origin;
     this.image = image;
   }
 
@@ -54,12 +54,12 @@ final class HeldDisk {
    * One whose uppermost file is gone with the machine.
    *
    * @param frozen files below it that are a checkpoint's
-   * @param top the layer of the store below those
+   * @param origin the snapshot or checkpoint whose layers of the store are below those
    * @param image the image whose root is below those instead
    */
   static HeldDisk passing(
-      MachineDisk disk, List<Path> frozen, Optional<String> top, Optional<String> image) {
-    return new HeldDisk(Optional.of(disk), Optional.empty(), topOf(disk), frozen, top, image);
+      MachineDisk disk, List<Path> frozen, Optional<String> origin, Optional<String> image) {
+    return new HeldDisk(Optional.of(disk), Optional.empty(), topOf(disk), frozen, origin, image);
   }
 
   private static Path topOf(MachineDisk disk) {
@@ -76,8 +76,9 @@ final class HeldDisk {
     return volume;
   }
 
-  Optional<String> top() {
-    return top;
+  /** The snapshot or checkpoint whose layers are below its files. */
+  Optional<String> origin() {
+    return origin;
   }
 
   Optional<String> image() {

@@ -193,7 +193,10 @@ final class LocalEngine {
                         "mkfs.ext4 is missing on this host. " + HostPackages.remedy()));
     try {
       return VolumeStore.open(
-          directory, new DiskTools(tools.qemuImg(), mkfs), InstantSource.system());
+          directory,
+          new DiskTools(tools.qemuImg(), mkfs),
+          new JailedMerger(jail, runs),
+          InstantSource.system());
     } catch (IOException e) {
       throw new SandboxUnavailableException(
           "The volumes in " + directory + " cannot be used: " + e.getMessage(), e);

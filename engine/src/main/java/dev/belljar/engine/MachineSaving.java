@@ -269,7 +269,9 @@ final class MachineSaving {
         own = turn.names;
       } else {
         Optional<String> top =
-            disk.volume().isPresent() ? Optional.of(draft.top(disk.volume().get())) : disk.top();
+            disk.volume().isPresent()
+                ? Optional.of(draft.top(disk.volume().get()))
+                : disk.origin().flatMap(id -> draft.currentTop(id, disk.disk().get().slot()));
         others.add(
             new SavedDisk(
                 disk.disk().get().slot(),

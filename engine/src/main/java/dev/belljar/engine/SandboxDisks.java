@@ -100,7 +100,7 @@ final class SandboxDisks implements AutoCloseable {
   List<MachineDisk> prepare(Image image, Path run, JailUser user) throws IOException {
     if (checkpoint.isPresent()) {
       for (OpenedDisk disk : checkpoint.get().disks()) {
-        disks.add(goneOn(disk, run, user));
+        disks.add(goneOn(checkpoint.get(), disk, run, user));
       }
       return List.copyOf(disks);
     }
@@ -129,12 +129,13 @@ final class SandboxDisks implements AutoCloseable {
       held.add(
           opened.writable()
               ? HeldDisk.ofVolume(disk, opened.id())
-              : HeldDisk.passing(disk, List.of(), Optional.of(opened.top()), Optional.empty()));
+              : HeldDisk.passing(disk, List.of(), Optional.of(opened.id()), Optional.empty()));
     }
     return List.copyOf(disks);
   }
 
-  private MachineDisk goneOn(OpenedDisk saved, Path run, JailUser user) throws IOException {
+  private MachineDisk goneOn(OpenedCheckpoint source, OpenedDisk saved, Path run, JailUser user)
+      throws IOException {
     SavedDisk as = saved.saved();
     List<Layer> layers = new ArrayList<>();
     layers.add(above(run, "slot" + as.slot(), as.bytes(), user));
@@ -144,7 +145,7 @@ final class SandboxDisks implements AutoCloseable {
         .ifPresent(image -> layers.add(new Layer(image, BootImage.NAME, false, Format.RAW)));
     MachineDisk disk = new MachineDisk(as.slot(), layers, as.bytes());
     List<Path> frozen = saved.files().subList(0, as.files().size());
-    held.add(HeldDisk.passing(disk, frozen, as.top(), as.image()));
+    held.add(HeldDisk.passing(disk, frozen, as.top().map(top -> source.id()), as.image()));
     return disk;
   }
 

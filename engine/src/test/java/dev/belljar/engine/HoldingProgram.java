@@ -3,12 +3,14 @@ package dev.belljar.engine;
 import static java.nio.charset.StandardCharsets.UTF_8;
 
 import dev.belljar.Sandbox;
+import dev.belljar.spi.Tenant;
 import java.io.BufferedReader;
 import java.io.IOException;
 import java.io.InputStreamReader;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.Optional;
 
 /**
  * A program of its own that makes sandboxes, says {@code ready}, and holds them until its input
@@ -23,16 +25,26 @@ final class HoldingProgram implements AutoCloseable {
 
   /** Starts a JVM on the class path of this one and waits until it holds so many sandboxes. */
   static HoldingProgram start(int sandboxes) throws IOException {
-    Process process =
-        new ProcessBuilder(
+    return startWith(Integer.toString(sandboxes));
+  }
+
+  /** As above, with a storage open and no sandbox. */
+  static HoldingProgram startOver(Path storage) throws IOException {
+    return startWith("0", storage.toString());
+  }
+
+  private static HoldingProgram startWith(String... arguments) throws IOException {
+    List<String> command =
+        new ArrayList<>(
+            List.of(
                 Path.of(System.getProperty("java.home"), "bin", "java").toString(),
                 "--enable-native-access=ALL-UNNAMED",
                 "-cp",
                 System.getProperty("java.class.path"),
-                HoldingProgram.class.getName(),
-                Integer.toString(sandboxes))
-            .redirectError(ProcessBuilder.Redirect.INHERIT)
-            .start();
+                HoldingProgram.class.getName()));
+    command.addAll(List.of(arguments));
+    Process process =
+        new ProcessBuilder(command).redirectError(ProcessBuilder.Redirect.INHERIT).start();
     HoldingProgram program = new HoldingProgram(process);
     BufferedReader said =
         new BufferedReader(new InputStreamReader(process.getInputStream(), UTF_8));
@@ -63,6 +75,9 @@ final class HoldingProgram implements AutoCloseable {
   /** What runs in the other JVM. */
   public static void main(String[] arguments) throws IOException {
     List<Sandbox> held = new ArrayList<>();
+    if (arguments.length > 1) {
+      LocalEngine.instance().storage(new Tenant("", Optional.of(Path.of(arguments[1]))));
+    }
     for (int i = 0; i < Integer.parseInt(arguments[0]); i++) {
       Sandbox sandbox = Sandbox.create();
       sandbox.sh("true").text();

@@ -52,6 +52,11 @@ final class HostProcesses {
     return names;
   }
 
+  /** How many layers a QEMU has, of all its disks. */
+  static long layerDirectories(ProcessHandle qemu) {
+    return text(qemu.pid(), "mountinfo").lines().filter(line -> line.contains(" /layers/")).count();
+  }
+
   /** Words of a command line, separated by spaces; empty for a process that is gone. */
   static String commandLine(long pid) {
     return text(pid, "cmdline").replace('\0', ' ');

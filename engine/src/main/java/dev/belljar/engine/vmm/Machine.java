@@ -43,7 +43,7 @@ public final class Machine implements AutoCloseable {
   private static final int SWITCH_MILLIS = 2_000;
 
   private static final AtomicInteger HEADS = new AtomicInteger();
-  private static final String CAPABILITIES = "{\"execute\":\"qmp_capabilities\"}";
+  static final String CAPABILITIES = "{\"execute\":\"qmp_capabilities\"}";
   private static final String IGNORE_SHARED =
       "{\"execute\":\"migrate-set-capabilities\",\"arguments\":{\"capabilities\":[{\"capability\":\"x-ignore-shared\",\"state\":true}]}}";
 
@@ -385,13 +385,13 @@ public final class Machine implements AutoCloseable {
   }
 
   /** Before the directory is given away: whoever has that might put a link there. */
-  private static void createLog(Path run) throws IOException {
+  static void createLog(Path run) throws IOException {
     Files.createFile(
         log(run),
         PosixFilePermissions.asFileAttribute(PosixFilePermissions.fromString("rw-------")));
   }
 
-  private static ServerSocketChannel listen(JailUser user, Path socket) throws IOException {
+  static ServerSocketChannel listen(JailUser user, Path socket) throws IOException {
     if (socket.toString().length() > LONGEST_SOCKET_PATH) {
       throw new MachineException(
           "The path "
@@ -408,7 +408,7 @@ public final class Machine implements AutoCloseable {
   /**
    * Makes the wait for a QEMU that died or is late end; to be interrupted when the wait is over.
    */
-  private static Thread closeWhenDeadOrLate(
+  static Thread closeWhenDeadOrLate(
       Process process, Duration limit, ServerSocketChannel... listeners) {
     return Thread.ofVirtual()
         .name("machine-start-limit")
@@ -431,7 +431,7 @@ public final class Machine implements AutoCloseable {
             });
   }
 
-  private static SocketChannel accept(
+  static SocketChannel accept(
       ServerSocketChannel listener, Process process, Path run, Duration limit) throws IOException {
     try {
       return listener.accept();
@@ -444,11 +444,11 @@ public final class Machine implements AutoCloseable {
     }
   }
 
-  private static Path log(Path run) {
+  static Path log(Path run) {
     return run.resolve("qemu.log");
   }
 
-  private static String complaints(Path run) {
+  static String complaints(Path run) {
     try (var in = Files.newInputStream(log(run))) {
       byte[] head = in.readNBytes(2000);
       return new String(head, java.nio.charset.StandardCharsets.UTF_8).strip();
@@ -457,7 +457,7 @@ public final class Machine implements AutoCloseable {
     }
   }
 
-  private static void end(Process process) {
+  static void end(Process process) {
     process.destroyForcibly();
     boolean interrupted = false;
     while (true) {

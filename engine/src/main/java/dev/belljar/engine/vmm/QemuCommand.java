@@ -17,6 +17,9 @@ public final class QemuCommand {
   /** Bytes; the least that a guest takes for a disk. */
   private static final int EMPTY_SLOT = 1 << 20;
 
+  private static final String SANDBOX =
+      "on,obsolete=deny,elevateprivileges=deny,spawn=deny,resourcecontrol=deny";
+
   private QemuCommand() {}
 
   static List<String> of(MachineShape shape, MachineFiles files, String readOnly) {
@@ -25,10 +28,7 @@ public final class QemuCommand {
     List<String> command = new ArrayList<>();
     add(command, JailRoot.QEMU);
     add(command, "-nodefaults", "-no-user-config", "-no-reboot", "-display", "none");
-    add(
-        command,
-        "-sandbox",
-        "on,obsolete=deny,elevateprivileges=deny,spawn=deny,resourcecontrol=deny");
+    add(command, "-sandbox", SANDBOX);
     String timer = emulated ? "on" : "off";
     add(
         command,
@@ -76,6 +76,19 @@ public final class QemuCommand {
       add(command, "-kernel", Jail.IMAGE + "/vmlinuz", "-initrd", Jail.IMAGE + "/initrd");
       add(command, "-append", kernelArguments(shape, files));
     }
+    return List.copyOf(command);
+  }
+
+  /** Runs nothing, and has a disk open whose layers it is told to copy. */
+  static List<String> withoutMachine(DiskChain disk) {
+    List<String> command = new ArrayList<>();
+    add(command, JailRoot.QEMU);
+    add(command, "-nodefaults", "-no-user-config", "-display", "none");
+    add(command, "-machine", "none", "-accel", "tcg,tb-size=1");
+    add(command, "-sandbox", SANDBOX);
+    socket(command, "qmp", MachineFiles.MONITOR_SOCKET);
+    add(command, "-mon", "chardev=qmp,mode=control");
+    addChain(command, disk);
     return List.copyOf(command);
   }
 

@@ -33,6 +33,8 @@ final class Qmp implements AutoCloseable {
   /** What QEMU said to a command; {@code error} is empty where it did it. */
   private record Answer(String error, String status) {}
 
+  private static final Answer NOTHING = new Answer("", "");
+
   Qmp(SocketChannel socket) {
     this.socket = socket;
     Thread.ofVirtual().name("qmp-reader").start(this::read);
@@ -41,7 +43,8 @@ final class Qmp implements AutoCloseable {
   /**
    * Sends a command and waits for its answer, after those of what was sent before.
    *
-   * @return the answer's {@code return.status}, if it has one
+   * @return the answer's {@code return.status}, if it has one; of a list, its first item's
+   * @throws MachineException where the answer, or the first item of a list, is an error
    */
   String ask(String command, long millis) throws IOException {
     exchange.lock();
@@ -154,11 +157,13 @@ final class Qmp implements AutoCloseable {
         switch (name) {
           case "return" -> {
             answer = true;
-            status = textIn(parser, "status");
+            Answer said = answerIn(parser);
+            status = said.status;
+            error = said.error;
           }
           case "error" -> {
             answer = true;
-            error = textIn(parser, "desc");
+            error = answerIn(parser).error;
           }
           default -> parser.skipChildren();
         }
@@ -167,21 +172,34 @@ final class Qmp implements AutoCloseable {
     }
   }
 
-  /** The text of one property of the value that the parser stands at; empty where it has none. */
-  private static String textIn(JsonParser parser, String property) {
-    String text = "";
-    if (parser.currentToken() != JsonToken.START_OBJECT) {
-      parser.skipChildren();
-      return text;
+  /**
+   * What the value that the parser stands at says: an object, or a list whose first item counts. A
+   * job that failed has its {@code error} there, a command its {@code desc}.
+   */
+  private static Answer answerIn(JsonParser parser) {
+    if (parser.currentToken() == JsonToken.START_ARRAY) {
+      Answer first = parser.nextToken() == JsonToken.END_ARRAY ? NOTHING : answerIn(parser);
+      while (parser.currentToken() != JsonToken.END_ARRAY) {
+        parser.skipChildren();
+        parser.nextToken();
+      }
+      return first;
     }
+    if (parser.currentToken() != JsonToken.START_OBJECT) {
+      return NOTHING;
+    }
+    String error = "";
+    String status = "";
     while (parser.nextToken() == JsonToken.PROPERTY_NAME) {
-      boolean wanted = property.equals(parser.currentName());
-      parser.nextToken();
-      if (wanted && parser.currentToken().isScalarValue()) {
-        text = parser.getString();
+      String name = parser.currentName();
+      boolean scalar = parser.nextToken().isScalarValue();
+      if (scalar && name.equals("status")) {
+        status = parser.getString();
+      } else if (scalar && (name.equals("desc") || name.equals("error"))) {
+        error = parser.getString();
       }
       parser.skipChildren();
     }
-    return text;
+    return new Answer(error, status);
   }
 }

@@ -150,6 +150,20 @@ record Catalog(
           id, owner, slug, region, created, sandbox, machine, disks, complete, Optional.of(time));
     }
 
+    SavedMachine withTopInPlaceOf(String old, String layer) {
+      return new SavedMachine(
+          id,
+          owner,
+          slug,
+          region,
+          created,
+          sandbox,
+          machine,
+          disks.withTopInPlaceOf(old, layer),
+          complete,
+          deleted);
+    }
+
     SavedMachine completed() {
       return new SavedMachine(
           id, owner, slug, region, created, sandbox, machine, disks, true, deleted);
@@ -220,6 +234,20 @@ record Catalog(
     return used;
   }
 
+  /** The layer that a snapshot, or a disk of a checkpoint, stands on now. */
+  Optional<String> topOf(String id, int slot) {
+    return snapshots.stream()
+        .filter(disk -> disk.id.equals(id))
+        .map(Disk::top)
+        .findFirst()
+        .or(
+            () ->
+                checkpoints.stream()
+                    .filter(one -> one.id.equals(id))
+                    .findFirst()
+                    .flatMap(one -> one.disks.topIn(slot)));
+  }
+
   /** The images that something lies above. */
   Set<String> images() {
     Set<String> images = new LinkedHashSet<>();
@@ -276,6 +304,29 @@ record Catalog(
         volumes,
         snapshots,
         checkpoints.stream().filter(one -> !one.id.equals(id)).toList());
+  }
+
+  /**
+   * With a new layer that holds what a frozen one does, above what is further down: it takes the
+   * place of that one as parent of others and as top of snapshots and checkpoints.
+   */
+  Catalog withInPlaceOf(String old, Layer layer) {
+    Optional<String> replaced = Optional.of(old);
+    List<Layer> changed = new ArrayList<>();
+    for (Layer other : layers) {
+      changed.add(
+          other.parent.equals(replaced)
+              ? new Layer(other.id, other.directory, Optional.of(layer.id))
+              : other);
+    }
+    changed.add(layer);
+    return new Catalog(
+        changed,
+        volumes,
+        snapshots.stream()
+            .map(disk -> disk.top.equals(old) ? disk.withTop(layer.id) : disk)
+            .toList(),
+        checkpoints.stream().map(one -> one.withTopInPlaceOf(old, layer.id)).toList());
   }
 
   private static List<Disk> replaced(List<Disk> disks, Disk disk) {

@@ -91,6 +91,11 @@ public final class CheckpointDraft implements AutoCloseable {
     return head(volume).volume().top();
   }
 
+  /** The layer that a snapshot, or a disk of a checkpoint, stands on now: merging changes it. */
+  public Optional<String> currentTop(String id, int slot) {
+    return store.locked(() -> store.file.read().topOf(id, slot));
+  }
+
   private NewHead head(String volume) {
     return Optional.ofNullable(heads.get(volume)).orElseThrow();
   }
@@ -112,6 +117,9 @@ public final class CheckpointDraft implements AutoCloseable {
               throw Checkpointing.changed(volume.slug());
             }
             changed = changed.with(head.layer).withVolume(volume.withTop(head.layer.id()));
+          }
+          if (!disks.tops().allMatch(top -> catalog.layer(top).isPresent())) {
+            throw Checkpointing.changed(request.sandbox);
           }
           changed =
               changed.withCheckpoint(

@@ -202,9 +202,8 @@ final class Checkpointing {
   }
 
   /** What a checkpoint that changed hands meanwhile is refused with. */
-  static StorageException changed(String volume) {
+  static StorageException changed(String what) {
     return new StorageException(
-        Reason.BUSY,
-        "Volume '%s' changed while a checkpoint was being made. Try again.".formatted(volume));
+        Reason.BUSY, "'%s' changed while a checkpoint was being made. Try again.".formatted(what));
   }
 }

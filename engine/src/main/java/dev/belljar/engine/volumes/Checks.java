@@ -82,12 +82,17 @@ final class Checks {
     }
   }
 
+  /** Whether it can have no other layer before some are merged. */
+  static boolean isAtTheBound(Catalog catalog, Disk disk) {
+    return catalog.chain(disk.top()).size() >= MOST_LAYERS;
+  }
+
   static void checkDepth(Catalog catalog, Disk disk) {
-    if (catalog.chain(disk.top()).size() >= MOST_LAYERS) {
+    if (isAtTheBound(catalog, disk)) {
       throw new StorageException(
           Reason.FULL,
-          "'%s' stands on %d snapshots, which is the most. Delete some of them."
-              .formatted(disk.slug(), MOST_LAYERS - 1));
+          "'%s' stands on %d layers, which is the most, and they could not be merged. Those of a sandbox that runs are merged when it has ended: end it, or make room on the host's disk."
+              .formatted(disk.slug(), MOST_LAYERS));
     }
   }
 

@@ -26,6 +26,10 @@ enum FaultPoint {
   CHECKPOINT_SWITCHED,
   /** A checkpoint is complete. */
   CHECKPOINT_COMPLETE,
+  /** The file of a layer that others were merged into is there; nothing refers to it. */
+  MERGED,
+  /** That layer is in the catalog; the files of those that it replaces are left. */
+  MERGE_COMMITTED,
   /** One of several files to be removed is removed. */
   FILE_REMOVED;
 

@@ -152,6 +152,16 @@ final class LayerFiles {
 
   /** As above, of a file elsewhere. */
   static void check(Path file, long bytes, boolean exact) throws IOException {
+    ByteBuffer header = header(file);
+    if ((header.getLong(INCOMPATIBLE_AT) & ~HARMLESS) != 0) {
+      throw damaged(file, "QEMU has marked it as damaged, or it needs what is not there");
+    }
+    if (header.getLong(SIZE_AT) > bytes || (exact && header.getLong(SIZE_AT) != bytes)) {
+      throw damaged(file, "it is of another size");
+    }
+  }
+
+  private static ByteBuffer header(Path file) throws IOException {
     ByteBuffer header = ByteBuffer.allocate(HEADER);
     if (!Files.isRegularFile(file, LinkOption.NOFOLLOW_LINKS)) {
       throw damaged(file, "it is missing");
@@ -164,12 +174,12 @@ final class LayerFiles {
     if (header.hasRemaining() || header.getInt(0) != MAGIC || header.getInt(4) != VERSION) {
       throw damaged(file, "it is no qcow2 of version 3");
     }
-    if ((header.getLong(INCOMPATIBLE_AT) & ~HARMLESS) != 0) {
-      throw damaged(file, "QEMU has marked it as damaged, or it needs what is not there");
-    }
-    if (header.getLong(SIZE_AT) > bytes || (exact && header.getLong(SIZE_AT) != bytes)) {
-      throw damaged(file, "it is of another size");
-    }
+    return header;
+  }
+
+  /** Bytes, as the guest sees it; of a layer that was checked. */
+  long size(Layer layer) throws IOException {
+    return header(fileOf(layer)).getLong(SIZE_AT);
   }
 
   private static StorageException damaged(Path file, String how) {

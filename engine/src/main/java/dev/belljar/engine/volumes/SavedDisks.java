@@ -37,6 +37,28 @@ public record SavedDisks(String image, List<String> own, List<SavedDisk> others)
     }
   }
 
+  SavedDisks withTopInPlaceOf(String old, String layer) {
+    return new SavedDisks(
+        image,
+        own,
+        others.stream()
+            .map(
+                disk ->
+                    disk.top().equals(Optional.of(old))
+                        ? new SavedDisk(
+                            disk.slot(),
+                            disk.bytes(),
+                            disk.files(),
+                            Optional.of(layer),
+                            disk.image())
+                        : disk)
+            .toList());
+  }
+
+  Optional<String> topIn(int slot) {
+    return others.stream().filter(disk -> disk.slot() == slot).findFirst().flatMap(SavedDisk::top);
+  }
+
   /** The layers that they stand on. */
   Stream<String> tops() {
     return others.stream().flatMap(disk -> disk.top().stream());

@@ -15,6 +15,7 @@ import dev.belljar.engine.volumes.Catalog.Layer;
 import dev.belljar.engine.volumes.Leases.Lease;
 import java.io.IOException;
 import java.nio.file.Path;
+import java.time.Duration;
 import java.time.Instant;
 import java.time.InstantSource;
 import java.util.List;
@@ -32,20 +33,38 @@ public final class VolumeStore implements AutoCloseable {
 
   private static final ByteSize LARGEST = ByteSize.parse("20GiB");
 
+  /** A process that only makes or deletes a snapshot has ended before. */
+  private static final Duration MERGING_DELAY = Duration.ofSeconds(2);
+
   private final StoreDirectory store;
   private final Snapshotting snapshotting;
   private final Checkpointing checkpointing;
+  private final Merging merging;
 
-  private VolumeStore(StoreDirectory store) {
+  private VolumeStore(StoreDirectory store, LayerMerger merger, Duration delay) {
     this.store = store;
     snapshotting = new Snapshotting(store);
     checkpointing = new Checkpointing(store);
+    merging = new Merging(store, merger, delay);
   }
 
-  /** Opens a store, made if it is not there, and removes what nothing refers to. */
-  public static VolumeStore open(Path directory, DiskTools tools, InstantSource clock)
+  /**
+   * Opens a store, made if it is not there, and removes what nothing refers to. While it is open,
+   * layers are merged in the background.
+   */
+  public static VolumeStore open(
+      Path directory, DiskTools tools, LayerMerger merger, InstantSource clock) throws IOException {
+    return open(directory, tools, merger, clock, MERGING_DELAY);
+  }
+
+  /** As above, with another delay before what there is to merge is merged. */
+  static VolumeStore open(
+      Path directory, DiskTools tools, LayerMerger merger, InstantSource clock, Duration delay)
       throws IOException {
-    return new VolumeStore(StoreDirectory.open(directory, tools, clock));
+    VolumeStore store =
+        new VolumeStore(StoreDirectory.open(directory, tools, clock), merger, delay);
+    store.merging.wake();
+    return store;
   }
 
   // Volumes.
@@ -202,9 +221,15 @@ public final class VolumeStore implements AutoCloseable {
 
   // Snapshots.
 
-  /** Makes a snapshot of a volume, which a machine of this process may have. */
+  /**
+   * Makes a snapshot of a volume, which a machine of this process may have. Where the volume can
+   * have no other layer, some are merged first, which takes as long as copying them does.
+   */
   public Snapshot snapshot(String owner, String idOrSlug, String slug) {
-    return snapshotting.snapshot(owner, idOrSlug, slug);
+    merging.makeRoom(owner, idOrSlug);
+    Snapshot made = snapshotting.snapshot(owner, idOrSlug, slug);
+    merging.wake();
+    return made;
   }
 
   /** The snapshot of that id or slug. */
@@ -243,6 +268,7 @@ public final class VolumeStore implements AutoCloseable {
           store.collect();
           return snapshot;
         });
+    merging.wake();
   }
 
   // Checkpoints.
@@ -292,11 +318,6 @@ public final class VolumeStore implements AutoCloseable {
       Optional<String> image,
       Runnable lease)
       implements AutoCloseable {
-
-    /** The id of its uppermost layer. */
-    public String top() {
-      return LayerFiles.idOf(layers.getFirst());
-    }
 
     /** Gives it back; no machine may have it open. */
     @Override
@@ -382,6 +403,7 @@ public final class VolumeStore implements AutoCloseable {
           store.collect();
           return disk;
         });
+    merging.wake();
   }
 
   /** Makes an empty qcow2 file to lie above something. */
@@ -420,9 +442,15 @@ public final class VolumeStore implements AutoCloseable {
         });
   }
 
-  /** Gives up what this process uses. */
+  /** Merges layers until none are left to merge. */
+  void merge() throws InterruptedException {
+    merging.mergeAll();
+  }
+
+  /** Gives up what this process uses, and cuts off a merge that is under way. */
   @Override
   public void close() throws IOException {
+    merging.close();
     store.close();
   }
 }

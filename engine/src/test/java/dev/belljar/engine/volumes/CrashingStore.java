@@ -13,17 +13,21 @@ import java.util.List;
 import java.util.Optional;
 
 /**
- * Does everything that changes a store, to be ended at one of the {@link FaultPoint}s. What the
- * volume is written to is noted by what stands for its machine.
+ * Does everything that changes a store, to be ended at one of the {@link FaultPoint}s. What stands
+ * for the machine of the volume notes that it wrote.
  */
 final class CrashingStore {
+  /** The kibibyte that a machine writes to, and what. */
+  static final int WRITTEN_AT = 1000;
+
+  static final int WRITTEN = 42;
+
   private CrashingStore() {}
 
   /** The store, and a file to note in. */
-  public static void main(String[] arguments) throws IOException {
+  public static void main(String[] arguments) throws IOException, InterruptedException {
     Path notes = Path.of(arguments[1]);
-    VolumeStore store =
-        VolumeStore.open(Path.of(arguments[0]), Disks.tools(), InstantSource.system());
+    VolumeStore store = Disks.store(Path.of(arguments[0]), Disks.merger(), InstantSource.system());
     BootImage image = new BootImage("0123abcd", Path.of(arguments[2]));
     note(notes, "asks create one");
     store.create("me", VolumeOptions.of("one", ByteSize.parse("300MB")), image);
@@ -40,6 +44,9 @@ final class CrashingStore {
     note(notes, "asks delete running");
     store.deleteSnapshot("me", "running");
     note(notes, "deleted running");
+    note(notes, "asks merge");
+    store.merge();
+    note(notes, "merged");
     store.create("me", VolumeOptions.of("two", ByteSize.parse("300MB")).from("resting"), image);
     note(notes, "created two");
     store.deleteVolume("me", "two");
@@ -91,7 +98,8 @@ final class CrashingStore {
 
     @Override
     public void switchTo(Path file) throws IOException {
-      note(notes, "writes to " + file.getFileName());
+      Disks.write(List.of(file), WRITTEN_AT, WRITTEN);
+      note(notes, "written");
     }
 
     @Override

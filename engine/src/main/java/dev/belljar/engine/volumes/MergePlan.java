@@ -1,0 +1,187 @@
+package dev.belljar.engine.volumes;
+
+import dev.belljar.engine.volumes.Catalog.Disk;
+import dev.belljar.engine.volumes.Catalog.Layer;
+import dev.belljar.engine.volumes.Leases.Lease;
+import java.util.ArrayList;
+import java.util.HashMap;
+import java.util.HashSet;
+import java.util.List;
+import java.util.Map;
+import java.util.Optional;
+import java.util.Set;
+import java.util.function.Predicate;
+import java.util.function.ToLongFunction;
+import java.util.stream.Stream;
+
+/**
+ * Which layers are worth merging, in one state of the catalog: those that nothing but the layer
+ * above needs, and all below a certain one where a chain is long.
+ */
+final class MergePlan {
+  /** A longer chain is cut. */
+  static final int DEEP = 16;
+
+  /** What is left of it above the cut, where no machine writes to more. */
+  static final int LEFT_ABOVE = 8;
+
+  /** Bytes that are copied without asking whether it pays. */
+  private static final long SMALL = 64L << 20;
+
+  private final Map<String, Layer> layers = new HashMap<>();
+  private final ToLongFunction<Layer> size;
+
+  /** Disks that somebody may open; one that is deleted and that a sandbox runs from is not. */
+  private final List<Disk> disks;
+
+  private final Set<String> tops = new HashSet<>();
+  private final Map<String, Integer> children = new HashMap<>();
+  private final Set<String> written = new HashSet<>();
+
+  /**
+   * Of that state.
+   *
+   * @param size the bytes that a layer takes on the host
+   */
+  MergePlan(Catalog catalog, List<Lease> leases, ToLongFunction<Layer> size) {
+    this.size = size;
+    catalog.layers().forEach(layer -> layers.put(layer.id(), layer));
+    disks =
+        Stream.concat(
+                catalog.volumes().stream(), catalog.snapshots().stream().filter(Disk::isThere))
+            .toList();
+    Set<String> needed = new HashSet<>();
+    disks.forEach(disk -> addTop(disk.top(), needed));
+    catalog.checkpoints().stream()
+        .flatMap(one -> one.disks().tops())
+        .forEach(top -> addTop(top, needed));
+    for (Disk volume : catalog.volumes()) {
+      written.add(volume.top());
+      for (Lease lease : leases) {
+        if (lease.disk().equals(volume.id())) {
+          addWritten(volume, lease);
+        }
+      }
+    }
+  }
+
+  private void addTop(String top, Set<String> needed) {
+    tops.add(top);
+    for (Layer layer : chain(top)) {
+      if (needed.add(layer.id())) {
+        layer.parent().ifPresent(parent -> children.merge(parent, 1, Integer::sum));
+      }
+    }
+  }
+
+  /** As the catalog's, which looks through all layers for each; a circle is cut as well. */
+  private List<Layer> chain(String top) {
+    List<Layer> chain = new ArrayList<>();
+    Optional<Layer> next = Optional.ofNullable(layers.get(top));
+    while (next.isPresent() && chain.size() < layers.size()) {
+      chain.add(next.get());
+      next = next.get().parent().flatMap(parent -> Optional.ofNullable(layers.get(parent)));
+    }
+    return chain;
+  }
+
+  /** A machine can write to the head that it was given, and to all that was made above it. */
+  private void addWritten(Disk volume, Lease lease) {
+    for (Layer layer : chain(volume.top())) {
+      written.add(layer.id());
+      if (lease.layers().contains(layer.id())) {
+        return;
+      }
+    }
+  }
+
+  /**
+   * Layers to be merged.
+   *
+   * @param chain from the one that is replaced down to the lowest
+   * @param copied how many of them the new layer is to hold
+   * @param most bytes that each of them may be large, as the guest sees it
+   */
+  record Merge(List<Layer> chain, int copied, long most) {
+    Layer replaced() {
+      return chain.getFirst();
+    }
+
+    /** The layer that the new one lies above. */
+    Optional<String> parent() {
+      return chain.get(copied - 1).parent();
+    }
+
+    List<Layer> toCopy() {
+      return chain.subList(0, copied);
+    }
+  }
+
+  /**
+   * What to merge first. What could only be restored is not worth it.
+   *
+   * @param wanted whose chains are looked at
+   * @param spared layers that are not to be replaced
+   */
+  Optional<Merge> next(Predicate<Disk> wanted, Set<String> spared) {
+    Predicate<Layer> replaceable =
+        layer -> !written.contains(layer.id()) && !spared.contains(layer.id());
+    List<Disk> whole =
+        disks.stream().filter(Disk::isThere).filter(wanted).filter(this::isWhole).toList();
+    return Stream.concat(
+            whole.stream().flatMap(disk -> run(disk, replaceable).stream()),
+            whole.stream().flatMap(disk -> cut(disk, replaceable).stream()))
+        .findFirst();
+  }
+
+  private boolean isWhole(Disk disk) {
+    List<Layer> chain = chain(disk.top());
+    return !chain.isEmpty() && chain.getLast().parent().isEmpty();
+  }
+
+  /**
+   * A layer and those directly below it that nothing else needs. A larger one waits until as much
+   * has gathered above it, so that a byte is not copied again with every snapshot.
+   */
+  private Optional<Merge> run(Disk disk, Predicate<Layer> replaceable) {
+    List<Layer> chain = chain(disk.top());
+    for (int from = 0; from < chain.size(); from++) {
+      if (!replaceable.test(chain.get(from))) {
+        continue;
+      }
+      long bytes = size.applyAsLong(chain.get(from));
+      int to = from + 1;
+      while (to < chain.size()
+          && isInterior(chain.get(to))
+          && size.applyAsLong(chain.get(to)) <= Math.max(SMALL, bytes)) {
+        bytes += size.applyAsLong(chain.get(to));
+        to++;
+      }
+      if (to > from + 1) {
+        return Optional.of(new Merge(chain.subList(from, chain.size()), to - from, disk.bytes()));
+      }
+    }
+    return Optional.empty();
+  }
+
+  private boolean isInterior(Layer layer) {
+    return !tops.contains(layer.id())
+        && !written.contains(layer.id())
+        && children.getOrDefault(layer.id(), 0) == 1;
+  }
+
+  /** All of a long chain but what is uppermost. */
+  private Optional<Merge> cut(Disk disk, Predicate<Layer> replaceable) {
+    List<Layer> chain = chain(disk.top());
+    if (chain.size() <= DEEP) {
+      return Optional.empty();
+    }
+    for (int from = LEFT_ABOVE; from < chain.size() - 1; from++) {
+      if (replaceable.test(chain.get(from))) {
+        return Optional.of(
+            new Merge(chain.subList(from, chain.size()), chain.size() - from, disk.bytes()));
+      }
+    }
+    return Optional.empty();
+  }
+}
