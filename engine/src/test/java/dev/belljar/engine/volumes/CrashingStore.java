@@ -20,6 +20,9 @@ final class CrashingStore {
   /** The kibibyte that a machine writes to, and what. */
   static final int WRITTEN_AT = 1000;
 
+  /** After the checkpoint. */
+  static final int WRITTEN_LATER_AT = 2000;
+
   static final int WRITTEN = 42;
 
   private CrashingStore() {}
@@ -72,7 +75,10 @@ final class CrashingStore {
       draft.commit(
           new MachineKind("qemu", 768, 1),
           new SavedDisks(image.hash(), List.of(), List.of(disk)),
-          () -> note(notes, "writes to " + head.getFileName()));
+          () -> {
+            Disks.write(List.of(head), WRITTEN_LATER_AT, WRITTEN);
+            note(notes, "written later");
+          });
       draft.complete();
       note(notes, "checkpoint");
     }
