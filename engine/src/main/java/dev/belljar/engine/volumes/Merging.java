@@ -258,11 +258,15 @@ final class Merging implements AutoCloseable {
   private Outcome merge(Prepared prepared) throws InterruptedException {
     boolean interrupted = false;
     Outcome outcome = Outcome.DONE;
+    long began = System.nanoTime();
     try {
       copy(prepared);
-      if (!store.locked(() -> commit(prepared))) {
-        LOG.debug("Layers were changed while they were merged");
-      }
+      boolean committed = store.locked(() -> commit(prepared));
+      LOG.debug(
+          "{} layers {} after {} ms",
+          prepared.merge().copied(),
+          committed ? "merged" : "changed while they were merged, which is dropped",
+          (System.nanoTime() - began) / 1_000_000);
     } catch (IOException | StorageException e) {
       outcome = Outcome.FAILED;
       // While that is set, the lock could not be taken.

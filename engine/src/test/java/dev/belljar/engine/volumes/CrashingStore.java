@@ -47,7 +47,6 @@ final class CrashingStore {
     note(notes, "asks delete running");
     store.deleteSnapshot("me", "running");
     note(notes, "deleted running");
-    note(notes, "asks merge");
     store.merge();
     note(notes, "merged");
     store.create("me", VolumeOptions.of("two", ByteSize.parse("300MB")).from("resting"), image);
