@@ -299,4 +299,30 @@ class VolumeStoreTest {
         .satisfies(e -> assertThat(e.reason()).isEqualTo(Reason.FULL))
         .withMessageContaining("31 snapshots");
   }
+
+  /** As where the host's disk is full. */
+  @Test
+  void whatCouldNotBeMadeLeavesNothing() throws IOException {
+    Volume made = create("data");
+    store.snapshot(ME, "data", "frozen");
+    Set<String> before = layerFiles();
+    Path none = Path.of("/bin/false");
+    try (VolumeStore failing =
+        VolumeStore.open(directory.resolve("storage"), new DiskTools(none, none), () -> now)) {
+      refuses(Reason.DAMAGED, () -> failing.snapshot(ME, "data", "second"));
+      for (String from : List.of("frozen", VolumeOptions.BUILTIN)) {
+        refuses(
+            Reason.DAMAGED,
+            () -> failing.create(ME, VolumeOptions.of("other", SIZE).from(from), image));
+      }
+      assertThat(layerFiles()).isEqualTo(before);
+      try (Stream<Path> layers = Files.list(directory.resolve("storage/layers"))) {
+        assertThat(layers).hasSize(2);
+      }
+      assertThat(store.volumes(ME, PageRequest.FIRST).items())
+          .extracting(Volume::id)
+          .containsExactly(made.id());
+      failing.deleteVolume(ME, "data");
+    }
+  }
 }
