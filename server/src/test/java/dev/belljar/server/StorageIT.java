@@ -16,6 +16,7 @@ import dev.belljar.StorageException.Reason;
 import dev.belljar.Volume;
 import dev.belljar.VolumeOptions;
 import dev.belljar.engine.LocalSandboxProvider;
+import java.nio.charset.StandardCharsets;
 import java.nio.file.Path;
 import java.util.List;
 import org.assertj.core.api.ThrowableAssert.ThrowingCallable;
@@ -144,13 +145,10 @@ class StorageIT {
     Storage mine = Storage.at(acme);
     mine.volumes().create(VolumeOptions.of("secrets", SIZE));
     try (Sandbox sandbox = sandbox(acme, SandboxOptions.builder().volume("/data", "secrets"))) {
-      sandbox
-          .sh(
-              "yes "
-                  + SECRET
-                  + " | head -c 200M > /data/secrets && sync && rm /data/secrets && sync")
-          .text();
-      sandbox.sh("yes " + SECRET + " | head -c 100M > /data/more && sync").text();
+      byte[] secrets = SECRET.repeat(2_000_000).getBytes(StandardCharsets.US_ASCII);
+      sandbox.fs().writeFile("/data/deleted", secrets);
+      sandbox.sh("sync && rm /data/deleted && sync").text();
+      sandbox.fs().writeFile("/data/kept", secrets);
     }
     deleteOnceFree(mine, "secrets");
     Storage strange = Storage.at(other);
