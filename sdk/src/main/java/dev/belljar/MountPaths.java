@@ -18,6 +18,13 @@ final class MountPaths {
           "bin", "boot", "etc", "home", "lib", "lib32", "lib64", "libx32", "root", "sbin", "tmp",
           "usr", "var");
 
+  /** Of the system's first names, those that the image has as links to the same below /usr. */
+  private static final Set<String> BELOW_USR =
+      Set.of("bin", "lib", "lib32", "lib64", "libx32", "sbin");
+
+  /** Where the libraries of every program are. */
+  private static final String LIBRARIES = "x86_64-linux-gnu";
+
   /** What the kernel serves. */
   private static final Set<String> KERNEL = Set.of("dev", "proc", "run", "sys");
 
@@ -61,15 +68,27 @@ final class MountPaths {
         names.add(name);
       }
     }
-    // The image has a link of that name.
+    // The image has links of these names.
     if (!names.isEmpty() && names.getFirst().equals("app")) {
       names.addFirst("home");
+    } else if (names.size() > 1 && BELOW_USR.contains(names.getFirst())) {
+      names.addFirst("usr");
     }
-    boolean system = names.isEmpty() || (names.size() == 1 && SYSTEM.contains(names.getFirst()));
+    boolean system =
+        names.isEmpty()
+            || (names.size() == 1 && SYSTEM.contains(names.getFirst()))
+            || isOfPrograms(names);
     if (system || KERNEL.contains(names.getFirst())) {
       throw new InvalidOptionException(
           "A volume cannot be at '" + path + "': the system is there. Use a place like /data.");
     }
     return "/" + String.join("/", names);
+  }
+
+  private static boolean isOfPrograms(List<String> names) {
+    return names.size() > 1
+        && names.getFirst().equals("usr")
+        && BELOW_USR.contains(names.get(1))
+        && (names.size() == 2 || names.get(2).equals(LIBRARIES));
   }
 }

@@ -113,6 +113,80 @@ class SandboxOptionsTest {
     refused(builder -> builder.workingDirectory(path));
   }
 
+  @ParameterizedTest
+  @ValueSource(
+      strings = {
+        "",
+        "relative",
+        "./x",
+        "/a\0b",
+        "/",
+        "//",
+        "/.",
+        "/data/..",
+        "/a/../etc",
+        "/etc",
+        "/usr/",
+        "/bin",
+        "/lib64",
+        "/home",
+        "/root",
+        "/tmp",
+        "/var",
+        "/boot",
+        "/dev",
+        "/dev/shm",
+        "/proc/data",
+        "/sys/x",
+        "/run/user",
+        "/usr/bin",
+        "/usr/lib/",
+        "/lib/x86_64-linux-gnu",
+        "/usr/lib/x86_64-linux-gnu/x"
+      })
+  void aVolumeHasAPlaceOfItsOwn(String path) {
+    refused(builder -> builder.volume(path, "data")).withMessageContaining("volume");
+  }
+
+  @ParameterizedTest
+  @CsvSource({
+    "/app, /home/app",
+    "/app/data/, /home/app/data",
+    "/usr/local, /usr/local",
+    "/lib/node_modules, /usr/lib/node_modules",
+    "/etc/service, /etc/service",
+    "/var/lib/postgresql, /var/lib/postgresql"
+  })
+  void aVolumeMayBeBesideWhatTheSystemNeeds(String path, String normalized) {
+    assertThat(SandboxOptions.builder().volume(path, "data").build().volumes())
+        .containsOnlyKeys(normalized);
+  }
+
+  @Test
+  void aPlaceTooLongForAVolumeIsRefusedAndNotRepeated() {
+    refused(builder -> builder.volume("/" + "x".repeat(5000), "data"))
+        .satisfies(e -> assertThat(e.getMessage()).hasSizeLessThan(300));
+  }
+
+  @ParameterizedTest
+  @ValueSource(strings = {"/data", "/data/", "//data", "/./data"})
+  void twoVolumesAreNotInOnePlace(String path) {
+    refused(builder -> builder.volume("/data", "one").volume(path, "two"))
+        .withMessageContaining("Two volumes");
+  }
+
+  @Test
+  void eightVolumesAreTakenThoseBelowOthersLast() {
+    SandboxOptions.Builder builder = SandboxOptions.builder();
+    for (int i = 0; i < 7; i++) {
+      builder.volume("/data/" + i + "/", "volume-" + i);
+    }
+    assertThat(builder.volume("/data", "volume").build().volumes().keySet())
+        .startsWith("/data", "/data/0")
+        .hasSize(8);
+    refused(more -> builder.volume("/ninth", "volume-9")).withMessageContaining("8");
+  }
+
   @Test
   void whatWasBuiltDoesNotChangeWithItsBuilder() {
     SandboxOptions.Builder builder = SandboxOptions.builder().env("A", "1").allowNet("example.com");

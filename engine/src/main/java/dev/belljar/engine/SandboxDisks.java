@@ -1,8 +1,10 @@
 package dev.belljar.engine;
 
+import dev.belljar.InvalidOptionException;
 import dev.belljar.SandboxOptions;
 import dev.belljar.StorageException;
 import dev.belljar.StorageException.Reason;
+import dev.belljar.Volume;
 import dev.belljar.engine.agent.Agent;
 import dev.belljar.engine.agent.Agent.Purpose;
 import dev.belljar.engine.agent.AgentErrorException;
@@ -27,6 +29,7 @@ import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
+import java.util.Set;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.ExecutionException;
 import java.util.concurrent.TimeUnit;
@@ -42,6 +45,9 @@ final class SandboxDisks implements AutoCloseable {
 
   private static final int FIRST_SLOT = 1;
   private static final Duration LONGEST_FREEZE = Duration.ofSeconds(5);
+
+  /** ENOTDIR, ENAMETOOLONG, ELOOP: what a path says of itself, whatever the disk holds. */
+  private static final Set<Integer> NO_DIRECTORY = Set.of(20, 36, 40);
 
   /** Until the guest has written down what it holds in memory. */
   private static final long FREEZING_SECONDS = 30;
@@ -82,7 +88,7 @@ final class SandboxDisks implements AutoCloseable {
           .ifPresent(
               name -> disks.uses.add(new Use(store.openRoot(owner, name, sandbox), "/", true)));
       for (Map.Entry<String, String> volume : options.volumes().entrySet()) {
-        Opened opened = store.openVolume(owner, volume.getValue(), sandbox);
+        Opened opened = disks.openVolume(owner, volume.getValue(), sandbox);
         disks.uses.add(new Use(opened, volume.getKey(), false));
       }
       return Optional.of(disks);
@@ -90,6 +96,22 @@ final class SandboxDisks implements AutoCloseable {
       disks.close();
       throw e;
     }
+  }
+
+  private Opened openVolume(String owner, String name, String sandbox) {
+    try {
+      return store.openVolume(owner, name, sandbox);
+    } catch (StorageException e) {
+      if (e.reason() == Reason.BUSY && holds(owner, name, sandbox)) {
+        throw new InvalidOptionException(
+            "Volume '%s' is named twice: a sandbox has a volume in one place.".formatted(name), e);
+      }
+      throw e;
+    }
+  }
+
+  private boolean holds(String owner, String name, String sandbox) {
+    return store.volume(owner, name).flatMap(Volume::holder).filter(sandbox::equals).isPresent();
   }
 
   /**
@@ -215,9 +237,13 @@ final class SandboxDisks implements AutoCloseable {
     try {
       agent.attach(disk.slot(), purpose, disk.bytes(), target);
     } catch (AgentErrorException e) {
+      if (NO_DIRECTORY.contains(e.errno())) {
+        throw new InvalidOptionException(
+            "A volume cannot be at '%s': that cannot be a directory there.".formatted(target), e);
+      }
       throw new StorageException(
           Reason.DAMAGED,
-          "%s could not be mounted at '%s' in the guest: %s."
+          "%s could not be mounted at '%s' in the guest (%s): it is damaged. Make a volume from a snapshot of it instead."
               .formatted(what, target, e.getMessage()),
           e);
     }
@@ -228,11 +254,20 @@ final class SandboxDisks implements AutoCloseable {
     return uses.stream().anyMatch(use -> use.opened.writable());
   }
 
-  /** Gives them back; the machine must be gone. */
+  /** Gives all of them back; the machine must be gone. The first failure is thrown in the end. */
   @Override
   public void close() {
+    Optional<RuntimeException> failure = Optional.empty();
     for (Use use : uses) {
-      use.opened.close();
+      try {
+        use.opened.close();
+      } catch (RuntimeException e) {
+        failure.ifPresent(e::addSuppressed);
+        failure = failure.or(() -> Optional.of(e));
+      }
+    }
+    if (failure.isPresent()) {
+      throw failure.get();
     }
     checkpoint.ifPresent(OpenedCheckpoint::close);
   }

@@ -2,7 +2,6 @@ package dev.belljar.engine;
 
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatExceptionOfType;
-import static org.awaitility.Awaitility.await;
 import static org.junit.jupiter.api.Assumptions.assumeTrue;
 
 import dev.belljar.ByteSize;
@@ -15,14 +14,12 @@ import dev.belljar.engine.image.ImageStore;
 import dev.belljar.engine.storage.Directories;
 import dev.belljar.spi.Tenant;
 import java.io.IOException;
-import java.nio.ByteBuffer;
 import java.nio.channels.FileChannel;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.nio.file.StandardOpenOption;
-import java.time.Duration;
 import java.util.List;
-import java.util.concurrent.TimeUnit;
+import java.util.Optional;
 import java.util.stream.Stream;
 import org.junit.jupiter.api.AfterAll;
 import org.junit.jupiter.api.AfterEach;
@@ -38,6 +35,7 @@ import org.junit.jupiter.params.provider.ValueSource;
 class HostDiskFullIT {
   private static final SandboxOptions DEFAULT = SandboxOptions.builder().local().build();
 
+  private static SmallDisk small;
   private static Path disk;
   private static Directories directories;
   private static LocalEngine engine;
@@ -45,22 +43,13 @@ class HostDiskFullIT {
   /** An image, a template and a jail, and little room beside them. */
   @BeforeAll
   static void mount() throws Exception {
-    assumeTrue(Host.isRoot(), "only root mounts");
+    Optional<SmallDisk> mounted = SmallDisk.mount("1200M");
+    assumeTrue(mounted.isPresent(), "nothing can be mounted here");
+    small = mounted.get();
+    disk = small.directory();
     Sandbox.create().close();
     Directories ours = Directories.ofUser();
     String image = new ImageStore(ours).find().orElseThrow().hash();
-    Path device = Files.createTempFile("disk", ".ext4");
-    disk = Files.createTempDirectory("full");
-    // Not tmpfs, where reading a hole of a file takes room.
-    assertThat(run("truncate", "--size=1200M", device.toString())).isZero();
-    assertThat(run("mkfs.ext4", "-q", "-F", "-m", "0", device.toString())).isZero();
-    boolean mounted = run("mount", "-o", "loop", device.toString(), disk.toString()) == 0;
-    // The mount keeps it.
-    Files.delete(device);
-    if (!mounted) {
-      Files.delete(disk);
-    }
-    assumeTrue(mounted, "nothing can be mounted here");
     directories = new Directories(disk.resolve("cache"));
     directories.make(directories.images());
     directories.make(directories.templates());
@@ -84,16 +73,14 @@ class HostDiskFullIT {
     if (engine != null) {
       engine.end();
     }
-    if (directories != null) {
-      // The namespace of a machine that has just ended may hold it for a moment.
-      await().atMost(Duration.ofSeconds(20)).until(() -> run("umount", disk.toString()) == 0);
-      Files.delete(disk);
+    if (small != null) {
+      small.close();
     }
   }
 
   @AfterEach
   void makeRoom() throws IOException {
-    Files.deleteIfExists(disk.resolve("filler"));
+    small.makeRoom();
     assertThat(filesOf(ownRun())).as("of machines").isEmpty();
     assertThat(directories.templates().resolve("making")).doesNotExist();
     Sandbox next = engine.create(DEFAULT, Tenant.OWN);
@@ -104,7 +91,7 @@ class HostDiskFullIT {
   @Test
   void aCreateOnAFullDiskIsRefusedWithTheReason() throws Exception {
     for (int left : List.of(0, 1, 20, 47)) {
-      fill(left << 12);
+      small.fill(left << 12);
       assertThatExceptionOfType(SandboxUnavailableException.class)
           .as(left + " blocks are left")
           .isThrownBy(() -> engine.create(DEFAULT, Tenant.OWN))
@@ -117,7 +104,7 @@ class HostDiskFullIT {
   void aGuestThatWritesWhereTheHostIsFullGetsAnErrorAndGoesOn() throws Exception {
     Sandbox idle = engine.create(DEFAULT, Tenant.OWN);
     Sandbox writer = engine.create(DEFAULT, Tenant.OWN);
-    fill(4 << 20);
+    small.fill(4 << 20);
     ChildProcessOutput written =
         writer
             .sh("timeout 60 dd if=/dev/urandom of=/home/app/f bs=1M count=64 conv=fsync")
@@ -128,7 +115,7 @@ class HostDiskFullIT {
     assertThat(writer.sh("echo it answers; cat /etc/hostname").text()).startsWith("it answers");
     assertThat(idle.sh("echo so does the other").text()).isEqualTo("so does the other\n");
     writer.close();
-    Files.delete(disk.resolve("filler"));
+    small.makeRoom();
     assertThat(
             idle.sh("dd if=/dev/urandom of=/home/app/f bs=1M count=8 conv=fsync && echo done")
                 .text())
@@ -138,7 +125,7 @@ class HostDiskFullIT {
 
   @Test
   void aTemplateThatDoesNotFitIsRefusedInTimeAndLeavesNothing() throws Exception {
-    fill(8 << 20);
+    small.fill(8 << 20);
     assertThatExceptionOfType(SandboxUnavailableException.class)
         .isThrownBy(
             () ->
@@ -180,26 +167,6 @@ class HostDiskFullIT {
     }
   }
 
-  /** Leaves so many bytes. */
-  private static void fill(long left) throws Exception {
-    Path filler = disk.resolve("filler");
-    Files.deleteIfExists(filler);
-    long free = Files.getFileStore(disk).getUsableSpace();
-    long most = Math.max(4096, free - (8 << 20));
-    assertThat(run("fallocate", "--length=" + most, filler.toString())).isZero();
-    try (FileChannel file =
-        FileChannel.open(filler, StandardOpenOption.WRITE, StandardOpenOption.APPEND)) {
-      try {
-        while (true) {
-          file.write(ByteBuffer.allocate(4096));
-        }
-      } catch (IOException e) {
-        assertThat(e).hasMessageContaining("No space left on device");
-      }
-      file.truncate(file.size() - left);
-    }
-  }
-
   private static Path ownRun() throws IOException {
     List<Path> runs = filesOf(directories.run()).stream().filter(Files::isDirectory).toList();
     assertThat(runs).as("run directories").hasSize(1);
@@ -215,16 +182,7 @@ class HostDiskFullIT {
   }
 
   private static void copy(Path from, Path to) throws Exception {
-    assertThat(run("cp", "-a", "--sparse=always", from.toString(), to.toString())).isZero();
-  }
-
-  private static int run(String... command) throws IOException, InterruptedException {
-    Process process =
-        new ProcessBuilder(command)
-            .redirectErrorStream(true)
-            .redirectOutput(ProcessBuilder.Redirect.DISCARD)
-            .start();
-    assertThat(process.waitFor(60, TimeUnit.SECONDS)).isTrue();
-    return process.exitValue();
+    assertThat(SmallDisk.run("cp", "-a", "--sparse=always", from.toString(), to.toString()))
+        .isZero();
   }
 }

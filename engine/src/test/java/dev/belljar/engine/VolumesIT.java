@@ -2,6 +2,7 @@ package dev.belljar.engine;
 
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatExceptionOfType;
+import static org.awaitility.Awaitility.await;
 
 import dev.belljar.ByteSize;
 import dev.belljar.InvalidOptionException;
@@ -102,6 +103,27 @@ class VolumesIT {
       sandbox.sh("rm /data/big; echo fine > /data/small; sync").text();
       assertThat(sandbox.fs().readTextFile("/data/small")).isEqualTo("fine\n");
     }
+  }
+
+  @Test
+  void whatIsDeletedIsGivenBackToTheHost() {
+    storage.volumes().create(VolumeOptions.of("data", SIZE));
+    try (Sandbox sandbox = with(at("/data", "data"))) {
+      sandbox.sh("head -c 200M /dev/urandom > /data/big && sync").text();
+      await().until(() -> allocated("data") > 200 << 20);
+      sandbox.sh("rm /data/big && sync").text();
+      await().until(() -> allocated("data") < 20 << 20);
+      // Also above a snapshot, where the first head is another node of QEMU's than after it.
+      storage.volumes().snapshot("data", "empty");
+      sandbox.sh("head -c 200M /dev/urandom > /data/big && sync").text();
+      await().until(() -> allocated("data") > 200 << 20);
+      sandbox.sh("rm /data/big && sync").text();
+      await().until(() -> allocated("data") < 20 << 20);
+    }
+  }
+
+  private long allocated(String volume) {
+    return storage.volumes().get(volume).orElseThrow().allocatedSize();
   }
 
   @Test

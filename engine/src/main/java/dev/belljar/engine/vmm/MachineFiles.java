@@ -19,7 +19,7 @@ import java.util.Optional;
  * @param user whom QEMU runs as; what it writes to must be that user's already
  * @param below what the machine's own disk lies above: files in the template's directory, the
  *     uppermost first, and the image's blank disk below them
- * @param disks those it has beyond its own; a machine that boots has none
+ * @param disks those it has beyond its own; a machine that is to be frozen has none
  */
 public record MachineFiles(
     Path image,

@@ -80,9 +80,15 @@ final class Snapshotting {
       store.layers.awaitFree(Checks.topOf(catalog, volume));
     }
     Path lease = store.leases.add(new Lease(head.id(), "a snapshot", List.of(head.id())));
-    store.layers.makeDirectory(head);
-    store.tools.createEmpty(store.layers.fileOf(head), volume.bytes());
-    store.layers.force(head);
+    try {
+      store.layers.makeDirectory(head);
+      store.tools.createEmpty(store.layers.fileOf(head), volume.bytes());
+      store.layers.force(head);
+    } catch (IOException | RuntimeException e) {
+      store.leases.release(lease);
+      store.collectAfter(e);
+      throw e;
+    }
     FaultPoint.LAYER_MADE.reached();
     return new Prepared(volume, head, machine, lease);
   }

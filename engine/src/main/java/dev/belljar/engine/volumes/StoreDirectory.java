@@ -137,6 +137,15 @@ final class StoreDirectory implements AutoCloseable {
     images.keepOnly(changed.images());
   }
 
+  /** Removes what something that failed has left; under the lock. The failure is what counts. */
+  void collectAfter(Exception failure) {
+    try {
+      collect();
+    } catch (IOException | RuntimeException e) {
+      failure.addSuppressed(e);
+    }
+  }
+
   /**
    * Gives a head that was made while a machine had the volume a directory of its own, and takes it
    * back from the user that the machine ran as; under the lock.
@@ -195,6 +204,11 @@ final class StoreDirectory implements AutoCloseable {
   /** Gives up what this process uses. */
   @Override
   public void close() throws IOException {
+    if (!Files.isDirectory(directory)) {
+      // Whoever removed it, as tests do, removed what others could look at.
+      leases.close();
+      return;
+    }
     try (BuildLock lock = lock(directory)) {
       leases.close();
     }

@@ -105,22 +105,33 @@ public final class VolumeStore implements AutoCloseable {
                   origin.map(Disk::id),
                   origin.map(Disk::slug),
                   Optional.empty());
-          store.layers.makeDirectory(layer);
           if (origin.isPresent()) {
             Checks.checkDepth(catalog, origin.get());
-            store.tools.createEmpty(store.layers.fileOf(layer), volume.bytes());
-          } else {
-            store.tools.createFileSystem(store.layers.fileOf(layer), volume.bytes(), builtin);
           }
-          store.layers.force(layer);
-          if (builtin) {
-            store.images.keep(image);
+          try {
+            make(layer, volume, origin.isPresent(), builtin);
+            if (builtin) {
+              store.images.keep(image);
+            }
+          } catch (IOException | RuntimeException e) {
+            store.collectAfter(e);
+            throw e;
           }
           FaultPoint.LAYER_MADE.reached();
           Catalog made = catalog.with(layer).withVolume(volume);
           store.file.write(made);
           return store.described(made).volume(volume);
         });
+  }
+
+  private void make(Layer layer, Disk volume, boolean above, boolean ofRoot) throws IOException {
+    store.layers.makeDirectory(layer);
+    if (above) {
+      store.tools.createEmpty(store.layers.fileOf(layer), volume.bytes());
+    } else {
+      store.tools.createFileSystem(store.layers.fileOf(layer), volume.bytes(), ofRoot);
+    }
+    store.layers.force(layer);
   }
 
   private static Disk originOf(Catalog catalog, String owner, String name) {

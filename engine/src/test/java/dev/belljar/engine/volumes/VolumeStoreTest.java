@@ -285,4 +285,35 @@ class VolumeStoreTest {
     assertThat(store.volume(ME, "large").orElseThrow().allocatedSize()).isLessThan(1 << 20);
     assertThat(before).isLessThan(64 << 20);
   }
+
+  /** As where the host's disk is full. */
+  @Test
+  void whatCouldNotBeMadeLeavesNothing() throws IOException {
+    Volume made = create("data");
+    store.snapshot(ME, "data", "frozen");
+    Set<String> before = layerFiles();
+    Path none = Path.of("/bin/false");
+    try (VolumeStore failing =
+        VolumeStore.open(
+            directory.resolve("storage"),
+            new DiskTools(none, none),
+            Disks.merger(),
+            () -> now,
+            Duration.ofDays(1))) {
+      refuses(Reason.DAMAGED, () -> failing.snapshot(ME, "data", "second"));
+      for (String from : List.of("frozen", VolumeOptions.BUILTIN)) {
+        refuses(
+            Reason.DAMAGED,
+            () -> failing.create(ME, VolumeOptions.of("other", SIZE).from(from), image));
+      }
+      assertThat(layerFiles()).isEqualTo(before);
+      try (Stream<Path> layers = Files.list(directory.resolve("storage/layers"))) {
+        assertThat(layers).hasSize(2);
+      }
+      assertThat(store.volumes(ME, PageRequest.FIRST).items())
+          .extracting(Volume::id)
+          .containsExactly(made.id());
+      failing.deleteVolume(ME, "data");
+    }
+  }
 }
