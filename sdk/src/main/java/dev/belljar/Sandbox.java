@@ -209,6 +209,14 @@ public interface Sandbox extends AutoCloseable {
   void resume();
 
   /**
+   * Whether it is paused; a sandbox of a server that is not Belljar's never is. Asks the server
+   * where it is on one.
+   *
+   * @throws SandboxClosedException where it has ended on a server
+   */
+  boolean isPaused();
+
+  /**
    * Saves the sandbox as it is at one instant: memory, processes and disks. It stands still
    * meanwhile, for a second or so for each GiB of memory in use, and then goes on. Sandboxes are
    * made from it with {@link SandboxOptions.Builder#checkpoint}.

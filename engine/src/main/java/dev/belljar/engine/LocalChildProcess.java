@@ -107,7 +107,21 @@ final class LocalChildProcess implements ChildProcess {
 
   @Override
   public void kill(Signal signal) {
-    signal(signal, false);
+    if (status.isDone()) {
+      throw new ProcessEndedException("Process " + pid() + " has already ended.");
+    }
+    try {
+      sandbox.asked(
+          () -> {
+            process.kill(signal.number(), false);
+            return signal;
+          });
+    } catch (FileSystemOperationException e) {
+      if (e.errno() == ESRCH) {
+        throw new ProcessEndedException("Process " + pid() + " has already ended.", e);
+      }
+      throw e;
+    }
   }
 
   @Override
@@ -136,27 +150,13 @@ final class LocalChildProcess implements ChildProcess {
   /** Whether it has ended or not: what it started may be there still. */
   private void killTree() {
     try {
-      signal(Signal.SIGKILL, true);
+      sandbox.givesBack(
+          () -> {
+            process.kill(Signal.SIGKILL.number(), true);
+            return process;
+          });
     } catch (BelljarException e) {
       // It ended, or the sandbox did, which is what was wanted.
-    }
-  }
-
-  private void signal(Signal signal, boolean tree) {
-    if (status.isDone() && !tree) {
-      throw new ProcessEndedException("Process " + pid() + " has already ended.");
-    }
-    try {
-      sandbox.asked(
-          () -> {
-            process.kill(signal.number(), tree);
-            return signal;
-          });
-    } catch (FileSystemOperationException e) {
-      if (e.errno() == ESRCH) {
-        throw new ProcessEndedException("Process " + pid() + " has already ended.", e);
-      }
-      throw e;
     }
   }
 

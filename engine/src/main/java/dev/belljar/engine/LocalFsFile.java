@@ -119,7 +119,7 @@ final class LocalFsFile implements FsFile {
 
   private void release() {
     try {
-      sandbox.asked(
+      sandbox.givesBack(
           () -> {
             files.close(uid, handle);
             return handle;

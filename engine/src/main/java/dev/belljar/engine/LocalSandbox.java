@@ -43,6 +43,7 @@ import java.util.Optional;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.ExecutionException;
 import java.util.concurrent.Future;
+import java.util.concurrent.FutureTask;
 import java.util.concurrent.ScheduledExecutorService;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.atomic.AtomicBoolean;
@@ -267,7 +268,8 @@ final class LocalSandbox implements Sandbox {
     if (!timeout.isPositive()) {
       throw new InvalidOptionException("A sandbox can be given more time, not " + timeout + ".");
     }
-    checkOpen();
+    // Also while it is paused, as its lifetime goes on.
+    checkNotEnding();
     Duration granted = timeout.compareTo(LONGEST_EXTENSION) > 0 ? LONGEST_EXTENSION : timeout;
     synchronized (lifetime) {
       if (lifetime.endsBefore(granted)) {
@@ -303,6 +305,11 @@ final class LocalSandbox implements Sandbox {
   }
 
   @Override
+  public boolean isPaused() {
+    return paused;
+  }
+
+  @Override
   public Checkpoint checkpoint(String slug) {
     VolumeOptions.checkSlug(slug);
     return standing(
@@ -315,8 +322,28 @@ final class LocalSandbox implements Sandbox {
         });
   }
 
-  /** One at a time; what fails because the sandbox ended meanwhile is said as that. */
+  /**
+   * On a thread of its own: an interrupt that came in the middle would leave a machine that stands
+   * still for ever. Whoever is interrupted does not wait for it.
+   */
   private <T> T standing(Question<T> work) {
+    FutureTask<T> task = new FutureTask<>(() -> alone(work));
+    Thread.ofVirtual().name("standstill of " + id).start(task);
+    try {
+      return task.get();
+    } catch (InterruptedException e) {
+      Thread.currentThread().interrupt();
+      throw failure(e);
+    } catch (ExecutionException e) {
+      if (e.getCause() instanceof BelljarException known) {
+        throw known;
+      }
+      throw new BelljarException("Sandbox " + id + ": " + e.getCause(), e);
+    }
+  }
+
+  /** One at a time; what fails because the sandbox ended meanwhile is said as that. */
+  private <T> T alone(Question<T> work) {
     standing.lock();
     try {
       checkNotEnding();
@@ -324,7 +351,7 @@ final class LocalSandbox implements Sandbox {
     } catch (AgentErrorException e) {
       throw FileSystemOperationException.of(e.errno(), e.operation());
     } catch (IOException e) {
-      if (ending.get() || Interruption.causes(e)) {
+      if (ending.get()) {
         throw failure(e);
       }
       throw new BelljarException("Sandbox " + id + ": " + e.getMessage(), e);
@@ -376,6 +403,25 @@ final class LocalSandbox implements Sandbox {
       throw FileSystemOperationException.of(ENAMETOOLONG, "a path or text of megabytes");
     } catch (IOException e) {
       throw failure(e);
+    }
+  }
+
+  /** As {@link #asked}, of what gives something back: nobody waits for it while it is paused. */
+  void givesBack(Question<?> question) {
+    try {
+      asked(question);
+    } catch (SandboxPausedException e) {
+      // It is answered when it is resumed, or when the sandbox ends.
+      Thread.ofVirtual()
+          .name("giving back in " + id)
+          .start(
+              () -> {
+                try {
+                  question.ask();
+                } catch (IOException | AgentErrorException failed) {
+                  LOG.debug("Something of sandbox {} could not be given back", id, failed);
+                }
+              });
     }
   }
 

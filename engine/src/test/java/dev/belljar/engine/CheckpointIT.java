@@ -2,11 +2,15 @@ package dev.belljar.engine;
 
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatExceptionOfType;
+import static org.awaitility.Awaitility.await;
 
+import dev.belljar.BelljarException;
 import dev.belljar.ByteSize;
 import dev.belljar.Checkpoint;
 import dev.belljar.ChildProcess;
+import dev.belljar.DenoRepl;
 import dev.belljar.EgressRecord;
+import dev.belljar.FsFile;
 import dev.belljar.InvalidOptionException;
 import dev.belljar.PageRequest;
 import dev.belljar.Sandbox;
@@ -159,6 +163,48 @@ class CheckpointIT {
       LockSupport.parkNanos(1_000_000_000);
       Duration spent = machine.info().totalCpuDuration().orElseThrow().minus(before);
       assertThat(spent).isLessThan(Duration.ofMillis(50));
+    }
+  }
+
+  @Test
+  void whatIsClosedWhileItStandsStillIsGivenBackAfterwards() {
+    SandboxOptions.Builder lifetime = SandboxOptions.builder().timeout(Duration.ofMinutes(5));
+    try (Sandbox sandbox = with(lifetime)) {
+      FsFile file = sandbox.fs().create("/tmp/held");
+      ChildProcess process = sandbox.spawn("sleep", "600");
+      DenoRepl repl = sandbox.deno().repl();
+      assertThat(sandbox.sh("sudo ls -l /proc/1/fd").text()).contains("/tmp/held");
+      sandbox.pause();
+      assertThat(sandbox.isPaused()).isTrue();
+      assertThatExceptionOfType(SandboxPausedException.class).isThrownBy(() -> repl.eval("1"));
+      Instant end = sandbox.extendTimeout(Duration.ofMinutes(20));
+      assertThat(end).isAfter(Instant.now().plus(Duration.ofMinutes(19)));
+      file.close();
+      process.close();
+      repl.close();
+      sandbox.resume();
+      assertThat(sandbox.isPaused()).isFalse();
+      await()
+          .untilAsserted(
+              () -> assertThat(sandbox.sh("pgrep -x sleep; pgrep -x deno; true").text()).isEmpty());
+      await()
+          .untilAsserted(
+              () ->
+                  assertThat(sandbox.sh("sudo ls -l /proc/1/fd").text())
+                      .doesNotContain("/tmp/held"));
+    }
+  }
+
+  @Test
+  void anInterruptLeavesNoMachineThatStandsStill() {
+    try (Sandbox sandbox = with(SandboxOptions.builder())) {
+      Thread.currentThread().interrupt();
+      assertThatExceptionOfType(BelljarException.class)
+          .isThrownBy(() -> sandbox.checkpoint("given-up"));
+      assertThat(Thread.interrupted()).isTrue();
+      assertThat(sandbox.sh("echo on").text()).isEqualTo("on\n");
+      await().until(() -> storage.checkpoints().get("given-up").isPresent());
+      assertThat(sandbox.sh("echo on").text()).isEqualTo("on\n");
     }
   }
 

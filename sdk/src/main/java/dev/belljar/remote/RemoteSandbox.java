@@ -261,6 +261,15 @@ final class RemoteSandbox implements Sandbox {
   }
 
   @Override
+  public boolean isPaused() {
+    if (!belljar) {
+      return false;
+    }
+    Reply said = described().member("paused");
+    return !said.absent() && said.flag();
+  }
+
+  @Override
   public Checkpoint checkpoint(String slug) {
     needsBelljar("checkpoint");
     VolumeOptions.checkSlug(slug);

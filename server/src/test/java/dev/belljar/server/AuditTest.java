@@ -182,6 +182,49 @@ class AuditTest {
   }
 
   @Test
+  void whatStandsStillAndIsSavedSaysWhoDidIt() throws Exception {
+    CreatedToken token = token();
+    String checkpoint = "chk_loc_" + "0".repeat(19) + "1";
+    String id;
+    try (RawClient client = server.create(token.secret(), "").reading()) {
+      id = client.sandbox();
+      String path = "/api/v3/sandbox/" + id;
+      server.http("POST", path + "/pause", token.secret(), "");
+      assertThat(server.http("GET", "/metrics", "", "").body())
+          .contains("belljar_sandboxes_paused 1");
+      client.ok("resume", "{}");
+      server.http("POST", path + "/checkpoint", token.secret(), "{\"slug\":\"warm\"}");
+    }
+    await().until(() -> !lines.of("ended").isEmpty());
+    String fork;
+    try (RawClient client =
+        server.create(token.secret(), "{\"belljar\":{\"checkpoint\":\"warm\"}}")) {
+      assertThat(client.status()).as(client.body()).isEqualTo(101);
+      fork = client.sandbox();
+      server.http("DELETE", "/api/v2/checkpoints/warm", token.secret(), "");
+    }
+    lines.all.stream()
+        .filter(line -> !line.getFormattedMessage().startsWith("ended"))
+        .forEach(line -> assertOf(line, token));
+    assertThat(lines.all)
+        .extracting(line -> line.getFormattedMessage().replaceAll(" ms=\\d+$", ""))
+        .filteredOn(line -> !line.startsWith("ended"))
+        .containsExactly(
+            "created sandbox=" + id,
+            "paused sandbox=" + id,
+            "resumed sandbox=" + id,
+            "created checkpoint=%s slug=\"warm\" sandbox=%s bytes=5000".formatted(checkpoint, id),
+            "forked sandbox=%s checkpoint=%s".formatted(fork, checkpoint),
+            "created sandbox=" + fork,
+            "deleted checkpoint=%s slug=\"warm\"".formatted(checkpoint));
+    assertThat(server.http("GET", "/metrics", "", "").body())
+        .contains(
+            "belljar_storage_seconds_count{operation=\"checkpoint\"} 1",
+            "belljar_storage_seconds_count{operation=\"delete_checkpoint\"} 1",
+            "belljar_sandboxes_paused 0");
+  }
+
+  @Test
   void aTokenThatIsNotKnownLeavesALineAndNotItself() throws Exception {
     try (RawClient client = server.create("ddo_" + "a".repeat(40), "")) {
       ILoggingEvent line = refusal(client);

@@ -1,5 +1,6 @@
 package dev.belljar.server;
 
+import dev.belljar.Checkpoint;
 import dev.belljar.ChildProcess;
 import dev.belljar.EgressRecord;
 import dev.belljar.EgressTotals;
@@ -11,9 +12,11 @@ import dev.belljar.GuestConnection;
 import dev.belljar.InvalidOptionException;
 import dev.belljar.Isolation;
 import dev.belljar.Sandbox;
+import dev.belljar.SandboxClosedException;
 import dev.belljar.SandboxDeno;
 import dev.belljar.SandboxEnv;
 import dev.belljar.SandboxOptions;
+import dev.belljar.SandboxPausedException;
 import dev.belljar.SpawnOptions;
 import java.io.InputStream;
 import java.io.OutputStream;
@@ -31,6 +34,7 @@ import java.util.concurrent.atomic.AtomicInteger;
 final class FakeSandbox implements Sandbox {
   private final String id;
   private final SandboxOptions options;
+  private final FakeStorage storage;
   private final FakeFs fs = new FakeFs();
   private final Map<String, String> env = new ConcurrentHashMap<>();
   private final Map<Integer, FakeProcess> processes = new ConcurrentHashMap<>();
@@ -38,12 +42,14 @@ final class FakeSandbox implements Sandbox {
   private final AtomicInteger endlessAnswersClosed = new AtomicInteger();
   private final CountDownLatch end = new CountDownLatch(1);
   private volatile String reason = "";
+  private volatile boolean paused;
   private volatile Instant stopAt;
   private volatile EgressTotals egressTotals = EgressTotals.NONE;
 
-  FakeSandbox(String id, SandboxOptions options) {
+  FakeSandbox(String id, SandboxOptions options, FakeStorage storage) {
     this.id = id;
     this.options = options;
+    this.storage = storage;
     env.putAll(options.env());
     stopAt = options.timeout().map(Instant.now()::plus).orElse(Instant.MAX);
   }
@@ -217,6 +223,7 @@ final class FakeSandbox implements Sandbox {
 
   @Override
   public ChildProcess spawn(String command, SpawnOptions spawn) {
+    checkRuns();
     if (command.equals("nothing")) {
       throw FileSystemOperationException.of(2, "spawn 'nothing'");
     }
@@ -240,6 +247,42 @@ final class FakeSandbox implements Sandbox {
     Instant until = Instant.now().plus(timeout);
     stopAt = until.isAfter(stopAt) ? until : stopAt;
     return stopAt;
+  }
+
+  @Override
+  public void pause() {
+    checkNotEnded();
+    paused = true;
+  }
+
+  @Override
+  public void resume() {
+    checkNotEnded();
+    paused = false;
+  }
+
+  @Override
+  public boolean isPaused() {
+    return paused;
+  }
+
+  @Override
+  public Checkpoint checkpoint(String slug) {
+    checkNotEnded();
+    checkRuns();
+    return storage.checkpoint(slug, this);
+  }
+
+  private void checkRuns() {
+    if (paused) {
+      throw new SandboxPausedException("Sandbox " + id + " is paused. Resume it first.");
+    }
+  }
+
+  private void checkNotEnded() {
+    if (ended()) {
+      throw new SandboxClosedException("Sandbox " + id + " has ended.");
+    }
   }
 
   @Override

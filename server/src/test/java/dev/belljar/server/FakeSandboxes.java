@@ -43,8 +43,9 @@ final class FakeSandboxes implements SandboxProvider {
       throw new InvalidOptionException("That is no pattern of hosts.");
     }
     String id = "sbx_loc_%020d".formatted(next.incrementAndGet());
-    storageOf(tenant).attach(id, options.root(), options.volumes().values());
-    FakeSandbox sandbox = new FakeSandbox(id, options);
+    FakeStorage disks = storageOf(tenant);
+    disks.attach(id, options.root(), options.volumes().values());
+    FakeSandbox sandbox = new FakeSandbox(id, options, disks);
     made.add(sandbox);
     return sandbox;
   }

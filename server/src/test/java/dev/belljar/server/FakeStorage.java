@@ -1,5 +1,7 @@
 package dev.belljar.server;
 
+import dev.belljar.Checkpoint;
+import dev.belljar.Checkpoints;
 import dev.belljar.InvalidOptionException;
 import dev.belljar.Page;
 import dev.belljar.PageRequest;
@@ -19,13 +21,14 @@ import java.util.Map;
 import java.util.Optional;
 import java.util.function.Function;
 
-/** Volumes and snapshots of one tenant that are entries of maps. */
+/** Volumes, snapshots and checkpoints of one tenant that are entries of maps. */
 final class FakeStorage implements Storage {
   private static final long SMALLEST = 300_000_000;
   private static final long LARGEST = 20L << 30;
 
   private final Map<String, Volume> volumes = new LinkedHashMap<>();
   private final Map<String, Snapshot> snapshots = new LinkedHashMap<>();
+  private final Map<String, Checkpoint> checkpoints = new LinkedHashMap<>();
   private int made;
   private Optional<RuntimeException> failure = Optional.empty();
 
@@ -64,6 +67,11 @@ final class FakeStorage implements Storage {
     return new FakeSnapshots();
   }
 
+  @Override
+  public Checkpoints checkpoints() {
+    return new FakeCheckpoints();
+  }
+
   private void fail() {
     Optional<RuntimeException> how = failure;
     failure = Optional.empty();
@@ -94,6 +102,30 @@ final class FakeStorage implements Storage {
         .findFirst();
   }
 
+  private Optional<Checkpoint> checkpointOf(String name) {
+    return checkpoints.values().stream()
+        .filter(each -> each.id().equals(name) || each.slug().equals(name))
+        .findFirst();
+  }
+
+  /** Saves a sandbox. */
+  synchronized Checkpoint checkpoint(String slug, FakeSandbox sandbox) {
+    fail();
+    refuseTaken(slug);
+    Checkpoint checkpoint =
+        new Checkpoint(
+            "chk_loc_%020d".formatted(++made),
+            slug,
+            "loc",
+            sandbox.options().memory().bytes(),
+            sandbox.options().vcpus(),
+            5000,
+            sandbox.id(),
+            Instant.parse("2026-01-02T03:04:05Z"));
+    checkpoints.put(checkpoint.id(), checkpoint);
+    return checkpoint;
+  }
+
   private static void refuseBusy(Volume volume) {
     volume
         .holder()
@@ -105,7 +137,9 @@ final class FakeStorage implements Storage {
   }
 
   private void refuseTaken(String slug) {
-    if (volume(slug).isPresent() || snapshotOf(slug).isPresent()) {
+    if (volume(slug).isPresent()
+        || snapshotOf(slug).isPresent()
+        || checkpointOf(slug).isPresent()) {
       throw new StorageException(Reason.SLUG_TAKEN, "There is a " + slug + " already.");
     }
   }
@@ -250,6 +284,37 @@ final class FakeStorage implements Storage {
                 new Volume.Origin(volume.id(), volume.slug()));
         snapshots.put(snapshot.id(), snapshot);
         return snapshot;
+      }
+    }
+  }
+
+  private final class FakeCheckpoints implements Checkpoints {
+    @Override
+    public Optional<Checkpoint> get(String idOrSlug) {
+      synchronized (FakeStorage.this) {
+        fail();
+        return checkpointOf(idOrSlug);
+      }
+    }
+
+    @Override
+    public Page<Checkpoint> list(PageRequest request) {
+      synchronized (FakeStorage.this) {
+        fail();
+        return page(List.copyOf(checkpoints.values()), request, Checkpoint::id, Checkpoint::slug);
+      }
+    }
+
+    @Override
+    public void delete(String idOrSlug) {
+      synchronized (FakeStorage.this) {
+        checkpoints.remove(
+            checkpointOf(idOrSlug)
+                .orElseThrow(
+                    () ->
+                        new StorageException(
+                            Reason.NOT_FOUND, "There is no checkpoint " + idOrSlug + "."))
+                .id());
       }
     }
   }

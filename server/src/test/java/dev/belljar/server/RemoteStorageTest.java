@@ -4,6 +4,8 @@ import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
 import dev.belljar.ByteSize;
+import dev.belljar.Checkpoint;
+import dev.belljar.Checkpoints;
 import dev.belljar.Endpoint;
 import dev.belljar.InvalidOptionException;
 import dev.belljar.InvalidTokenException;
@@ -11,6 +13,7 @@ import dev.belljar.Page;
 import dev.belljar.PageRequest;
 import dev.belljar.Sandbox;
 import dev.belljar.SandboxOptions;
+import dev.belljar.SandboxPausedException;
 import dev.belljar.Snapshot;
 import dev.belljar.Snapshots;
 import dev.belljar.Storage;
@@ -48,6 +51,7 @@ class RemoteStorageTest {
   private String organization;
   private Volumes volumes;
   private Snapshots snapshots;
+  private Checkpoints checkpoints;
 
   @BeforeAll
   static void start() {
@@ -66,6 +70,7 @@ class RemoteStorageTest {
     Storage storage = Storage.at(endpoint);
     volumes = storage.volumes();
     snapshots = storage.snapshots();
+    checkpoints = storage.checkpoints();
   }
 
   private static void fails(Reason reason, ThrowingCallable call) {
@@ -185,6 +190,47 @@ class RemoteStorageTest {
     volumes.create(VolumeOptions.of("data", SIZE));
     assertThatThrownBy(() -> volumes.snapshot("data", "No Name"))
         .isInstanceOf(InvalidOptionException.class);
+  }
+
+  @Test
+  void aSandboxIsPausedSavedAndMadeAgain() {
+    SandboxOptions options =
+        SandboxOptions.builder().endpoint(endpoint).memory("1GiB").vcpus(3).build();
+    Checkpoint made;
+    try (Sandbox sandbox = Sandbox.create(options)) {
+      assertThat(sandbox.isPaused()).isFalse();
+      sandbox.pause();
+      assertThat(sandbox.isPaused()).isTrue();
+      assertThatThrownBy(() -> sandbox.spawn("true")).isInstanceOf(SandboxPausedException.class);
+      assertThatThrownBy(() -> sandbox.checkpoint("warm"))
+          .isInstanceOf(SandboxPausedException.class);
+      sandbox.resume();
+      assertThat(sandbox.isPaused()).isFalse();
+      made = sandbox.checkpoint("warm");
+      assertThat(made)
+          .isEqualTo(
+              new Checkpoint(
+                  made.id(),
+                  "warm",
+                  "loc",
+                  1L << 30,
+                  3,
+                  5000,
+                  sandbox.id(),
+                  Instant.parse("2026-01-02T03:04:05Z")));
+      fails(Reason.SLUG_TAKEN, () -> sandbox.checkpoint("warm"));
+    }
+    assertThat(checkpoints.get("warm")).contains(made);
+    assertThat(checkpoints.get(made.id())).contains(made);
+    assertThat(checkpoints.list(PageRequest.FIRST).items()).containsExactly(made);
+    SandboxOptions from = SandboxOptions.builder().endpoint(endpoint).checkpoint("warm").build();
+    try (Sandbox fork = Sandbox.create(from)) {
+      assertThat(server.sandboxes().of(fork.id()).options().checkpoint()).contains(made.id());
+    }
+    checkpoints.delete("warm");
+    assertThat(checkpoints.get("warm")).isEmpty();
+    fails(Reason.NOT_FOUND, () -> checkpoints.delete("warm"));
+    fails(Reason.NOT_FOUND, () -> Sandbox.create(from));
   }
 
   @Test

@@ -423,6 +423,7 @@ class StorageTest {
           case SLUG_TAKEN -> new String[] {"409", "SLUG_TAKEN"};
           case BUSY -> new String[] {"409", "VOLUME_BUSY"};
           case NOT_BOOTABLE -> new String[] {"400", "NOT_BOOTABLE"};
+          case INCOMPATIBLE -> new String[] {"409", "CHECKPOINT_INCOMPATIBLE"};
           case FULL -> new String[] {"507", "STORAGE_FULL"};
           case DAMAGED -> new String[] {"500", "STORAGE_DAMAGED"};
         };

@@ -10,6 +10,7 @@ import dev.belljar.InvalidOptionException;
 import dev.belljar.ProcessEndedException;
 import dev.belljar.Sandbox;
 import dev.belljar.SandboxClosedException;
+import dev.belljar.SandboxPausedException;
 import dev.belljar.SpawnOptions;
 import dev.belljar.SpawnOptions.Stdio;
 import dev.belljar.engine.fetch.GuestFetch;
@@ -40,6 +41,7 @@ final class Evaluator extends Program implements DenoRepl {
   private static final long START_SECONDS = 60;
   private static final long END_SECONDS = 2;
 
+  private final Sandbox sandbox;
   private final ControlConnection control;
 
   private Evaluator(
@@ -49,6 +51,7 @@ final class Evaluator extends Program implements DenoRepl {
       SpawnOptions options,
       ControlConnection control) {
     super(sandbox, fetch, child, options, new Piped(true, false));
+    this.sandbox = sandbox;
     this.control = control;
   }
 
@@ -92,7 +95,7 @@ final class Evaluator extends Program implements DenoRepl {
   /** Lets it end by itself, unless it is busy; then ends it. */
   @Override
   public void close() {
-    if (!statusFuture().isDone() && !control.isBusy()) {
+    if (!statusFuture().isDone() && !control.isBusy() && !sandbox.isPaused()) {
       try {
         control.finish();
         statusFuture().get(END_SECONDS, TimeUnit.SECONDS);
@@ -107,6 +110,10 @@ final class Evaluator extends Program implements DenoRepl {
   }
 
   private @Nullable Object ask(Map<String, Object> request) {
+    if (sandbox.isPaused()) {
+      // Its connection would take the question, and answer it some day.
+      throw new SandboxPausedException("Sandbox " + sandbox.id() + " is paused. Resume it first.");
+    }
     try {
       return control.ask(request);
     } catch (InterruptedIOException e) {

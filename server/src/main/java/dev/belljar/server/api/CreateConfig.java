@@ -57,6 +57,7 @@ final class CreateConfig {
   private static final Set<String> EXTENSIONS =
       Set.of(
           "vcpus",
+          "checkpoint",
           "processes",
           "no_net",
           "cwd",
@@ -214,8 +215,12 @@ final class CreateConfig {
   }
 
   private static String reference(String member, @Nullable JsonNode node) {
+    return reference(member, "a volume", node);
+  }
+
+  private static String reference(String member, String what, @Nullable JsonNode node) {
     if (node == null || !node.isString() || !StorageName.fits(node.stringValue())) {
-      throw invalid("'" + member + "' must have the id or slug of a volume");
+      throw invalid("'" + member + "' must have the id or slug of " + what);
     }
     return node.stringValue();
   }
@@ -262,6 +267,9 @@ final class CreateConfig {
     }
     if (has(own, "vcpus")) {
       options.vcpus(integer(own, "vcpus", 0));
+    }
+    if (has(own, "checkpoint")) {
+      options.checkpoint(reference("belljar.checkpoint", "a checkpoint", own.get("checkpoint")));
     }
     if (has(own, "processes")) {
       options.processes(integer(own, "processes", 0));

@@ -1,9 +1,12 @@
 package dev.belljar.server.api;
 
 import dev.belljar.InvalidOptionException;
+import dev.belljar.SandboxClosedException;
+import dev.belljar.SandboxPausedException;
 import dev.belljar.SandboxUnavailableException;
 import dev.belljar.StorageException;
 import dev.belljar.server.sandboxes.RefusedException;
+import dev.belljar.server.sandboxes.StorageCode;
 import io.javalin.http.HttpResponseException;
 import java.io.IOException;
 import org.eclipse.jetty.http.HttpStatus;
@@ -28,6 +31,10 @@ record ErrorBody(int status, String code, String message) {
       case InvalidOptionException e ->
           new ErrorBody(400, "INVALID_REQUEST", String.valueOf(e.getMessage()));
       case StorageException e -> of(e);
+      case SandboxPausedException e ->
+          new ErrorBody(409, "SANDBOX_PAUSED", String.valueOf(e.getMessage()));
+      case SandboxClosedException e ->
+          new ErrorBody(410, "SANDBOX_ENDED", String.valueOf(e.getMessage()));
       case SandboxUnavailableException e -> {
         LOG.warn("A request needs what this host has not got", e);
         yield new ErrorBody(503, "SANDBOX_UNAVAILABLE", String.valueOf(e.getMessage()));
@@ -48,18 +55,19 @@ record ErrorBody(int status, String code, String message) {
   }
 
   private static ErrorBody of(StorageException failure) {
-    String message = String.valueOf(failure.getMessage());
-    return switch (failure.reason()) {
-      case NOT_FOUND -> new ErrorBody(404, "STORAGE_NOT_FOUND", message);
-      case SLUG_TAKEN -> new ErrorBody(409, "SLUG_TAKEN", message);
-      case BUSY -> new ErrorBody(409, "VOLUME_BUSY", message);
-      case NOT_BOOTABLE -> new ErrorBody(400, "NOT_BOOTABLE", message);
-      case FULL -> new ErrorBody(507, "STORAGE_FULL", message);
-      case DAMAGED -> {
-        LOG.error("A disk of this host is damaged", failure);
-        yield new ErrorBody(500, "STORAGE_DAMAGED", message);
-      }
-    };
+    int status =
+        switch (failure.reason()) {
+          case NOT_BOOTABLE -> 400;
+          case NOT_FOUND -> 404;
+          case SLUG_TAKEN, BUSY, INCOMPATIBLE -> 409;
+          case FULL -> 507;
+          case DAMAGED -> {
+            LOG.error("A disk of this host is damaged", failure);
+            yield 500;
+          }
+        };
+    return new ErrorBody(
+        status, StorageCode.of(failure.reason()), String.valueOf(failure.getMessage()));
   }
 
   /** What a status of HTTP says by itself. */

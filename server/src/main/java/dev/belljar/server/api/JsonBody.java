@@ -54,6 +54,17 @@ final class JsonBody {
     return new JsonBody(body);
   }
 
+  /**
+   * Reads a body that says nothing: none, or an object without members.
+   *
+   * @throws RefusedException where it says something
+   */
+  static void refuseMembers(String text) {
+    if (!text.isBlank()) {
+      read(text, Set.of());
+    }
+  }
+
   /** A text that must be there. */
   String text(String name) {
     return optionalText(name).orElseThrow(() -> invalid("The body must have '" + name + "'."));

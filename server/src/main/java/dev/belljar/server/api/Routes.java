@@ -52,6 +52,7 @@ public final class Routes {
   private final SandboxRegistry registry;
   private final MetadataStore store;
   private final StorageRoutes storage;
+  private final CheckpointRoutes checkpoints;
   private final ServerEvents events;
   private final boolean openMetrics;
   private final String version;
@@ -59,7 +60,8 @@ public final class Routes {
   /**
    * Routes for the sandboxes of a registry.
    *
-   * @param storage the volumes and snapshots of an organization; empty where the engine has none
+   * @param storage the volumes, snapshots and checkpoints of an organization; empty where the
+   *     engine has none
    * @param openMetrics whether metrics need no token
    */
   public Routes(
@@ -73,6 +75,7 @@ public final class Routes {
     this.registry = registry;
     this.store = store;
     this.storage = new StorageRoutes(storage, events);
+    checkpoints = new CheckpointRoutes(registry, storage, events);
     this.events = events;
     this.openMetrics = openMetrics;
     this.version = version;
@@ -122,6 +125,7 @@ public final class Routes {
           throw notSupported("Deploying");
         });
     storage.configure(routes);
+    checkpoints.configure(routes);
     for (String resource : NOT_OFFERED) {
       get(
           routes,
@@ -276,6 +280,7 @@ public final class Routes {
     } else {
       node.put("stop_at_ms", stopAt.toEpochMilli());
     }
+    node.put("paused", hosted.sandbox().isPaused());
     ObjectNode labels = node.putObject("labels");
     hosted.labels().forEach(labels::put);
     node.putObject("isolation")

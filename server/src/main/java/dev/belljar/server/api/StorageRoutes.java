@@ -102,18 +102,16 @@ final class StorageRoutes {
     String slug = body.text("slug");
     VolumeOptions.checkSlug(slug);
     long began = System.nanoTime();
-    Snapshot snapshot = volumes(context).snapshot(name(context), slug);
+    Snapshot snapshot = volumes(context).snapshot(StorageName.of(context), slug);
     events.created(snapshot, since(began));
     Routes.json(context, describe(snapshot));
   }
 
   /** Ours: takes back a deletion. */
   private void restore(Context context) {
-    if (!context.body().isBlank()) {
-      JsonBody.read(context.body(), Set.of());
-    }
+    JsonBody.refuseMembers(context.body());
     long began = System.nanoTime();
-    Volume volume = volumes(context).restore(name(context));
+    Volume volume = volumes(context).restore(StorageName.of(context));
     events.restored(volume, since(began));
     Routes.json(context, describe(volume));
   }
@@ -140,12 +138,12 @@ final class StorageRoutes {
   }
 
   private Volume volume(Context context) {
-    String name = name(context);
+    String name = StorageName.of(context);
     return volumes(context).get(name).orElseThrow(() -> noVolume(name));
   }
 
   private Snapshot snapshotOf(Context context) {
-    String name = name(context);
+    String name = StorageName.of(context);
     return snapshots(context)
         .get(name)
         .orElseThrow(
@@ -154,15 +152,6 @@ final class StorageRoutes {
 
   private static StorageException noVolume(String name) {
     return new StorageException(Reason.NOT_FOUND, "There is no volume '" + name + "'.");
-  }
-
-  private static String name(Context context) {
-    String name = context.pathParam("id");
-    if (!StorageName.fits(name)) {
-      throw new StorageException(
-          Reason.NOT_FOUND, "Neither a volume nor a snapshot can have that id or slug.");
-    }
-    return name;
   }
 
   private Volumes volumes(Context context) {

@@ -1,5 +1,6 @@
 package dev.belljar.server.observe;
 
+import dev.belljar.Checkpoint;
 import dev.belljar.Snapshot;
 import dev.belljar.Volume;
 import io.micrometer.core.instrument.Counter;
@@ -139,6 +140,11 @@ public final class ServerEvents implements AutoCloseable {
     AUDIT.info("mounted sandbox={} volume={} path={}", sandbox, quoted(volume), quoted(path));
   }
 
+  /** A sandbox that was made goes on from a checkpoint. */
+  public void forked(String sandbox, String checkpoint) {
+    AUDIT.info("forked sandbox={} checkpoint={}", sandbox, checkpoint);
+  }
+
   /** A volume was made. */
   public void created(Volume volume, Duration took) {
     stored("create", took);
@@ -179,9 +185,28 @@ public final class ServerEvents implements AutoCloseable {
     AUDIT.info("deleted snapshot={} slug={}", snapshot.id(), quoted(snapshot.slug()));
   }
 
+  /** A sandbox was saved. */
+  public void created(Checkpoint checkpoint, Duration took) {
+    stored("checkpoint", took);
+    AUDIT.info(
+        "created checkpoint={} slug={} sandbox={} bytes={} ms={}",
+        checkpoint.id(),
+        quoted(checkpoint.slug()),
+        checkpoint.sandbox(),
+        checkpoint.allocatedSize(),
+        took.toMillis());
+  }
+
+  /** A checkpoint was deleted. */
+  public void deleted(Checkpoint checkpoint, Duration took) {
+    stored("delete_checkpoint", took);
+    AUDIT.info("deleted checkpoint={} slug={}", checkpoint.id(), quoted(checkpoint.slug()));
+  }
+
   private void stored(String operation, Duration took) {
     Timer.builder("belljar.storage")
-        .description("Time that volumes and snapshots took to make, delete and restore")
+        .description(
+            "Time that volumes, snapshots and checkpoints took to make, delete and restore")
         .tag("operation", operation)
         .register(registry)
         .record(took);
@@ -211,6 +236,16 @@ public final class ServerEvents implements AutoCloseable {
   public void ran(String sandbox, String command) {
     processes.increment();
     AUDIT.info("ran sandbox={} command={}", sandbox, quoted(command));
+  }
+
+  /** A client had a sandbox stand still. */
+  public void paused(String sandbox) {
+    AUDIT.info("paused sandbox={}", sandbox);
+  }
+
+  /** A client let a sandbox go on. */
+  public void resumed(String sandbox) {
+    AUDIT.info("resumed sandbox={}", sandbox);
   }
 
   /** A client asked for a sandbox's end. */

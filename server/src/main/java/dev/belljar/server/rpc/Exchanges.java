@@ -19,7 +19,7 @@ final class Exchanges implements AutoCloseable {
   /** Requests that are worked on at the same time; the rest wait for their turn. */
   private static final int CONCURRENT = 256;
 
-  /** Calls that do nothing but wait. */
+  /** Calls that do nothing but wait, and that which ends the waiting of all others. */
   private static final Set<String> WAITING =
       Set.of(
           "processWait",
@@ -32,7 +32,8 @@ final class Exchanges implements AutoCloseable {
           "dial",
           "writeFile",
           "writeTextFile",
-          "fetch");
+          "fetch",
+          "resume");
 
   private static final int METHOD_NOT_FOUND = -32601;
   private static final int INVALID_REQUEST = -32600;
@@ -78,6 +79,7 @@ final class Exchanges implements AutoCloseable {
     processes.register(methods);
     new DenoMethods(session, processes).register(methods);
     new EnvMethods(session).register(methods);
+    new StandstillMethods(session).register(methods);
     methods.put("abort", this::abort);
     methods.put("exposeHttp", params -> notSupported("exposeHttp"));
     methods.put("vscode", params -> notSupported("vscode"));

@@ -10,8 +10,11 @@ import dev.belljar.NotADirectoryException;
 import dev.belljar.NotFoundException;
 import dev.belljar.PermissionDeniedException;
 import dev.belljar.ProcessEndedException;
+import dev.belljar.SandboxPausedException;
 import dev.belljar.ScriptError;
 import dev.belljar.ScriptException;
+import dev.belljar.StorageException;
+import dev.belljar.server.sandboxes.StorageCode;
 import java.util.Optional;
 import org.jspecify.annotations.Nullable;
 import tools.jackson.databind.JsonNode;
@@ -64,6 +67,8 @@ record WireError(ScriptError error) {
       case ScriptException e -> new WireError(e.error());
       case FetchException e -> of("TypeError", message, null);
       case InvalidOptionException e -> of("TypeError", message, null);
+      case SandboxPausedException e -> of("Error", message, "SANDBOX_PAUSED");
+      case StorageException e -> of("Error", message, StorageCode.of(e.reason()));
       default -> of("Error", message, null);
     };
   }

@@ -1,9 +1,14 @@
 package dev.belljar.server.sandboxes;
 
+import dev.belljar.ByteSize;
+import dev.belljar.Checkpoint;
 import dev.belljar.InvalidOptionException;
 import dev.belljar.Sandbox;
 import dev.belljar.SandboxOptions;
 import dev.belljar.SandboxUnavailableException;
+import dev.belljar.Storage;
+import dev.belljar.StorageException;
+import dev.belljar.StorageException.Reason;
 import dev.belljar.server.observe.LogContext;
 import dev.belljar.server.observe.ServerEvents;
 import dev.belljar.server.sandboxes.HostedSandbox.Owner;
@@ -73,14 +78,15 @@ public final class SandboxRegistry implements AutoCloseable {
     events.sandboxes("running", running::size);
     events.sandboxes("starting", this::starting);
     events.sandboxes("ended", ended::get);
+    events.gauge("belljar.sandboxes.paused", "Running sandboxes that are paused", this::paused);
   }
 
   /**
    * Makes a sandbox and blocks until it answers.
    *
    * @throws RefusedException where it cannot be made, or is over a limit
-   * @throws dev.belljar.StorageException where it cannot have a volume or snapshot that it is to
-   *     have
+   * @throws dev.belljar.StorageException where it cannot have a volume, snapshot or checkpoint that
+   *     it is to have
    */
   public HostedSandbox create(Owner owner, SandboxRequest request) {
     long began = System.nanoTime();
@@ -115,7 +121,8 @@ public final class SandboxRegistry implements AutoCloseable {
     everySandbox.accept(builder);
     builder.egressLimitsAtMost(bounds.egress());
     request.stopAt().ifPresent(stopAt -> builder.timeout(lifetime(now, stopAt, bounds)));
-    SandboxOptions options = builder.build();
+    Tenant tenant = tenants.apply(owner.organization());
+    SandboxOptions options = complete(builder, tenant);
     long memory = options.memory().bytes() >> 20;
     if (memory > bounds.memoryMib()) {
       throw new RefusedException(
@@ -126,13 +133,6 @@ public final class SandboxRegistry implements AutoCloseable {
               + " MiB at most, not "
               + memory
               + ".");
-    }
-    Tenant tenant = tenants.apply(owner.organization());
-    if ((options.root().isPresent() || !options.volumes().isEmpty())
-        && engine.storage(tenant).isEmpty()) {
-      // Such an engine would make one without them.
-      throw new RefusedException(
-          501, "NOT_SUPPORTED", "This server has neither volumes nor snapshots.");
     }
     Sandbox sandbox = engine.create(options, tenant);
     HostedSandbox hosted =
@@ -158,6 +158,7 @@ public final class SandboxRegistry implements AutoCloseable {
       throw e;
     }
     running.put(sandbox.id(), hosted);
+    options.checkpoint().ifPresent(checkpoint -> events.forked(sandbox.id(), checkpoint));
     options.root().ifPresent(root -> events.mounted(sandbox.id(), root, "/"));
     options.volumes().forEach((path, volume) -> events.mounted(sandbox.id(), volume, path));
     events.egress().began(sandbox);
@@ -170,6 +171,48 @@ public final class SandboxRegistry implements AutoCloseable {
               awaitEnd(hosted);
             });
     return hosted;
+  }
+
+  /**
+   * Finds out what a checkpoint needs, so that limits apply to that, and holds on to that one:
+   * another could have its slug by the time that the sandbox is made.
+   */
+  private SandboxOptions complete(SandboxOptions.Builder builder, Tenant tenant) {
+    SandboxOptions options = builder.build();
+    boolean stored =
+        options.root().isPresent()
+            || options.checkpoint().isPresent()
+            || !options.volumes().isEmpty();
+    if (!stored) {
+      return options;
+    }
+    Storage storage =
+        engine
+            .storage(tenant)
+            .orElseThrow(
+                () ->
+                    // Such an engine would make one without them.
+                    new RefusedException(
+                        501,
+                        "NOT_SUPPORTED",
+                        "This server has neither volumes nor snapshots nor checkpoints."));
+    if (options.checkpoint().isEmpty()) {
+      return options;
+    }
+    String name = options.checkpoint().get();
+    Checkpoint checkpoint =
+        storage
+            .checkpoints()
+            .get(name)
+            .orElseThrow(
+                () ->
+                    new StorageException(
+                        Reason.NOT_FOUND, "There is no checkpoint '" + name + "'."));
+    return builder
+        .checkpoint(checkpoint.id())
+        .memory(new ByteSize(checkpoint.memory()))
+        .vcpus(checkpoint.vcpus())
+        .build();
   }
 
   private static RefusedException refusedWhileDraining() {
@@ -251,6 +294,10 @@ public final class SandboxRegistry implements AutoCloseable {
       }
       counts.put(organization, count + 1);
     }
+  }
+
+  private long paused() {
+    return running.values().stream().filter(hosted -> hosted.sandbox().isPaused()).count();
   }
 
   /** Those whose handshake is not done. */
