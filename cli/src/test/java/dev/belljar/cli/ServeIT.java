@@ -138,6 +138,10 @@ class ServeIT {
 
     assertThat(second.waitFor(60, TimeUnit.SECONDS)).isTrue();
     assertThat(second.exitValue()).isEqualTo(1);
+    assertThat(directory.resolve("serve.log"))
+        .content()
+        .contains(directory.resolve("data") + " is in use by another Belljar server");
+    assertThat(remote("list").exitStatus()).isZero();
   }
 
   @Test

@@ -48,6 +48,7 @@ public final class BelljarServer implements AutoCloseable {
   private static final int HEADER_BYTES = 128 << 10;
 
   private final ServerConfig config;
+  private final DataLock lock;
   private final MetadataStore store;
   private final ServerEvents events;
   private final SandboxRegistry registry;
@@ -56,12 +57,14 @@ public final class BelljarServer implements AutoCloseable {
 
   private BelljarServer(
       ServerConfig config,
+      DataLock lock,
       MetadataStore store,
       ServerEvents events,
       SandboxRegistry registry,
       Javalin http,
       Optional<TokenSocket> operators) {
     this.config = config;
+    this.lock = lock;
     this.store = store;
     this.events = events;
     this.registry = registry;
@@ -74,13 +77,25 @@ public final class BelljarServer implements AutoCloseable {
    *
    * @throws InvalidOptionException where it would listen for everybody and nobody has a token, or a
    *     file of the configuration cannot be used
-   * @throws dev.belljar.BelljarException where the database or the port cannot be had
+   * @throws dev.belljar.BelljarException where the data directory, the database or the port cannot
+   *     be had
    */
   public static BelljarServer start(ServerConfig config, SandboxProvider engine) {
     return start(config, engine, SocketLimits.ofHeap());
   }
 
   static BelljarServer start(ServerConfig config, SandboxProvider engine, SocketLimits limits) {
+    DataLock lock = DataLock.take(config.data());
+    try {
+      return start(config, engine, limits, lock);
+    } catch (RuntimeException e) {
+      lock.close();
+      throw e;
+    }
+  }
+
+  private static BelljarServer start(
+      ServerConfig config, SandboxProvider engine, SocketLimits limits, DataLock lock) {
     MetadataStore store = MetadataStore.open(config.store());
     try {
       checkAccess(config, store);
@@ -103,7 +118,7 @@ public final class BelljarServer implements AutoCloseable {
               VERSION);
       Javalin http = listen(config, store, events, registry, routes, limits);
       Optional<TokenSocket> operators = TokenSocket.open(config.data(), store.tokens());
-      return new BelljarServer(config, store, events, registry, http, operators);
+      return new BelljarServer(config, lock, store, events, registry, http, operators);
     } catch (RuntimeException e) {
       store.close();
       throw e;
@@ -293,5 +308,6 @@ public final class BelljarServer implements AutoCloseable {
     http.stop();
     events.close();
     store.close();
+    lock.close();
   }
 }
