@@ -27,6 +27,7 @@ public final class Bench {
           new FileTransfer(),
           new StandardStreams(),
           new EgressTransfer(),
+          new StoredDisks(),
           new WholeProgram(),
           new IdleMachines(),
           new ManyInARow(),

@@ -11,11 +11,13 @@ import dev.belljar.engine.vmm.Cgroups;
 import dev.belljar.engine.vmm.HostTools;
 import dev.belljar.engine.vmm.Jail;
 import dev.belljar.engine.vmm.Machine;
+import dev.belljar.engine.vmm.MachineDisk;
 import dev.belljar.engine.vmm.MachineShape;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.time.Duration;
+import java.util.List;
 
 /** Machines of the default size that are booted and not restored: what a template saves. */
 final class ColdMachines implements AutoCloseable {
@@ -51,11 +53,17 @@ final class ColdMachines implements AutoCloseable {
 
   /** Boots one, to the greeting of its agent. */
   Machine boot() throws IOException {
+    return boot(List.of());
+  }
+
+  /** As above, with disks in its slots. */
+  Machine boot(List<MachineDisk> disks) throws IOException {
     // Below the cache, which is all that the jail can reach.
     return boot.boot(
         shape,
         Files.createTempDirectory(directory, "disk-"),
         Files.createTempDirectory(directory, "run-"),
+        disks,
         LIMIT);
   }
 

@@ -8,6 +8,7 @@ import dev.belljar.engine.vmm.HostTools;
 import dev.belljar.engine.vmm.Jail;
 import dev.belljar.engine.vmm.JailUser;
 import dev.belljar.engine.vmm.Machine;
+import dev.belljar.engine.vmm.MachineDisk;
 import dev.belljar.engine.vmm.MachineException;
 import dev.belljar.engine.vmm.MachineFiles;
 import dev.belljar.engine.vmm.MachineShape;
@@ -50,6 +51,17 @@ public final class ColdBoot {
    */
   public Machine boot(MachineShape shape, Path directory, Path run, Duration limit)
       throws IOException {
+    return boot(shape, directory, run, List.of(), limit);
+  }
+
+  /**
+   * As above, with disks in its slots.
+   *
+   * @param disks those of their files that are writable become the user's that QEMU runs as
+   */
+  public Machine boot(
+      MachineShape shape, Path directory, Path run, List<MachineDisk> disks, Duration limit)
+      throws IOException {
     createDisk(directory.resolve(MachineFiles.DISK), Jail.IMAGE + "/blank.img", "raw");
     Path memory = directory.resolve(MachineFiles.MEMORY);
     try (FileChannel file =
@@ -60,9 +72,16 @@ public final class ColdBoot {
     user.take(directory);
     user.take(directory.resolve(MachineFiles.DISK));
     user.take(memory);
+    for (MachineDisk disk : disks) {
+      for (MachineDisk.Layer layer : disk.layers()) {
+        if (layer.writable()) {
+          user.take(layer.directory().resolve(layer.name()));
+        }
+      }
+    }
     MachineFiles files =
         new MachineFiles(
-            image.directory(), directory, Optional.empty(), tsc(shape), run, user, List.of());
+            image.directory(), directory, Optional.empty(), tsc(shape), run, user, disks);
     Machine machine = Machine.start(jail, shape, files, new NoEgress(), QEMU_LIMIT);
     try {
       machine.agent().awaitGreeting(limit);

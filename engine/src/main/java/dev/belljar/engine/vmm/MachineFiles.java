@@ -16,7 +16,7 @@ import java.util.Optional;
  *     cannot find out for itself; 0 where it does not boot
  * @param run the machine's own directory: its sockets and its disk, named {@link #DISK}
  * @param user whom QEMU runs as; what it writes to must be that user's already
- * @param disks those it has beyond its own; a machine that boots has none
+ * @param disks those it has beyond its own; a machine that is to be frozen has none
  */
 public record MachineFiles(
     Path image,
