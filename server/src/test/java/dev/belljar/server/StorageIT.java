@@ -41,7 +41,7 @@ class StorageIT {
       """
       import os, sys
       device, marker = sys.argv[1], sys.argv[2].encode()
-      block, full, found, last = 1 << 12, 0, False, b""
+      block, full, found, last, empty = 1 << 12, 0, False, b"", bytes(1 << 20)
       disk = os.open(device, os.O_RDONLY)
       while True:
           part = os.read(disk, 1 << 20)
@@ -49,8 +49,8 @@ class StorageIT {
               break
           found = found or marker in last + part
           last = part[-len(marker):]
-          if part.count(0) != len(part):
-              full += sum(1 for i in range(0, len(part), block) if part[i:i + block].count(0) != len(part[i:i + block]))
+          if part != empty[:len(part)]:
+              full += sum(1 for i in range(0, len(part), block) if part[i:i + block] != empty[:block])
       print(full, found)
       """;
 

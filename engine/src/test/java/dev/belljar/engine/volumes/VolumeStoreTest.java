@@ -316,4 +316,41 @@ class VolumeStoreTest {
       failing.deleteVolume(ME, "data");
     }
   }
+
+  /** Stands for a machine whose guest does not stand still, or not for long enough. */
+  private record Restless(boolean freezes) implements RunningDisk {
+    @Override
+    public void admit(Path file) {}
+
+    @Override
+    public void freeze() throws IOException {
+      if (!freezes) {
+        throw new IOException("it took longer than 30 s");
+      }
+    }
+
+    @Override
+    public void switchTo(Path file) {}
+
+    @Override
+    public void thaw() throws IOException {
+      throw new IOException("it went on before");
+    }
+  }
+
+  @ParameterizedTest
+  @ValueSource(booleans = {false, true})
+  void aGuestThatDoesNotStandStillHasNoSnapshotAndItsVolumeIsWhole(boolean freezes) {
+    create("data");
+    try (Opened opened = store.openVolume(ME, "data", "sbx")) {
+      store.runs(opened.id(), new Restless(freezes));
+      refuses(Reason.BUSY, () -> store.snapshot(ME, "data", "frozen"));
+      assertThat(store.snapshot(ME, "frozen")).isEmpty();
+      assertThat(layerFiles())
+          .hasSize(freezes ? 2 : 1)
+          .contains(String.valueOf(opened.layers().getFirst().getFileName()));
+    }
+    store.snapshot(ME, "data", "frozen");
+    store.openVolume(ME, "data", "sbx").close();
+  }
 }
