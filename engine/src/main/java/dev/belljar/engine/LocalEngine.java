@@ -4,6 +4,8 @@ import dev.belljar.BelljarException;
 import dev.belljar.Isolation;
 import dev.belljar.SandboxOptions;
 import dev.belljar.SandboxUnavailableException;
+import dev.belljar.StorageException;
+import dev.belljar.StorageException.Reason;
 import dev.belljar.engine.agent.Agent;
 import dev.belljar.engine.agent.AgentErrorException;
 import dev.belljar.engine.egress.EgressGateway;
@@ -27,11 +29,15 @@ import dev.belljar.engine.vmm.Cgroups;
 import dev.belljar.engine.vmm.HostTools;
 import dev.belljar.engine.vmm.Jail;
 import dev.belljar.engine.vmm.JailUser;
+import dev.belljar.engine.vmm.JailedDiskTool;
 import dev.belljar.engine.vmm.Machine;
 import dev.belljar.engine.vmm.MachineDisk;
 import dev.belljar.engine.vmm.MachineFiles;
 import dev.belljar.engine.vmm.MachineShape;
 import dev.belljar.engine.volumes.BootImage;
+import dev.belljar.engine.volumes.ConfinedDiskTool;
+import dev.belljar.engine.volumes.DataCheck;
+import dev.belljar.engine.volumes.DataReport;
 import dev.belljar.engine.volumes.DiskTools;
 import dev.belljar.engine.volumes.VolumeStore;
 import dev.belljar.spi.Tenant;
@@ -180,19 +186,49 @@ final class LocalEngine {
   }
 
   private VolumeStore openStore(Path directory) {
+    try {
+      return VolumeStore.open(directory, diskTools(), InstantSource.system());
+    } catch (IOException e) {
+      throw new SandboxUnavailableException(
+          "The volumes in "
+              + directory
+              + " cannot be used: "
+              + e.getMessage()
+              + " 'belljar data check' tells more.",
+          e);
+    }
+  }
+
+  private DiskTools diskTools() {
     Path mkfs =
         HostTools.locate("mkfs.ext4")
             .orElseThrow(
                 () ->
                     new SandboxUnavailableException(
                         "mkfs.ext4 is missing on this host. " + HostPackages.remedy()));
+    return new DiskTools(tools.qemuImg(), mkfs, this::confined);
+  }
+
+  /** Looks through the disks of all tenants in a directory. */
+  DataReport check(Path directory, Progress progress) {
     try {
-      return VolumeStore.open(
-          directory, new DiskTools(tools.qemuImg(), mkfs), InstantSource.system());
+      return DataCheck.run(directory, diskTools(), InstantSource.system(), progress::step);
     } catch (IOException e) {
-      throw new SandboxUnavailableException(
-          "The volumes in " + directory + " cannot be used: " + e.getMessage(), e);
+      throw new StorageException(
+          Reason.DAMAGED, directory + " cannot be read: " + e.getMessage(), e);
     }
+  }
+
+  private ConfinedDiskTool.Ended confined(
+      List<Path> read,
+      Optional<Path> written,
+      long largest,
+      Duration limit,
+      ConfinedDiskTool.Arguments arguments)
+      throws IOException {
+    JailedDiskTool.Ended ended =
+        new JailedDiskTool(jail, runs).run(read, written, largest, limit, arguments::of);
+    return new ConfinedDiskTool.Ended(ended.status(), ended.output(), ended.complaints());
   }
 
   private Optional<SandboxDisks> disks(SandboxOptions options, Tenant tenant, String sandbox) {

@@ -91,9 +91,14 @@ final class Checks {
     if (holder.isPresent()) {
       throw new StorageException(
           Reason.BUSY,
-          "Volume '%s' is busy: sandbox %s has it. It is free when that has ended."
-              .formatted(volume.slug(), holder.get()));
+          "Volume '%s' is busy: %s has it. It is free when that has ended."
+              .formatted(volume.slug(), described(holder.get())));
     }
+  }
+
+  /** Not only sandboxes have volumes: a check does, and an export. */
+  static String described(String holder) {
+    return holder.contains(" ") ? holder : "sandbox " + holder;
   }
 
   private static Optional<String> holderOf(StoreDirectory store, Disk volume) throws IOException {

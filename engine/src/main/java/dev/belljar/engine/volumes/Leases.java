@@ -22,7 +22,8 @@ import java.util.concurrent.ConcurrentHashMap;
  * use. Whoever looks holds the store's lock.
  */
 final class Leases implements AutoCloseable {
-  private static final String LOCK_SUFFIX = ".lock";
+  static final String LOCK_SUFFIX = ".lock";
+
   private static final Set<Path> OWN_LOCKS = ConcurrentHashMap.newKeySet();
 
   private final Path directory;

@@ -54,18 +54,23 @@ final class StoreDirectory implements AutoCloseable {
   /** Opens a directory, made if it is not there, and removes what nothing refers to. */
   static StoreDirectory open(Path directory, DiskTools tools, InstantSource clock)
       throws IOException {
-    Directories.makeOwnerOnly(directory);
-    StoreDirectory store;
+    StoreDirectory store = openAsItIs(directory, tools, clock);
     try (BuildLock lock = lock(directory)) {
-      store = new StoreDirectory(directory, tools, clock, Leases.open(directory.resolve("leases")));
-      try {
-        store.collect();
-      } catch (IOException | RuntimeException e) {
-        store.leases.close();
-        throw e;
-      }
+      store.collect();
+    } catch (IOException | RuntimeException e) {
+      store.close();
+      throw e;
     }
     return store;
+  }
+
+  /** Opens a directory, made if it is not there, and removes nothing. */
+  static StoreDirectory openAsItIs(Path directory, DiskTools tools, InstantSource clock)
+      throws IOException {
+    Directories.makeOwnerOnly(directory);
+    try (BuildLock lock = lock(directory)) {
+      return new StoreDirectory(directory, tools, clock, Leases.open(directory.resolve("leases")));
+    }
   }
 
   private static BuildLock lock(Path directory) throws IOException {
