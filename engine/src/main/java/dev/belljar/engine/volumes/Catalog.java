@@ -77,6 +77,11 @@ record Catalog(List<Layer> layers, List<Disk> volumes, List<Disk> snapshots) {
           id, owner, slug, region, capacity, created, layer, image, origin, originSlug, deleted);
     }
 
+    Disk above(Optional<String> hash) {
+      return new Disk(
+          id, owner, slug, region, capacity, created, top, hash, origin, originSlug, deleted);
+    }
+
     Disk deletedAt(Optional<Instant> time) {
       return new Disk(
           id, owner, slug, region, capacity, created, top, image, origin, originSlug, time);

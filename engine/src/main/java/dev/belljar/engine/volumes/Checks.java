@@ -1,6 +1,7 @@
 package dev.belljar.engine.volumes;
 
 import dev.belljar.ByteSize;
+import dev.belljar.InvalidOptionException;
 import dev.belljar.StorageException;
 import dev.belljar.StorageException.Reason;
 import dev.belljar.engine.volumes.Catalog.Disk;
@@ -19,6 +20,11 @@ final class Checks {
 
   /** Layers that one disk may have: each snapshot adds one. */
   private static final int MOST_LAYERS = 32;
+
+  /** Deno's limits. */
+  private static final ByteSize SMALLEST = ByteSize.parse("300MB");
+
+  private static final ByteSize LARGEST = ByteSize.parse("20GiB");
 
   /** What making a layer may take, and what must be left for machines to write to. */
   private static final long ROOM = 64L << 20;
@@ -49,6 +55,13 @@ final class Checks {
               .formatted(idOrSlug));
     }
     return existing(catalog, owner, idOrSlug);
+  }
+
+  static void checkCapacity(ByteSize capacity) {
+    if (capacity.bytes() < SMALLEST.bytes() || capacity.bytes() > LARGEST.bytes()) {
+      throw new InvalidOptionException(
+          "A capacity of %s is out of bounds: %s to %s.".formatted(capacity, SMALLEST, LARGEST));
+    }
   }
 
   static void checkFree(Catalog catalog, String owner, String slug) {

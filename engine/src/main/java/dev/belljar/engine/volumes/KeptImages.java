@@ -30,7 +30,12 @@ final class KeptImages {
 
   /** Returns when the disk has it. */
   void keep(BootImage image) throws IOException {
-    Path kept = directoryOf(image.hash());
+    keep(image.hash(), image.file());
+  }
+
+  /** As {@link #keep(BootImage)}, of a root that is somewhere else. */
+  void keep(String hash, Path file) throws IOException {
+    Path kept = directoryOf(hash);
     Path root = kept.resolve(BootImage.NAME);
     if (Files.exists(root)) {
       return;
@@ -39,10 +44,10 @@ final class KeptImages {
     Path making = kept.resolve(BootImage.NAME + ".new");
     Files.deleteIfExists(making);
     try {
-      Files.createLink(making, image.file());
+      Files.createLink(making, file);
     } catch (IOException | UnsupportedOperationException e) {
       // On another disk, or one without links.
-      Files.copy(image.file(), making);
+      Files.copy(file, making);
       try (FileChannel channel = FileChannel.open(making, StandardOpenOption.WRITE)) {
         channel.force(true);
       }

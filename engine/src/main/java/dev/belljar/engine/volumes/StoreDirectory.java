@@ -84,7 +84,17 @@ final class StoreDirectory implements AutoCloseable {
 
   /** One at a time, of all processes; failures become what users see. */
   <T> T locked(Work<T> work) {
-    try (BuildLock lock = lock(directory)) {
+    return onDisk(
+        () -> {
+          try (BuildLock lock = lock(directory)) {
+            return work.run();
+          }
+        });
+  }
+
+  /** Something that takes long, without the lock; failures become what users see. */
+  <T> T onDisk(Work<T> work) {
+    try {
       return work.run();
     } catch (IOException e) {
       // Whoever asked may be elsewhere, and is not told what this host's disk looks like.

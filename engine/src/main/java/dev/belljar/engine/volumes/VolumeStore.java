@@ -13,6 +13,8 @@ import dev.belljar.engine.volumes.Catalog.Disk;
 import dev.belljar.engine.volumes.Catalog.Layer;
 import dev.belljar.engine.volumes.Leases.Lease;
 import java.io.IOException;
+import java.io.InputStream;
+import java.io.OutputStream;
 import java.nio.file.Path;
 import java.time.Instant;
 import java.time.InstantSource;
@@ -26,12 +28,6 @@ import java.util.Optional;
  * is removed.
  */
 public final class VolumeStore implements AutoCloseable {
-
-  /** Deno's limits. */
-  private static final ByteSize SMALLEST = ByteSize.parse("300MB");
-
-  private static final ByteSize LARGEST = ByteSize.parse("20GiB");
-
   private final StoreDirectory store;
   private final Snapshotting snapshotting;
 
@@ -55,11 +51,7 @@ public final class VolumeStore implements AutoCloseable {
    */
   public Volume create(String owner, VolumeOptions options, BootImage image) {
     long capacity = options.capacity().bytes();
-    if (capacity < SMALLEST.bytes() || capacity > LARGEST.bytes()) {
-      throw new InvalidOptionException(
-          "A capacity of %s is out of bounds: %s to %s."
-              .formatted(options.capacity(), SMALLEST, LARGEST));
-    }
+    Checks.checkCapacity(options.capacity());
     return store.locked(
         () -> {
           Catalog catalog = store.file.read();
@@ -275,6 +267,32 @@ public final class VolumeStore implements AutoCloseable {
           store.collect();
           return snapshot;
         });
+  }
+
+  // To other hosts.
+
+  /**
+   * Writes a volume or snapshot as one file.
+   *
+   * @param withImage whether the image goes along where it is bootable
+   * @throws IOException where the stream takes nothing more
+   */
+  public void exportTo(String owner, String idOrSlug, boolean withImage, OutputStream out)
+      throws IOException {
+    new VolumeExport(store).export(owner, idOrSlug, withImage, out);
+  }
+
+  /**
+   * Makes a volume of such a file, whoever wrote it.
+   *
+   * @param slug empty for the name that it had
+   * @param image that of this host
+   * @throws IOException where the stream cannot be read
+   */
+  public Volume importFrom(String owner, Optional<String> slug, BootImage image, InputStream in)
+      throws IOException {
+    slug.ifPresent(VolumeOptions::checkSlug);
+    return new VolumeImport(store).importFrom(owner, slug, image, in);
   }
 
   // Use by machines.
