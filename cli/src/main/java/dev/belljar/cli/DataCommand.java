@@ -78,7 +78,7 @@ final class DataCommand implements Runnable {
   }
 
   /** Which directory. */
-  private static final class DataOption {
+  static final class DataOption {
     @Option(
         names = "--data",
         paramLabel = "DIR",
@@ -94,7 +94,7 @@ final class DataCommand implements Runnable {
   }
 
   /** Whose volumes. */
-  private static final class OwnerOptions {
+  static final class OwnerOptions {
     @Mixin private DataOption data = new DataOption();
 
     @Option(

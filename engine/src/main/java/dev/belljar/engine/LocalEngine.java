@@ -219,7 +219,8 @@ final class LocalEngine {
     }
   }
 
-  private ConfinedDiskTool.Ended confined(
+  /** Runs QEMU's disk tool in a jail of its own. */
+  ConfinedDiskTool.Ended confined(
       List<Path> read,
       Optional<Path> written,
       long largest,
