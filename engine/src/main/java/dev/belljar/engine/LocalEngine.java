@@ -122,6 +122,7 @@ final class LocalEngine {
       throw e;
     }
     timer.setRemoveOnCancelPolicy(true);
+    HourlyCollection.begin(timer, stores.values());
     Runtime.getRuntime().addShutdownHook(new Thread(this::end, "belljar-end"));
     if (accelerator.accelerator() == Accelerator.TCG) {
       // What is news has a name of its own, so that it can be shown where the rest is not.
@@ -181,13 +182,16 @@ final class LocalEngine {
   /** The disks of a tenant. */
   LocalStorage storage(Tenant tenant) {
     Path directory = tenant.data().orElseGet(Directories::storageOfUser);
-    VolumeStore store = stores.computeIfAbsent(directory, this::openStore);
+    VolumeStore store =
+        stores.computeIfAbsent(directory, place -> openStore(place, tenant.grace()));
+    store.limit(tenant.name(), tenant.limits());
     return new LocalStorage(store, tenant.name(), new BootImage(image.hash(), image.directory()));
   }
 
-  private VolumeStore openStore(Path directory) {
+  private VolumeStore openStore(Path directory, Optional<Duration> grace) {
     try {
-      return VolumeStore.open(directory, diskTools(), InstantSource.system());
+      return VolumeStore.open(
+          directory, diskTools(), InstantSource.system(), grace.or(VolumeGrace::ofThisProcess));
     } catch (IOException e) {
       throw new SandboxUnavailableException(
           "The volumes in "

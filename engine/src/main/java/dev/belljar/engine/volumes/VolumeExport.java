@@ -80,6 +80,7 @@ final class VolumeExport {
       checkUnused(disk);
       settled = store.settled(catalog, disk);
       store.layers.awaitFree(Checks.topOf(settled, disk));
+      store.ends.check(store, catalog, settled, disk);
     }
     List<Layer> chain = settled.chain(disk.top());
     Checks.checkWhole(settled, disk, chain);

@@ -120,7 +120,9 @@ final class VolumeImport {
   }
 
   private Making begin(String owner, Disk volume) throws IOException {
-    Checks.checkFree(store.file.read(), owner, volume.slug());
+    Catalog catalog = store.file.read();
+    Checks.checkFree(catalog, owner, volume.slug());
+    store.quotas.check(catalog, owner, volume.capacity());
     Checks.checkRoom(store);
     Layer layer = store.newLayer(Optional.empty());
     Path directory = store.layers.directoryOf(layer);
@@ -288,6 +290,7 @@ final class VolumeImport {
         () -> {
           Catalog catalog = store.file.read();
           Checks.checkFree(catalog, begun.owner(), begun.slug());
+          store.quotas.check(catalog, begun.owner(), begun.capacity());
           Disk volume = begun.withTop(layer.id()).above(below.map(Below::hash));
           if (below.isPresent()) {
             keep(below.get());

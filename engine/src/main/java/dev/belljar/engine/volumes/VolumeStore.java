@@ -12,10 +12,12 @@ import dev.belljar.VolumeOptions;
 import dev.belljar.engine.volumes.Catalog.Disk;
 import dev.belljar.engine.volumes.Catalog.Layer;
 import dev.belljar.engine.volumes.Leases.Lease;
+import dev.belljar.spi.StorageLimits;
 import java.io.IOException;
 import java.io.InputStream;
 import java.io.OutputStream;
 import java.nio.file.Path;
+import java.time.Duration;
 import java.time.Instant;
 import java.time.InstantSource;
 import java.util.ArrayList;
@@ -39,7 +41,24 @@ public final class VolumeStore implements AutoCloseable {
   /** Opens a store, made if it is not there, and removes what nothing refers to. */
   public static VolumeStore open(Path directory, DiskTools tools, InstantSource clock)
       throws IOException {
-    return new VolumeStore(StoreDirectory.open(directory, tools, clock));
+    return open(directory, tools, clock, Optional.empty());
+  }
+
+  /**
+   * As {@link #open(Path, DiskTools, InstantSource)}.
+   *
+   * @param grace how long deleted volumes are kept from now on; empty for as long as before, which
+   *     is 24 hours at first
+   */
+  public static VolumeStore open(
+      Path directory, DiskTools tools, InstantSource clock, Optional<Duration> grace)
+      throws IOException {
+    return new VolumeStore(StoreDirectory.open(directory, tools, clock, grace));
+  }
+
+  /** From now on, an owner may have no more than that in this process. */
+  public void limit(String owner, StorageLimits limits) {
+    store.quotas.limit(owner, limits);
   }
 
   // Volumes.
@@ -56,6 +75,7 @@ public final class VolumeStore implements AutoCloseable {
         () -> {
           Catalog catalog = store.file.read();
           Checks.checkFree(catalog, owner, options.slug());
+          store.quotas.check(catalog, owner, capacity);
           Checks.checkRoom(store);
           Optional<String> from = options.from();
           boolean builtin = from.isPresent() && from.get().equals(VolumeOptions.BUILTIN);
@@ -364,6 +384,7 @@ public final class VolumeStore implements AutoCloseable {
     Checks.checkUnused(store, volume);
     Catalog catalog = store.settled(found, volume);
     store.layers.awaitFree(catalog.layer(volume.top()).orElseThrow());
+    store.ends.check(store, found, catalog, volume);
     return opened(catalog, volume, holder, true);
   }
 

@@ -13,6 +13,7 @@ import dev.belljar.StorageException.Reason;
 import dev.belljar.Volume;
 import dev.belljar.VolumeOptions;
 import dev.belljar.engine.volumes.VolumeStore.Opened;
+import dev.belljar.spi.StorageLimits;
 import java.io.IOException;
 import java.io.UncheckedIOException;
 import java.nio.file.Files;
@@ -284,6 +285,48 @@ class VolumeStoreTest {
     store.snapshot(ME, "large", "frozen");
     assertThat(store.volume(ME, "large").orElseThrow().allocatedSize()).isLessThan(1 << 20);
     assertThat(before).isLessThan(64 << 20);
+  }
+
+  @Test
+  void anOwnerMayHaveSoMuchAndTheMessageSaysHowMuch() {
+    store.limit(ME, new StorageLimits(ByteSize.parse("1GB"), 4));
+    create("one");
+    create("two");
+    create("three");
+    assertThatExceptionOfType(StorageException.class)
+        .isThrownBy(() -> create("four"))
+        .satisfies(e -> assertThat(e.reason()).isEqualTo(Reason.FULL))
+        .withMessageContaining("limit of");
+    // What is deleted takes room until it is gone.
+    store.deleteVolume(ME, "three");
+    refuses(Reason.FULL, () -> create("four"));
+    store.snapshot(ME, "one", "frozen");
+    assertThatExceptionOfType(StorageException.class)
+        .isThrownBy(() -> store.snapshot(ME, "one", "more"))
+        .satisfies(e -> assertThat(e.reason()).isEqualTo(Reason.FULL))
+        .withMessageContaining("limit is 4");
+    assertThat(store.create("other", VolumeOptions.of("four", SIZE), image)).isNotNull();
+    now = now.plus(Duration.ofHours(25));
+    store.collect();
+    create("four");
+  }
+
+  @Test
+  void deletedVolumesAreKeptForAsLongAsTheDirectoryWasTold() throws IOException {
+    store.close();
+    Optional<Duration> week = Optional.of(Duration.ofDays(7));
+    store = VolumeStore.open(directory.resolve("storage"), Disks.tools(), () -> now, week);
+    Volume made = create("data");
+    store.deleteVolume(ME, "data");
+    now = now.plus(Duration.ofDays(6));
+    store.close();
+    // Who was not told removes nothing earlier.
+    store = opened();
+    assertThat(store.restore(ME, made.id()).slug()).isEqualTo("data");
+    store.deleteVolume(ME, "data");
+    now = now.plus(Duration.ofDays(8));
+    store.collect();
+    refuses(Reason.NOT_FOUND, () -> store.restore(ME, made.id()));
   }
 
   @Test
