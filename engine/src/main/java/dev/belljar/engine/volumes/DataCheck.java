@@ -231,7 +231,8 @@ public final class DataCheck {
       try {
         LayerCheck found = looked.get(layer.id());
         if (found == null) {
-          found = LayerCheck.of(store.tools.confined(), store.layers.fileOf(layer));
+          found =
+              LayerCheck.of(store.tools.confined(), store.layers.fileOf(layer), LayerCheck.LONGEST);
           looked.put(layer.id(), found);
         }
         leaked += found.leaked();

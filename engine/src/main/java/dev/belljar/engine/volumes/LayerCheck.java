@@ -20,7 +20,9 @@ import tools.jackson.databind.node.ObjectNode;
  *     they do no harm
  */
 record LayerCheck(Optional<String> damage, long leaked) {
-  private static final Duration LONGEST = Duration.ofMinutes(5);
+  /** A layer may have been made to take for ever. */
+  static final Duration LONGEST = Duration.ofMinutes(5);
+
   private static final Duration LONGEST_FLATTENING = Duration.ofHours(1);
 
   /** Of {@code qemu-img check}. */
@@ -33,15 +35,16 @@ record LayerCheck(Optional<String> damage, long leaked) {
   /**
    * Looks through a layer that nobody has open.
    *
-   * @throws IOException where the tool cannot be run
+   * @param limit how long that may take
+   * @throws IOException where the tool cannot be run, or takes longer
    */
-  static LayerCheck of(ConfinedDiskTool tool, Path layer) throws IOException {
+  static LayerCheck of(ConfinedDiskTool tool, Path layer, Duration limit) throws IOException {
     ConfinedDiskTool.Ended ended =
         tool.run(
             List.of(layer),
             Optional.empty(),
             0,
-            LONGEST,
+            limit,
             (read, written) -> List.of("check", "--output=json", chain(read)));
     if (ended.status() != FINE && ended.status() != LEAKS_ONLY) {
       return new LayerCheck(Optional.of(damage(ended)), 0);

@@ -9,6 +9,7 @@ import java.io.IOException;
 import java.nio.file.DirectoryStream;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.time.Duration;
 import java.util.List;
 import java.util.Set;
 
@@ -19,6 +20,9 @@ import java.util.Set;
  */
 final class UncleanEnds {
   private static final String VOLUME = "vol_";
+
+  /** Everybody else waits meanwhile. */
+  private static final Duration LONGEST = Duration.ofSeconds(20);
 
   private final Path directory;
 
@@ -53,7 +57,7 @@ final class UncleanEnds {
     for (String id : written(found, volume)) {
       Layer layer = settled.layer(id).orElseThrow();
       store.layers.check(layer, volume.bytes(), id.equals(volume.top()));
-      LayerCheck seen = LayerCheck.of(store.tools.confined(), store.layers.fileOf(layer));
+      LayerCheck seen = LayerCheck.of(store.tools.confined(), store.layers.fileOf(layer), LONGEST);
       if (seen.damage().isPresent()) {
         throw new StorageException(
             Reason.DAMAGED,
