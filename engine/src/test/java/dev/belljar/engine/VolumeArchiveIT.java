@@ -178,7 +178,8 @@ class VolumeArchiveIT {
       assertThat(ended.status()).isEqualTo(1);
       assertThat(ended.complaints()).contains("No such file");
     }
-    // Nor may it write to what it reads.
+    // Nor may it write to what it reads, whatever the file allows.
+    Files.setPosixFilePermissions(own, PosixFilePermissions.fromString("rw-rw-rw-"));
     ConfinedDiskTool.Ended writing =
         engine.confined(
             List.of(own),
