@@ -3,6 +3,10 @@ package dev.belljar;
 import dev.belljar.spi.RemoteSandboxProvider;
 import dev.belljar.spi.SandboxProvider;
 import dev.belljar.spi.Tenant;
+import java.io.IOException;
+import java.io.InputStream;
+import java.io.OutputStream;
+import java.util.Optional;
 import java.util.ServiceLoader;
 
 /**
@@ -61,4 +65,43 @@ public interface Storage {
 
   /** The checkpoints. */
   Checkpoints checkpoints();
+
+  /**
+   * Writes a volume or snapshot as one file, which {@link #importFrom} takes on another host: a tar
+   * of what the disk holds, without its holes, and of the image that it lies above. Blocks until
+   * all is written; needs room on this host for as much as the disk holds. Not offered by servers.
+   *
+   * @param withImage whether the image goes along where it is bootable; a host that has the same
+   *     image needs none
+   * @param out is not closed; what it holds after an error is of no use
+   * @throws StorageException where there is none, a sandbox has the volume, or there is no room
+   * @throws InvalidOptionException where this is the storage of a server
+   * @throws IOException where the stream takes nothing more
+   */
+  default void exportTo(String idOrSlug, boolean withImage, OutputStream out) throws IOException {
+    throw notHere("exported");
+  }
+
+  /**
+   * Makes a volume of such a file. It may come from anybody: nothing is there until all of it was
+   * read and its sums were right. Blocks until then; needs room for twice what the disk holds. Not
+   * offered by servers.
+   *
+   * @param slug the volume's name; empty for the one that it had
+   * @param in is read to the end of the export, and not closed
+   * @throws StorageException where it is no export or damaged, the name is taken, an image is
+   *     missing, or there is no room
+   * @throws InvalidOptionException where this is the storage of a server, or the capacity is out of
+   *     bounds
+   * @throws IOException where the stream cannot be read
+   */
+  default Volume importFrom(Optional<String> slug, InputStream in) throws IOException {
+    throw notHere("imported");
+  }
+
+  private static InvalidOptionException notHere(String done) {
+    return new InvalidOptionException(
+        "Volumes are not %s over the network: do it on the server's host, with 'belljar data'."
+            .formatted(done));
+  }
 }

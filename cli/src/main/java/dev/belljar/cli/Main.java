@@ -22,6 +22,7 @@ public final class Main {
     var failures = new Failures(streams);
     var volumes = new CommandLine(new VolumesCommand(streams));
     var snapshots = new CommandLine(new SnapshotsCommand(streams));
+    var data = new CommandLine(new DataCommand(streams));
     CommandLine belljar =
         new CommandLine(new BelljarCommand())
             .addSubcommand(new RunCommand(streams))
@@ -38,6 +39,7 @@ public final class Main {
             .addSubcommand(new KillCommand())
             .addSubcommand(volumes)
             .addSubcommand(snapshots)
+            .addSubcommand(data)
             .addSubcommand(new CommandLine.HelpCommand())
             // Whatever follows FILE belongs to the program, also what looks like an option or a
             // file.
@@ -53,6 +55,7 @@ public final class Main {
     // No program's words stand there.
     volumes.setStopAtPositional(false);
     snapshots.setStopAtPositional(false);
+    data.setStopAtPositional(false);
     return belljar.execute(args);
   }
 }

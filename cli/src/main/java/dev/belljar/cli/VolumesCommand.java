@@ -231,7 +231,7 @@ final class VolumesCommand implements Runnable {
     return ExitCode.SUCCESS;
   }
 
-  private static ObjectNode describe(Volume volume) {
+  static ObjectNode describe(Volume volume) {
     ObjectNode node =
         JsonNodeFactory.instance
             .objectNode()

@@ -147,6 +147,10 @@ class UsageTest {
         mistake("nothing to do with tokens", "create, list or revoke", "tokens"),
         mistake("nothing to do with volumes", "create, list, get, delete or restore", "volumes"),
         mistake("nothing to do with snapshots", "create, list, get or delete", "snapshots"),
+        mistake("nothing to do with data", "check, export or import", "data"),
+        mistake("export of nothing", "VOLUME", "data", "export"),
+        mistake("export to nowhere", "FILE", "data", "export", "tools"),
+        mistake("import of nothing", "is not there", "data", "import", "missing.tar"),
         mistake("volume without a size", "--capacity", "volumes", "create", "data"),
         mistake(
             "nonsense size", "is not a size", "volumes", "create", "data", "--capacity", "lots"),

@@ -29,11 +29,15 @@ import dev.belljar.engine.vmm.Cgroups;
 import dev.belljar.engine.vmm.HostTools;
 import dev.belljar.engine.vmm.Jail;
 import dev.belljar.engine.vmm.JailUser;
+import dev.belljar.engine.vmm.JailedDiskTool;
 import dev.belljar.engine.vmm.Machine;
 import dev.belljar.engine.vmm.MachineDisk;
 import dev.belljar.engine.vmm.MachineFiles;
 import dev.belljar.engine.vmm.MachineShape;
 import dev.belljar.engine.volumes.BootImage;
+import dev.belljar.engine.volumes.ConfinedDiskTool;
+import dev.belljar.engine.volumes.DataCheck;
+import dev.belljar.engine.volumes.DataReport;
 import dev.belljar.engine.volumes.DiskTools;
 import dev.belljar.engine.volumes.MachineKind;
 import dev.belljar.engine.volumes.OpenedCheckpoint;
@@ -121,6 +125,7 @@ final class LocalEngine {
       throw e;
     }
     timer.setRemoveOnCancelPolicy(true);
+    HourlyCollection.begin(timer, stores.values());
     Runtime.getRuntime().addShutdownHook(new Thread(this::end, "belljar-end"));
     if (accelerator.accelerator() == Accelerator.TCG) {
       // What is news has a name of its own, so that it can be shown where the rest is not.
@@ -180,27 +185,62 @@ final class LocalEngine {
   /** The disks of a tenant. */
   LocalStorage storage(Tenant tenant) {
     Path directory = tenant.data().orElseGet(Directories::storageOfUser);
-    VolumeStore store = stores.computeIfAbsent(directory, this::openStore);
+    VolumeStore store =
+        stores.computeIfAbsent(directory, place -> openStore(place, tenant.grace()));
+    store.limit(tenant.name(), tenant.limits());
     return new LocalStorage(store, tenant.name(), bootImage());
   }
 
-  private VolumeStore openStore(Path directory) {
+  private VolumeStore openStore(Path directory, Optional<Duration> grace) {
+    try {
+      return VolumeStore.open(
+          directory,
+          diskTools(),
+          new JailedMerger(jail, runs),
+          InstantSource.system(),
+          grace.or(VolumeGrace::ofThisProcess));
+    } catch (IOException e) {
+      throw new SandboxUnavailableException(
+          "The volumes in "
+              + directory
+              + " cannot be used: "
+              + e.getMessage()
+              + " 'belljar data check' tells more.",
+          e);
+    }
+  }
+
+  private DiskTools diskTools() {
     Path mkfs =
         HostTools.locate("mkfs.ext4")
             .orElseThrow(
                 () ->
                     new SandboxUnavailableException(
                         "mkfs.ext4 is missing on this host. " + HostPackages.remedy()));
+    return new DiskTools(tools.qemuImg(), mkfs, this::confined);
+  }
+
+  /** Looks through the disks of all tenants in a directory. */
+  DataReport check(Path directory, Progress progress) {
     try {
-      return VolumeStore.open(
-          directory,
-          new DiskTools(tools.qemuImg(), mkfs),
-          new JailedMerger(jail, runs),
-          InstantSource.system());
+      return DataCheck.run(directory, diskTools(), InstantSource.system(), progress::step);
     } catch (IOException e) {
-      throw new SandboxUnavailableException(
-          "The volumes in " + directory + " cannot be used: " + e.getMessage(), e);
+      throw new StorageException(
+          Reason.DAMAGED, directory + " cannot be read: " + e.getMessage(), e);
     }
+  }
+
+  /** Runs QEMU's disk tool in a jail of its own. */
+  ConfinedDiskTool.Ended confined(
+      List<Path> read,
+      Optional<Path> written,
+      long largest,
+      Duration limit,
+      ConfinedDiskTool.Arguments arguments)
+      throws IOException {
+    JailedDiskTool.Ended ended =
+        new JailedDiskTool(jail, runs).run(read, written, largest, limit, arguments::of);
+    return new ConfinedDiskTool.Ended(ended.status(), ended.output(), ended.complaints());
   }
 
   LocalSandbox create(SandboxOptions options, Tenant tenant) {

@@ -12,6 +12,9 @@ import dev.belljar.VolumeOptions;
 import dev.belljar.Volumes;
 import dev.belljar.engine.volumes.BootImage;
 import dev.belljar.engine.volumes.VolumeStore;
+import java.io.IOException;
+import java.io.InputStream;
+import java.io.OutputStream;
 import java.util.Optional;
 
 /**
@@ -31,6 +34,16 @@ record LocalStorage(VolumeStore store, String owner, BootImage image) implements
   @Override
   public Snapshots snapshots() {
     return new OwnSnapshots();
+  }
+
+  @Override
+  public void exportTo(String idOrSlug, boolean withImage, OutputStream out) throws IOException {
+    store.exportTo(owner, idOrSlug, withImage, out);
+  }
+
+  @Override
+  public Volume importFrom(Optional<String> slug, InputStream in) throws IOException {
+    return store.importFrom(owner, slug, image, in);
   }
 
   private final class OwnVolumes implements Volumes {

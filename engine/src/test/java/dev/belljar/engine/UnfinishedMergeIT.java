@@ -53,11 +53,17 @@ class UnfinishedMergeIT {
     HostTools tools = HostTools.find().orElseThrow();
     return VolumeStore.open(
         storage(),
-        new DiskTools(tools.qemuImg(), HostTools.locate("mkfs.ext4").orElseThrow()),
+        new DiskTools(
+            tools.qemuImg(),
+            HostTools.locate("mkfs.ext4").orElseThrow(),
+            (read, written, largest, limit, arguments) -> {
+              throw new IOException("There is nothing to look at.");
+            }),
         (files, kept, bytes) -> {
           throw new IOException("not here");
         },
-        InstantSource.system());
+        InstantSource.system(),
+        Optional.empty());
   }
 
   /** Has a volume of which layers can be merged. */

@@ -25,6 +25,7 @@ import java.util.Optional;
  * @param drain how long sandboxes with a lifetime may go on after the server was told to end;
  *     default 30 s
  * @param retention how long sandboxes that have ended are listed; default 7 days
+ * @param volumeGrace how long the data of deleted volumes is kept; default 24 hours
  * @param connectTo added to every sandbox: where connections to a host are dialled instead, for
  *     hosts that have another address inside than outside. Which hosts a sandbox may reach is still
  *     decided by the names that it uses
@@ -41,6 +42,7 @@ public record ServerConfig(
     Map<String, Limits> organizations,
     Duration drain,
     Duration retention,
+    Duration volumeGrace,
     List<ConnectTo> connectTo,
     List<String> caCertificates) {
 
@@ -59,8 +61,8 @@ public record ServerConfig(
     if (port < 0 || port > 65_535) {
       throw new InvalidOptionException("Port " + port + " cannot be: 0 to 65535.");
     }
-    if (drain.isNegative() || retention.isNegative()) {
-      throw new InvalidOptionException("drain and retention cannot be negative.");
+    if (drain.isNegative() || retention.isNegative() || volumeGrace.isNegative()) {
+      throw new InvalidOptionException("drain, retention and volume_grace cannot be negative.");
     }
   }
 
@@ -84,6 +86,7 @@ public record ServerConfig(
         Map.of(),
         Duration.ofSeconds(30),
         Duration.ofDays(7),
+        Duration.ofHours(24),
         List.of(),
         List.of());
   }
@@ -100,6 +103,7 @@ public record ServerConfig(
         organizations,
         drain,
         retention,
+        volumeGrace,
         connectTo,
         caCertificates);
   }
@@ -116,6 +120,7 @@ public record ServerConfig(
         organizations,
         drain,
         retention,
+        volumeGrace,
         connectTo,
         caCertificates);
   }
@@ -132,6 +137,7 @@ public record ServerConfig(
         organizations,
         drain,
         retention,
+        volumeGrace,
         redirections,
         certificates);
   }
@@ -151,7 +157,10 @@ public record ServerConfig(
   /** Whose volumes and snapshots those of an organization are: kept beside the database. */
   Tenant tenantOf(String organization) {
     return new Tenant(
-        organization, Optional.of(data.toAbsolutePath().normalize().resolve("storage")));
+        organization,
+        Optional.of(data.toAbsolutePath().normalize().resolve("storage")),
+        limitsOf(organization).storage(),
+        Optional.of(volumeGrace));
   }
 
   Limits limitsOf(String organization) {

@@ -7,6 +7,7 @@ import dev.belljar.SandboxOptions.ConnectTo;
 import dev.belljar.server.sandboxes.Limits;
 import dev.belljar.server.store.StoreConfig;
 import dev.belljar.server.store.TokenRecord;
+import dev.belljar.spi.StorageLimits;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
@@ -89,6 +90,7 @@ public final class ServerConfigFile {
             "listen",
             "drain",
             "retention",
+            "volume_grace",
             "tls",
             "database",
             "limits",
@@ -122,6 +124,7 @@ public final class ServerConfigFile {
         organizations,
         duration(root, "drain", config.drain()),
         duration(root, "retention", config.retention()),
+        duration(root, "volume_grace", config.volumeGrace()),
         root.has("connect_to")
             ? texts("connect_to").stream().map(ConnectTo::parse).toList()
             : config.connectTo(),
@@ -191,14 +194,8 @@ public final class ServerConfigFile {
     if (!node.isObject()) {
       throw wrong(name, "a table");
     }
-    only(node, name + ".", Set.of("sandboxes", "memory", "lifetime", "egress"));
-    int sandboxes = otherwise.sandboxes();
-    if (node.has("sandboxes")) {
-      if (!node.get("sandboxes").isInt()) {
-        throw wrong(name + ".sandboxes", "a whole number");
-      }
-      sandboxes = node.get("sandboxes").intValue();
-    }
+    only(node, name + ".", Set.of("sandboxes", "memory", "lifetime", "egress", "storage", "disks"));
+    int sandboxes = whole(node, name, "sandboxes", otherwise.sandboxes());
     int memory = otherwise.memoryMib();
     if (node.has("memory")) {
       memory =
@@ -206,7 +203,24 @@ public final class ServerConfigFile {
     }
     EgressLimits egress =
         node.has("egress") ? EgressLimits.parse(text(node, "egress")) : otherwise.egress();
-    return new Limits(sandboxes, memory, duration(node, "lifetime", otherwise.lifetime()), egress);
+    StorageLimits storage =
+        new StorageLimits(
+            node.has("storage")
+                ? ByteSize.parse(text(node, "storage"))
+                : otherwise.storage().capacity(),
+            whole(node, name, "disks", otherwise.storage().disks()));
+    return new Limits(
+        sandboxes, memory, duration(node, "lifetime", otherwise.lifetime()), egress, storage);
+  }
+
+  private int whole(JsonNode node, String table, String name, int otherwise) {
+    if (!node.has(name)) {
+      return otherwise;
+    }
+    if (!node.get(name).isInt()) {
+      throw wrong(table + "." + name, "a whole number");
+    }
+    return node.get(name).intValue();
   }
 
   private Duration duration(JsonNode node, String name, Duration otherwise) {

@@ -3,9 +3,11 @@ package dev.belljar.server;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatExceptionOfType;
 
+import dev.belljar.ByteSize;
 import dev.belljar.EgressLimits;
 import dev.belljar.InvalidOptionException;
 import dev.belljar.server.sandboxes.Limits;
+import dev.belljar.spi.StorageLimits;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.time.Duration;
@@ -35,6 +37,7 @@ class ServerConfigFileTest {
             listen = "[::1]:9000"
             drain = "2m"
             retention = "30d"
+            volume_grace = "2h"
             [tls]
             certificate = "cert.pem"
             key = "/etc/key.pem"
@@ -44,9 +47,11 @@ class ServerConfigFileTest {
             password = "in-file"
             [limits]
             sandboxes = 7
+            storage = "50GiB"
             [organizations.acme]
             memory = "2GiB"
             lifetime = "1h"
+            disks = 3
             """);
     assertThat(config.host()).isEqualTo("::1");
     assertThat(config.port()).isEqualTo(9000);
@@ -56,9 +61,23 @@ class ServerConfigFileTest {
         .isEqualTo(data.toAbsolutePath().resolve("cert.pem"));
     assertThat(config.tls().orElseThrow().key()).isEqualTo(Path.of("/etc/key.pem"));
     assertThat(config.limitsOf("other"))
-        .isEqualTo(new Limits(7, 4096, Duration.ofMinutes(30), EgressLimits.DEFAULT));
+        .isEqualTo(
+            new Limits(
+                7,
+                4096,
+                Duration.ofMinutes(30),
+                EgressLimits.DEFAULT,
+                new StorageLimits(ByteSize.parse("50GiB"), 1000)));
     assertThat(config.limitsOf("acme"))
-        .isEqualTo(new Limits(7, 2048, Duration.ofHours(1), EgressLimits.DEFAULT));
+        .isEqualTo(
+            new Limits(
+                7,
+                2048,
+                Duration.ofHours(1),
+                EgressLimits.DEFAULT,
+                new StorageLimits(ByteSize.parse("50GiB"), 3)));
+    assertThat(config.tenantOf("acme").limits()).isEqualTo(config.limitsOf("acme").storage());
+    assertThat(config.tenantOf("acme").grace()).contains(Duration.ofHours(2));
     assertThat(config.toString()).doesNotContain("from-environment").doesNotContain("in-file");
   }
 
@@ -82,6 +101,11 @@ class ServerConfigFileTest {
         "[tls]\ncert = \"x\"",
         "limits = []",
         "[limits]\nsandboxes = 0",
+        "[limits]\nstorage = \"1MB\"",
+        "[limits]\nstorage = 1",
+        "[limits]\ndisks = 0",
+        "[limits]\ndisks = 1001",
+        "volume_grace = \"-1s\"",
         "[limits]\nsandboxes = \"5\"",
         "[limits]\nsandboxes = 1.5",
         "[limits]\nsandboxes = 99999999999",

@@ -46,6 +46,7 @@ class ShutdownTest {
         some.organizations(),
         drain,
         some.retention(),
+        some.volumeGrace(),
         some.connectTo(),
         some.caCertificates());
   }

@@ -191,13 +191,56 @@ public final class Jail {
    */
   List<String> command(MachineFiles files, Accelerator accelerator, List<String> qemu)
       throws IOException {
+    Optional<String> preload = files.state().isPresent() ? root.preload() : Optional.empty();
+    return command(
+        new Inside(
+            files.user(),
+            binds(files, accelerator),
+            mountTable(files),
+            largestFile(files),
+            accelerator == Accelerator.KVM ? groupOf(KVM) : 0,
+            preload),
+        qemu);
+  }
+
+  /**
+   * The command that runs another program of QEMU's in a jail of its own.
+   *
+   * @param table where to write what is mounted before it drops root; must be there when it runs
+   */
+  List<String> command(ToolFiles files, Path table, List<String> program) throws IOException {
+    List<Bind> binds = new ArrayList<>();
+    binds.add(new Bind("--ro-bind", root.directory(), "/"));
+    for (int i = 0; i < files.read().size(); i++) {
+      binds.add(new Bind("--ro-bind", files.read().get(i), LAYERS + "/" + i));
+    }
+    files.written().ifPresent(written -> binds.add(new Bind("--bind", written, RUN)));
+    binds.add(new Bind("--dev-bind", NULL, NULL.toString()));
+    return command(
+        new Inside(files.user(), binds, table, files.largest(), 0, Optional.empty()), program);
+  }
+
+  /**
+   * What a jail is made for.
+   *
+   * @param group the one that it may have besides its own; 0 for none
+   */
+  private record Inside(
+      JailUser user,
+      List<Bind> binds,
+      Path table,
+      long largestFile,
+      int group,
+      Optional<String> preload) {}
+
+  private List<String> command(Inside inside, List<String> program) throws IOException {
     List<String> command = new ArrayList<>();
-    add(command, "prlimit", "--core=0", "--nofile=" + OPEN_FILES, "--fsize=" + largestFile(files));
-    if (files.user().kind() == JailUser.Kind.OF_THE_MACHINE) {
+    add(command, "prlimit", "--core=0", "--nofile=" + OPEN_FILES, "--fsize=" + inside.largestFile);
+    if (inside.user.kind() == JailUser.Kind.OF_THE_MACHINE) {
       add(command, "--nproc=" + PROCESSES);
     }
     if (privileged()) {
-      writeMountTable(files, accelerator);
+      writeMountTable(inside.table, inside.binds);
       add(
           command,
           "unshare",
@@ -205,12 +248,11 @@ public final class Jail {
           "sh",
           "-c",
           "umask 022 && mount -a -T \"$0\" && exec \"$@\"");
-      add(command, mountTable(files).toString());
-      String id = Integer.toString(files.user().id());
+      add(command, inside.table.toString());
+      String id = Integer.toString(inside.user.id());
       add(command, "setpriv", "--reuid=" + id, "--regid=" + id, "--no-new-privs");
-      int kvmGroup = accelerator == Accelerator.KVM ? groupOf(KVM) : 0;
       // The group of root opens far more than /dev/kvm.
-      add(command, kvmGroup == 0 ? "--clear-groups" : "--groups=" + kvmGroup);
+      add(command, inside.group == 0 ? "--clear-groups" : "--groups=" + inside.group);
     }
     add(
         command,
@@ -224,15 +266,15 @@ public final class Jail {
       String nobody = Integer.toString(JailUser.NOBODY_ID);
       add(command, "--uid", nobody, "--gid", nobody);
     }
-    for (Bind bind : binds(files, accelerator)) {
+    for (Bind bind : inside.binds) {
       Path source = privileged() ? bind.reachable(reachable) : bind.source();
       add(command, bind.how(), source.toString(), bind.target());
     }
-    if (files.state().isPresent() && root.preload().isPresent()) {
-      add(command, "--setenv", "LD_PRELOAD", root.preload().get());
+    if (inside.preload.isPresent()) {
+      add(command, "--setenv", "LD_PRELOAD", inside.preload.get());
     }
     add(command, "--chdir", "/", "--");
-    command.addAll(qemu);
+    command.addAll(program);
     return List.copyOf(command);
   }
 
@@ -280,17 +322,16 @@ public final class Jail {
   }
 
   /** In fstab(5)'s form, so that one process mounts all of it. */
-  private void writeMountTable(MachineFiles files, Accelerator accelerator) throws IOException {
+  private void writeMountTable(Path file, List<Bind> binds) throws IOException {
     StringBuilder table = new StringBuilder();
     table.append("belljar ").append(escape(reachable));
     table.append(" tmpfs size=64k,mode=0755,nosuid,nodev 0 0\n");
-    for (Bind bind : binds(files, accelerator)) {
+    for (Bind bind : binds) {
       if (!bind.target().startsWith("/dev/")) {
         table.append(escape(bind.source())).append(' ').append(escape(bind.reachable(reachable)));
         table.append(" none bind,X-mount.mkdir 0 0\n");
       }
     }
-    Path file = mountTable(files);
     Files.createFile(
         file, PosixFilePermissions.asFileAttribute(PosixFilePermissions.fromString("rw-------")));
     Files.writeString(file, table, StandardOpenOption.WRITE);

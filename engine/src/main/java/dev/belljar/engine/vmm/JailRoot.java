@@ -20,7 +20,7 @@ import java.util.regex.Matcher;
 import java.util.regex.Pattern;
 
 /**
- * The file system that a jailed QEMU has as its root: its program, the libraries that this needs,
+ * The file system that a jailed QEMU has as its root: its programs, the libraries that these need,
  * its firmware, and empty directories to mount on. Copied once for each version of QEMU, so that a
  * jail needs one mount for all of it.
  *
@@ -31,6 +31,9 @@ import java.util.regex.Pattern;
 record JailRoot(Path directory, Optional<String> preload) {
   /** QEMU's path in the jail. */
   static final String QEMU = "/usr/bin/qemu-system-x86_64";
+
+  /** The disk tool's path in the jail. */
+  static final String QEMU_IMG = "/usr/bin/qemu-img";
 
   private static final Pattern LIBRARY = Pattern.compile("(?:=> )?(/\\S+) \\(0x");
   private static final List<String> FIRMWARE =
@@ -54,7 +57,8 @@ record JailRoot(Path directory, Optional<String> preload) {
   static JailRoot of(HostTools tools, Directories directories, String qemuVersion)
       throws IOException {
     Path qemu = tools.qemu().toRealPath();
-    Path made = directories.make(directories.jails()).resolve(key(qemu));
+    Path qemuImg = tools.qemuImg().toRealPath();
+    Path made = directories.make(directories.jails()).resolve(key(qemu, qemuImg));
     boolean preloads = !HostTools.isAtLeast(qemuVersion, KNOWS_ROM_OFF);
     JailRoot root = new JailRoot(made, preloads ? Optional.of(PRELOAD) : Optional.empty());
     if (Files.isDirectory(made)) {
@@ -64,7 +68,7 @@ record JailRoot(Path directory, Optional<String> preload) {
       if (!Files.isDirectory(made)) {
         FileTree.delete(directories.jails().resolve("making"));
         Path making = Files.createDirectory(directories.jails().resolve("making"));
-        fill(making, qemu);
+        fill(making, qemu, qemuImg);
         if (preloads) {
           compilePreload(making);
         }
@@ -108,10 +112,11 @@ record JailRoot(Path directory, Optional<String> preload) {
     Files.delete(source);
   }
 
-  private static void fill(Path root, Path qemu) throws IOException {
-    Path program = root.resolve(QEMU.substring(1));
-    copy(qemu, program);
+  private static void fill(Path root, Path qemu, Path qemuImg) throws IOException {
+    copy(qemu, root.resolve(QEMU.substring(1)));
+    copy(qemuImg, root.resolve(QEMU_IMG.substring(1)));
     TreeSet<Path> libraries = new TreeSet<>(librariesOf(qemu));
+    libraries.addAll(librariesOf(qemuImg));
     for (Path directory : moduleDirectories()) {
       for (String name : MODULES) {
         Path module = directory.resolve(name);
@@ -183,7 +188,7 @@ record JailRoot(Path directory, Optional<String> preload) {
   }
 
   /** Another QEMU, or one that was upgraded in place, has another root. */
-  private static String key(Path qemu) throws IOException {
+  private static String key(Path qemu, Path qemuImg) throws IOException {
     String identity =
         FIRMWARE
             + " "
@@ -192,12 +197,8 @@ record JailRoot(Path directory, Optional<String> preload) {
             + MOUNT_POINTS
             + " "
             + MachineDisk.MOST_LAYERS
-            + " "
-            + qemu
-            + " "
-            + Files.size(qemu)
-            + " "
-            + Files.getLastModifiedTime(qemu).toMillis();
+            + identity(qemu)
+            + identity(qemuImg);
     try {
       byte[] digest =
           MessageDigest.getInstance("SHA-256").digest(identity.getBytes(StandardCharsets.UTF_8));
@@ -205,5 +206,14 @@ record JailRoot(Path directory, Optional<String> preload) {
     } catch (NoSuchAlgorithmException e) {
       throw new AssertionError("every JDK has SHA-256", e);
     }
+  }
+
+  private static String identity(Path program) throws IOException {
+    return " "
+        + program
+        + " "
+        + Files.size(program)
+        + " "
+        + Files.getLastModifiedTime(program).toMillis();
   }
 }

@@ -12,6 +12,10 @@ public record BootImage(String hash, Path directory) {
   /** The root file system's name. */
   public static final String NAME = "root.erofs";
 
+  Path file() {
+    return directory.resolve(NAME);
+  }
+
   /** The name of the empty file system that a machine's own disk lies above. */
   public static final String BLANK_DISK = "blank.img";
 }

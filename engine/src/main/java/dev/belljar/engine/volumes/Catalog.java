@@ -11,6 +11,7 @@ import java.util.List;
 import java.util.Optional;
 import java.util.Set;
 import java.util.function.Predicate;
+import java.util.stream.Stream;
 
 /**
  * What there is, and what it consists of. A value: a change makes a new one, which takes the place
@@ -95,6 +96,11 @@ record Catalog(
     Disk withTop(String layer) {
       return new Disk(
           id, owner, slug, region, capacity, created, layer, image, origin, originSlug, deleted);
+    }
+
+    Disk above(Optional<String> hash) {
+      return new Disk(
+          id, owner, slug, region, capacity, created, top, hash, origin, originSlug, deleted);
     }
 
     Disk deletedAt(Optional<Instant> time) {
@@ -221,6 +227,14 @@ record Catalog(
     return volumes.stream().anyMatch(hasIt)
         || snapshots.stream().anyMatch(hasIt)
         || checkpoints.stream().anyMatch(one -> one.deleted.isEmpty() && one.isCalled(owner, slug));
+  }
+
+  /** How many volumes, snapshots and checkpoints an owner has, deleted ones as well. */
+  long count(String owner) {
+    return Stream.of(volumes, snapshots, checkpoints)
+        .flatMap(List::stream)
+        .filter(one -> one.owner().equals(owner))
+        .count();
   }
 
   /** The layers that something consists of. */

@@ -42,6 +42,7 @@ final class Checkpointing {
   private CheckpointDraft draft(CheckpointDraft.Request request) throws IOException {
     Catalog catalog = store.file.read();
     Checks.checkFree(catalog, request.owner(), request.slug());
+    store.quotas.check(catalog, request.owner(), request.bytes());
     Checks.checkRoom(store, request.bytes());
     String id = store.newId("chk");
     Map<String, CheckpointDraft.NewHead> heads = new HashMap<>();

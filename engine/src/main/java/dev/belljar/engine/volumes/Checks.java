@@ -1,6 +1,7 @@
 package dev.belljar.engine.volumes;
 
 import dev.belljar.ByteSize;
+import dev.belljar.InvalidOptionException;
 import dev.belljar.StorageException;
 import dev.belljar.StorageException.Reason;
 import dev.belljar.engine.volumes.Catalog.Disk;
@@ -10,7 +11,6 @@ import java.io.IOException;
 import java.nio.file.Files;
 import java.util.List;
 import java.util.Optional;
-import java.util.stream.Stream;
 
 /** What must hold before something is done with a disk, each said as its user can act on it. */
 final class Checks {
@@ -19,6 +19,11 @@ final class Checks {
 
   /** Layers that one disk may have: each snapshot adds one. */
   private static final int MOST_LAYERS = 32;
+
+  /** Deno's limits. */
+  private static final ByteSize SMALLEST = ByteSize.parse("300MB");
+
+  private static final ByteSize LARGEST = ByteSize.parse("20GiB");
 
   /** What making a layer may take, and what must be left for machines to write to. */
   private static final long ROOM = 64L << 20;
@@ -51,20 +56,26 @@ final class Checks {
     return existing(catalog, owner, idOrSlug);
   }
 
+  static void checkCapacity(ByteSize capacity) {
+    if (capacity.bytes() < SMALLEST.bytes() || capacity.bytes() > LARGEST.bytes()) {
+      throw new InvalidOptionException(
+          "A capacity of %s is out of bounds: %s to %s.".formatted(capacity, SMALLEST, LARGEST));
+    }
+  }
+
   static void checkFree(Catalog catalog, String owner, String slug) {
     if (catalog.isTaken(owner, slug)) {
       throw new StorageException(
           Reason.SLUG_TAKEN,
-          "There is a volume or snapshot '%s' already. Choose another name.".formatted(slug));
+          "There is a volume, snapshot or checkpoint '%s' already. Choose another name."
+              .formatted(slug));
     }
-    long disks =
-        Stream.concat(catalog.volumes().stream(), catalog.snapshots().stream())
-            .filter(disk -> disk.owner().equals(owner))
-            .count();
+    long disks = catalog.count(owner);
     if (disks >= MOST_DISKS) {
       throw new StorageException(
           Reason.FULL,
-          "There are %d volumes and snapshots, which is the most. Delete some.".formatted(disks));
+          "There are %d volumes, snapshots and checkpoints, which is the most. Delete some."
+              .formatted(disks));
     }
   }
 
@@ -101,9 +112,14 @@ final class Checks {
     if (holder.isPresent()) {
       throw new StorageException(
           Reason.BUSY,
-          "Volume '%s' is busy: sandbox %s has it. It is free when that has ended."
-              .formatted(volume.slug(), holder.get()));
+          "Volume '%s' is busy: %s has it. It is free when that has ended."
+              .formatted(volume.slug(), described(holder.get())));
     }
+  }
+
+  /** Not only sandboxes have volumes: a check does, and an export. */
+  static String described(String holder) {
+    return holder.contains(" ") ? holder : "sandbox " + holder;
   }
 
   private static Optional<String> holderOf(StoreDirectory store, Disk volume) throws IOException {

@@ -8,12 +8,14 @@ import java.nio.file.Files;
 import java.nio.file.Path;
 
 /**
- * The programs that make disks. They never read what a guest or its machine wrote.
+ * The programs that make disks. Those that are not confined never read what a guest or its machine
+ * wrote.
  *
  * @param qemuImg QEMU's disk tool
  * @param mkfs mkfs.ext4
+ * @param confined QEMU's disk tool for what a machine may have written to
  */
-public record DiskTools(Path qemuImg, Path mkfs) {
+public record DiskTools(Path qemuImg, Path mkfs, ConfinedDiskTool confined) {
   /** The user that programs of a sandbox run as. */
   private static final String APP = "1000:1000";
 
@@ -35,15 +37,7 @@ public record DiskTools(Path qemuImg, Path mkfs) {
           "lazy_itable_init=1,assume_storage_prezeroed=1,nodiscard,root_owner="
               + (ofRoot ? "0:0" : APP);
       run(mkfs.toString(), "-q", "-F", "-m", "0", "-E", extended, raw.toString());
-      run(
-          qemuImg.toString(),
-          "convert",
-          "-f",
-          "raw",
-          "-O",
-          "qcow2",
-          raw.toString(),
-          file.toString());
+      fromRaw(raw, file);
     } finally {
       Files.deleteIfExists(raw);
     }
@@ -52,6 +46,11 @@ public record DiskTools(Path qemuImg, Path mkfs) {
   /** Copies a file with its holes; shares its blocks where the file system can. */
   static void copySparse(Path file, Path copy) throws IOException {
     run("cp", "--sparse=auto", "--reflink=auto", file.toString(), copy.toString());
+  }
+
+  /** A qcow2 file of what a file of ours holds byte for byte. */
+  void fromRaw(Path raw, Path file) throws IOException {
+    run(qemuImg.toString(), "convert", "-f", "raw", "-O", "qcow2", raw.toString(), file.toString());
   }
 
   private static void run(String... command) throws IOException {

@@ -30,17 +30,22 @@ final class KeptImages {
 
   /** Returns when the disk has it. */
   void keep(BootImage image) throws IOException {
-    keep(image, BootImage.NAME);
+    keep(image.hash(), image.file());
   }
 
   /** As above, with all that a machine that has booted needs of it. */
   void keepForMachines(BootImage image) throws IOException {
-    keep(image, BootImage.NAME);
-    keep(image, BootImage.BLANK_DISK);
+    keep(image);
+    keep(image.hash(), image.directory().resolve(BootImage.BLANK_DISK), BootImage.BLANK_DISK);
   }
 
-  private void keep(BootImage image, String name) throws IOException {
-    Path kept = directoryOf(image.hash());
+  /** As {@link #keep(BootImage)}, of a root that is somewhere else. */
+  void keep(String hash, Path file) throws IOException {
+    keep(hash, file, BootImage.NAME);
+  }
+
+  private void keep(String hash, Path file, String name) throws IOException {
+    Path kept = directoryOf(hash);
     Path root = kept.resolve(name);
     if (Files.exists(root)) {
       return;
@@ -48,7 +53,6 @@ final class KeptImages {
     Files.createDirectories(kept);
     Path making = kept.resolve(name + ".new");
     Files.deleteIfExists(making);
-    Path file = image.directory().resolve(name);
     try {
       Files.createLink(making, file);
     } catch (IOException | UnsupportedOperationException e) {

@@ -203,6 +203,14 @@ final class LayerFiles {
     }
   }
 
+  /** Whether a QEMU has it open to write to it. */
+  boolean isOpen(Layer layer) throws IOException {
+    Path file = fileOf(layer);
+    return Files.isRegularFile(file, LinkOption.NOFOLLOW_LINKS)
+        && Files.isWritable(file)
+        && !isFree(file);
+  }
+
   private static boolean isFree(Path file) throws IOException {
     try (FileChannel channel = FileChannel.open(file, StandardOpenOption.WRITE);
         FileLock lock = channel.tryLock(LOCKED_FROM, LOCKED_BYTES, false)) {

@@ -22,17 +22,20 @@ import java.util.concurrent.ConcurrentHashMap;
  * use. Whoever looks holds the store's lock.
  */
 final class Leases implements AutoCloseable {
-  private static final String LOCK_SUFFIX = ".lock";
+  static final String LOCK_SUFFIX = ".lock";
+
   private static final Set<Path> OWN_LOCKS = ConcurrentHashMap.newKeySet();
 
   private final Path directory;
+  private final UncleanEnds ends;
   private final Path own;
   private final Path lockFile;
   private final FileChannel lock;
   private final SecureRandom random = new SecureRandom();
 
-  private Leases(Path directory, Path own, Path lockFile, FileChannel lock) {
+  private Leases(Path directory, UncleanEnds ends, Path own, Path lockFile, FileChannel lock) {
     this.directory = directory;
+    this.ends = ends;
     this.own = own;
     this.lockFile = lockFile;
     this.lock = lock;
@@ -47,8 +50,12 @@ final class Leases implements AutoCloseable {
    */
   record Lease(String disk, String holder, List<String> layers) {}
 
-  /** The leases of this process and of others. */
-  static Leases open(Path directory) throws IOException {
+  /**
+   * The leases of this process and of others.
+   *
+   * @param ends what is told of those that dead processes had
+   */
+  static Leases open(Path directory, UncleanEnds ends) throws IOException {
     Files.createDirectories(directory);
     while (true) {
       String name = HexFormat.of().toHexDigits(new SecureRandom().nextInt());
@@ -62,7 +69,7 @@ final class Leases implements AutoCloseable {
         lock.lock();
         OWN_LOCKS.add(lockFile);
         Path own = Files.createDirectory(directory.resolve(name));
-        return new Leases(directory, own, lockFile, lock);
+        return new Leases(directory, ends, own, lockFile, lock);
       } catch (IOException | RuntimeException e) {
         lock.close();
         OWN_LOCKS.remove(lockFile);
@@ -94,6 +101,11 @@ final class Leases implements AutoCloseable {
         if (isAlive(file)) {
           read(uses, leases);
         } else {
+          List<Lease> left = new ArrayList<>();
+          read(uses, left);
+          for (Lease lease : left) {
+            ends.note(lease);
+          }
           FileTree.delete(uses);
           Files.deleteIfExists(file);
         }

@@ -68,6 +68,7 @@ final class Snapshotting {
     Catalog catalog = store.file.read();
     Disk volume = Checks.snapshotable(catalog, owner, idOrSlug);
     Checks.checkFree(catalog, owner, slug);
+    store.quotas.check(catalog, owner, 0);
     Checks.checkRoom(store);
     Checks.checkDepth(catalog, volume);
     Optional<RunningDisk> machine = Optional.ofNullable(running.get(volume.id()));
@@ -78,6 +79,7 @@ final class Snapshotting {
     } else {
       Checks.checkUnused(store, volume);
       store.layers.awaitFree(Checks.topOf(catalog, volume));
+      store.ends.check(store, catalog, catalog, volume);
     }
     Path lease = store.leases.add(new Lease(head.id(), "a snapshot", List.of(head.id())));
     try {

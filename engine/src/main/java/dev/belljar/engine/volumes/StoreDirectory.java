@@ -18,6 +18,7 @@ import java.util.HashSet;
 import java.util.List;
 import java.util.Optional;
 import java.util.Set;
+import java.util.stream.Collectors;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
@@ -27,7 +28,6 @@ import org.slf4j.LoggerFactory;
  */
 final class StoreDirectory implements AutoCloseable {
   private static final Logger LOG = LoggerFactory.getLogger(StoreDirectory.class);
-  private static final Duration GRACE = Duration.ofHours(24);
   private static final String REGION = "loc";
   private static final String ALPHABET = "0123456789abcdefghjkmnpqrstuvwxyz";
   private static final int ID_LENGTH = 20;
@@ -38,35 +38,54 @@ final class StoreDirectory implements AutoCloseable {
   final LayerFiles layers;
   final KeptImages images;
   final Leases leases;
+  final UncleanEnds ends;
+  final GracePeriod grace;
+  final Quotas quotas = new Quotas();
   final DiskTools tools;
   final InstantSource clock;
   private final SecureRandom random = new SecureRandom();
 
-  private StoreDirectory(Path directory, DiskTools tools, InstantSource clock, Leases leases) {
+  private StoreDirectory(
+      Path directory, DiskTools tools, InstantSource clock, Leases leases, UncleanEnds ends) {
     this.directory = directory;
     this.tools = tools;
     this.clock = clock;
     this.leases = leases;
+    this.ends = ends;
+    grace = new GracePeriod(directory);
     file = new CatalogFile(directory);
     layers = new LayerFiles(directory.resolve("layers"));
     images = new KeptImages(directory.resolve("images"));
   }
 
-  /** Opens a directory, made if it is not there, and removes what nothing refers to. */
-  static StoreDirectory open(Path directory, DiskTools tools, InstantSource clock)
+  /**
+   * Opens a directory, made if it is not there, and removes what nothing refers to.
+   *
+   * @param grace how long deleted volumes are kept from now on; empty for as long as before
+   */
+  static StoreDirectory open(
+      Path directory, DiskTools tools, InstantSource clock, Optional<Duration> grace)
+      throws IOException {
+    StoreDirectory store = openAsItIs(directory, tools, clock);
+    try (BuildLock lock = lock(directory)) {
+      store.grace.set(grace);
+      store.collect();
+      return store;
+    } catch (IOException | RuntimeException e) {
+      store.close();
+      throw e;
+    }
+  }
+
+  /** Opens a directory, made if it is not there, and removes nothing. */
+  static StoreDirectory openAsItIs(Path directory, DiskTools tools, InstantSource clock)
       throws IOException {
     Directories.makeOwnerOnly(directory);
-    StoreDirectory store;
     try (BuildLock lock = lock(directory)) {
-      store = new StoreDirectory(directory, tools, clock, Leases.open(directory.resolve("leases")));
-      try {
-        store.collect();
-      } catch (IOException | RuntimeException e) {
-        store.leases.close();
-        throw e;
-      }
+      UncleanEnds ends = new UncleanEnds(directory.resolve("unclean"));
+      Leases leases = Leases.open(directory.resolve("leases"), ends);
+      return new StoreDirectory(directory, tools, clock, leases, ends);
     }
-    return store;
   }
 
   private static BuildLock lock(Path directory) throws IOException {
@@ -80,7 +99,17 @@ final class StoreDirectory implements AutoCloseable {
 
   /** One at a time, of all processes; failures become what users see. */
   <T> T locked(Work<T> work) {
-    try (BuildLock lock = lock(directory)) {
+    return onDisk(
+        () -> {
+          try (BuildLock lock = lock(directory)) {
+            return work.run();
+          }
+        });
+  }
+
+  /** Something that takes long, without the lock; failures become what users see. */
+  <T> T onDisk(Work<T> work) {
+    try {
       return work.run();
     } catch (IOException e) {
       // Whoever asked may be elsewhere, and is not told what this host's disk looks like.
@@ -107,7 +136,7 @@ final class StoreDirectory implements AutoCloseable {
           openLayers.addAll(lease.layers());
         });
     Catalog changed = catalog;
-    Instant oldest = clock.instant().minus(GRACE);
+    Instant oldest = clock.instant().minus(grace.get());
     for (Disk volume : catalog.volumes()) {
       if (volume.deleted().filter(oldest::isAfter).isPresent()) {
         changed = changed.withoutVolume(volume.id());
@@ -135,6 +164,7 @@ final class StoreDirectory implements AutoCloseable {
     changed.checkpoints().forEach(one -> usedDisks.add(one.id()));
     Checkpointing.keepOnly(directory.resolve(CHECKPOINTS), usedDisks);
     images.keepOnly(changed.images());
+    ends.keepOnly(changed.volumes().stream().map(Disk::id).collect(Collectors.toSet()));
   }
 
   /** Removes what something that failed has left; under the lock. The failure is what counts. */

@@ -13,7 +13,10 @@ import dev.belljar.VolumeOptions;
 import dev.belljar.engine.volumes.Catalog.Disk;
 import dev.belljar.engine.volumes.Catalog.Layer;
 import dev.belljar.engine.volumes.Leases.Lease;
+import dev.belljar.spi.StorageLimits;
 import java.io.IOException;
+import java.io.InputStream;
+import java.io.OutputStream;
 import java.nio.file.Path;
 import java.time.Duration;
 import java.time.Instant;
@@ -27,11 +30,6 @@ import java.util.Optional;
  * is removed.
  */
 public final class VolumeStore implements AutoCloseable {
-
-  /** Deno's limits. */
-  private static final ByteSize SMALLEST = ByteSize.parse("300MB");
-
-  private static final ByteSize LARGEST = ByteSize.parse("20GiB");
 
   /** A process that only makes or deletes a snapshot has ended before. */
   private static final Duration MERGING_DELAY = Duration.ofSeconds(2);
@@ -51,20 +49,38 @@ public final class VolumeStore implements AutoCloseable {
   /**
    * Opens a store, made if it is not there, and removes what nothing refers to. While it is open,
    * layers are merged in the background.
+   *
+   * @param grace how long deleted volumes are kept from now on; empty for as long as before, which
+   *     is 24 hours at first
    */
   public static VolumeStore open(
-      Path directory, DiskTools tools, LayerMerger merger, InstantSource clock) throws IOException {
-    return open(directory, tools, merger, clock, MERGING_DELAY);
+      Path directory,
+      DiskTools tools,
+      LayerMerger merger,
+      InstantSource clock,
+      Optional<Duration> grace)
+      throws IOException {
+    return open(directory, tools, merger, clock, grace, MERGING_DELAY);
   }
 
   /** As above, with another delay before what there is to merge is merged. */
   static VolumeStore open(
-      Path directory, DiskTools tools, LayerMerger merger, InstantSource clock, Duration delay)
+      Path directory,
+      DiskTools tools,
+      LayerMerger merger,
+      InstantSource clock,
+      Optional<Duration> grace,
+      Duration delay)
       throws IOException {
     VolumeStore store =
-        new VolumeStore(StoreDirectory.open(directory, tools, clock), merger, delay);
+        new VolumeStore(StoreDirectory.open(directory, tools, clock, grace), merger, delay);
     store.merging.wake();
     return store;
+  }
+
+  /** From now on, an owner may have no more than that in this process. */
+  public void limit(String owner, StorageLimits limits) {
+    store.quotas.limit(owner, limits);
   }
 
   // Volumes.
@@ -76,15 +92,12 @@ public final class VolumeStore implements AutoCloseable {
    */
   public Volume create(String owner, VolumeOptions options, BootImage image) {
     long capacity = options.capacity().bytes();
-    if (capacity < SMALLEST.bytes() || capacity > LARGEST.bytes()) {
-      throw new InvalidOptionException(
-          "A capacity of %s is out of bounds: %s to %s."
-              .formatted(options.capacity(), SMALLEST, LARGEST));
-    }
+    Checks.checkCapacity(options.capacity());
     return store.locked(
         () -> {
           Catalog catalog = store.file.read();
           Checks.checkFree(catalog, owner, options.slug());
+          store.quotas.check(catalog, owner, capacity);
           Checks.checkRoom(store);
           Optional<String> from = options.from();
           boolean builtin = from.isPresent() && from.get().equals(VolumeOptions.BUILTIN);
@@ -309,6 +322,32 @@ public final class VolumeStore implements AutoCloseable {
     checkpointing.delete(owner, idOrSlug);
   }
 
+  // To other hosts.
+
+  /**
+   * Writes a volume or snapshot as one file.
+   *
+   * @param withImage whether the image goes along where it is bootable
+   * @throws IOException where the stream takes nothing more
+   */
+  public void exportTo(String owner, String idOrSlug, boolean withImage, OutputStream out)
+      throws IOException {
+    new VolumeExport(store).export(owner, idOrSlug, withImage, out);
+  }
+
+  /**
+   * Makes a volume of such a file, whoever wrote it.
+   *
+   * @param slug empty for the name that it had
+   * @param image that of this host
+   * @throws IOException where the stream cannot be read
+   */
+  public Volume importFrom(String owner, Optional<String> slug, BootImage image, InputStream in)
+      throws IOException {
+    slug.ifPresent(VolumeOptions::checkSlug);
+    return new VolumeImport(store).importFrom(owner, slug, image, in);
+  }
+
   // Use by machines.
 
   /**
@@ -378,6 +417,7 @@ public final class VolumeStore implements AutoCloseable {
     Checks.checkUnused(store, volume);
     Catalog catalog = store.settled(found, volume);
     store.layers.awaitFree(catalog.layer(volume.top()).orElseThrow());
+    store.ends.check(store, found, catalog, volume);
     return opened(catalog, volume, holder, true);
   }
 

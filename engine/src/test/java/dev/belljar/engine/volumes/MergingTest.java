@@ -18,6 +18,7 @@ import java.time.Instant;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
+import java.util.Optional;
 import java.util.Set;
 import java.util.TreeMap;
 import java.util.TreeSet;
@@ -58,7 +59,8 @@ class MergingTest {
   }
 
   private VolumeStore inTheBackground(LayerMerger merger) throws IOException {
-    return VolumeStore.open(directory.resolve("storage"), Disks.tools(), merger, () -> now);
+    return VolumeStore.open(
+        directory.resolve("storage"), Disks.tools(), merger, () -> now, Optional.empty());
   }
 
   /** Another process's, or the next one's, with a merger of its own. */

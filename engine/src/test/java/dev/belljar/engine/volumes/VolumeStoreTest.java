@@ -13,6 +13,7 @@ import dev.belljar.StorageException.Reason;
 import dev.belljar.Volume;
 import dev.belljar.VolumeOptions;
 import dev.belljar.engine.volumes.VolumeStore.Opened;
+import dev.belljar.spi.StorageLimits;
 import java.io.IOException;
 import java.io.UncheckedIOException;
 import java.nio.file.Files;
@@ -296,9 +297,10 @@ class VolumeStoreTest {
     try (VolumeStore failing =
         VolumeStore.open(
             directory.resolve("storage"),
-            new DiskTools(none, none),
+            new DiskTools(none, none, Disks.tools().confined()),
             Disks.merger(),
             () -> now,
+            Optional.empty(),
             Duration.ofDays(1))) {
       refuses(Reason.DAMAGED, () -> failing.snapshot(ME, "data", "second"));
       for (String from : List.of("frozen", VolumeOptions.BUILTIN)) {
@@ -315,6 +317,55 @@ class VolumeStoreTest {
           .containsExactly(made.id());
       failing.deleteVolume(ME, "data");
     }
+  }
+
+  @Test
+  void anOwnerMayHaveSoMuchAndTheMessageSaysHowMuch() {
+    store.limit(ME, new StorageLimits(ByteSize.parse("1GB"), 4));
+    create("one");
+    create("two");
+    create("three");
+    assertThatExceptionOfType(StorageException.class)
+        .isThrownBy(() -> create("four"))
+        .satisfies(e -> assertThat(e.reason()).isEqualTo(Reason.FULL))
+        .withMessageContaining("limit of");
+    // What is deleted takes room until it is gone.
+    store.deleteVolume(ME, "three");
+    refuses(Reason.FULL, () -> create("four"));
+    store.snapshot(ME, "one", "frozen");
+    assertThatExceptionOfType(StorageException.class)
+        .isThrownBy(() -> store.snapshot(ME, "one", "more"))
+        .satisfies(e -> assertThat(e.reason()).isEqualTo(Reason.FULL))
+        .withMessageContaining("limit is 4");
+    assertThat(store.create("other", VolumeOptions.of("four", SIZE), image)).isNotNull();
+    now = now.plus(Duration.ofHours(25));
+    store.collect();
+    create("four");
+  }
+
+  @Test
+  void deletedVolumesAreKeptForAsLongAsTheDirectoryWasTold() throws IOException {
+    store.close();
+    Optional<Duration> week = Optional.of(Duration.ofDays(7));
+    store =
+        VolumeStore.open(
+            directory.resolve("storage"),
+            Disks.tools(),
+            Disks.merger(),
+            () -> now,
+            week,
+            Duration.ofHours(1));
+    Volume made = create("data");
+    store.deleteVolume(ME, "data");
+    now = now.plus(Duration.ofDays(6));
+    store.close();
+    // Who was not told removes nothing earlier.
+    store = opened();
+    assertThat(store.restore(ME, made.id()).slug()).isEqualTo("data");
+    store.deleteVolume(ME, "data");
+    now = now.plus(Duration.ofDays(8));
+    store.collect();
+    refuses(Reason.NOT_FOUND, () -> store.restore(ME, made.id()));
   }
 
   /** Stands for a machine whose guest does not stand still, or not for long enough. */

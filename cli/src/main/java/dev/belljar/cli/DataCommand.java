@@ -1,0 +1,360 @@
+package dev.belljar.cli;
+
+import dev.belljar.ByteSize;
+import dev.belljar.InvalidOptionException;
+import dev.belljar.Storage;
+import dev.belljar.Volume;
+import dev.belljar.engine.StoredData;
+import dev.belljar.engine.volumes.DataReport;
+import dev.belljar.engine.volumes.DataReport.CheckedDisk;
+import dev.belljar.engine.volumes.DataReport.Damage;
+import java.io.BufferedInputStream;
+import java.io.BufferedOutputStream;
+import java.io.IOException;
+import java.io.InputStream;
+import java.io.OutputStream;
+import java.nio.channels.Channels;
+import java.nio.channels.FileChannel;
+import java.nio.file.FileAlreadyExistsException;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.nio.file.StandardCopyOption;
+import java.nio.file.StandardOpenOption;
+import java.nio.file.attribute.FileAttribute;
+import java.nio.file.attribute.PosixFilePermissions;
+import java.time.Duration;
+import java.util.List;
+import java.util.Optional;
+import java.util.Set;
+import org.jspecify.annotations.Nullable;
+import picocli.CommandLine.Command;
+import picocli.CommandLine.Mixin;
+import picocli.CommandLine.Model.CommandSpec;
+import picocli.CommandLine.Option;
+import picocli.CommandLine.ParameterException;
+import picocli.CommandLine.Parameters;
+import picocli.CommandLine.Spec;
+import tools.jackson.databind.node.ArrayNode;
+import tools.jackson.databind.node.JsonNodeFactory;
+import tools.jackson.databind.node.ObjectNode;
+
+/** {@code belljar data}: the directory in which volumes and snapshots are. */
+@Command(
+    name = "data",
+    mixinStandardHelpOptions = true,
+    versionProvider = BelljarCommand.Version.class,
+    description =
+        "Looks after the directory on this machine in which volumes and snapshots are, and moves them"
+            + " from one machine to another. Works while sandboxes and servers run, and never over the"
+            + " network.",
+    synopsisSubcommandLabel = "COMMAND",
+    footer = {
+      "",
+      "Examples:",
+      "  belljar data check                                  is everything there and whole?",
+      "  belljar data export tools tools.tar                 a volume or snapshot as one file",
+      "  belljar data import tools.tar --name tools-2        a volume of that, here or elsewhere",
+      "  belljar data export tools - | ssh host belljar data import -",
+      "",
+      "A server's: --data DIR, as for 'belljar serve', and --organization NAME."
+    })
+final class DataCommand implements Runnable {
+  private static final String STANDARD_STREAM = "-";
+  private static final Duration PATIENCE = Duration.ofMillis(300);
+  private static final int BUFFER = 1 << 16;
+  private static final Set<StandardOpenOption> NEW =
+      Set.of(StandardOpenOption.CREATE_NEW, StandardOpenOption.WRITE);
+  private static final FileAttribute<?> OWNER_ONLY =
+      PosixFilePermissions.asFileAttribute(PosixFilePermissions.fromString("rw-------"));
+
+  private final StandardStreams streams;
+
+  @Spec
+  @SuppressWarnings("NullAway.Init") // picocli sets it
+  private CommandSpec spec;
+
+  DataCommand(StandardStreams streams) {
+    this.streams = streams;
+  }
+
+  /** Which directory. */
+  static final class DataOption {
+    @Option(
+        names = "--data",
+        paramLabel = "DIR",
+        description =
+            "Where a server keeps what it remembers; ~/.local/share/belljar unless given (or"
+                + " $BELLJAR_DATA), which is also where volumes are without a server.")
+    private @Nullable Path data;
+
+    Path storage() {
+      Path directory = data == null ? DataDirectory.ofUser(System.getenv()) : data;
+      return directory.toAbsolutePath().normalize().resolve("storage");
+    }
+  }
+
+  /** Whose volumes. */
+  static final class OwnerOptions {
+    @Mixin private DataOption data = new DataOption();
+
+    @Option(
+        names = "--organization",
+        paramLabel = "NAME",
+        defaultValue = "",
+        description = "Of a server's: whose it is. Without it, those that need no server.")
+    private String organization = "";
+
+    Storage storage() {
+      return StoredData.of(organization, data.storage());
+    }
+  }
+
+  @Override
+  public void run() {
+    throw new ParameterException(spec.commandLine(), "Say what to do: check, export or import.");
+  }
+
+  @Command(
+      name = "check",
+      mixinStandardHelpOptions = true,
+      description = {
+        "Looks through the directory: whether all that the catalog tells of is there and whole, of all"
+            + " organizations. QEMU's disk tool looks at each file, in a jail. What sandboxes have open"
+            + " is left out. Files that nothing refers to are said and removed, unless the catalog is"
+            + " damaged.",
+        ""
+      },
+      footer = {
+        "",
+        "Exit status: 0 where all is well, 1 where something is damaged or could not be read, 2 when",
+        "called wrongly.",
+        "",
+        "Example:",
+        "  belljar data check --json"
+      })
+  int check(
+      @Option(names = "--json", description = "Print one JSON object.") boolean json,
+      @Mixin DataOption data) {
+    FirstUse.prepare(streams, json);
+    DataReport report;
+    try (ProgressLine progress = new ProgressLine(streams, PATIENCE)) {
+      report =
+          StoredData.check(
+              data.storage(),
+              step -> {
+                if (streams.terminal()) {
+                  progress.step(step);
+                }
+              });
+    }
+    if (json) {
+      JsonOutput.print(describe(report), streams.out());
+    } else {
+      streams.print(text(report));
+    }
+    return report.isFine() ? ExitCode.SUCCESS : ExitCode.FAILURE;
+  }
+
+  private static String text(DataReport report) {
+    StringBuilder text = new StringBuilder();
+    for (Damage damage : report.damage()) {
+      add(text, damage);
+    }
+    for (CheckedDisk disk : report.disks()) {
+      String state =
+          disk.damage().isEmpty()
+              ? disk.holder().map(holder -> "in use by " + holder + ", left out").orElse("fine")
+              : "DAMAGED";
+      text.append(
+          "%-8s  %-24s  %s%s%s%n"
+              .formatted(
+                  disk.snapshot() ? "snapshot" : "volume",
+                  disk.owner().isEmpty() ? disk.slug() : disk.owner() + "/" + disk.slug(),
+                  state,
+                  disk.deleted() ? " (deleted)" : "",
+                  disk.leaked() > 0 ? " (" + disk.leaked() + " clusters not in use)" : ""));
+      disk.damage().forEach(damage -> add(text, damage));
+    }
+    for (String file : report.removed()) {
+      text.append("removed   ").append(file).append(", which nothing referred to\n");
+    }
+    if (report.deadLeases() > 0) {
+      text.append(
+          "gave back what %d processes had that ended without it%n".formatted(report.deadLeases()));
+    }
+    text.append(
+        "%s: %d volumes and snapshots, %s, %s%n"
+            .formatted(
+                report.directory(),
+                report.disks().size(),
+                new ByteSize(report.bytes()),
+                report.isFine() ? "fine" : "DAMAGED"));
+    return text.toString();
+  }
+
+  private static void add(StringBuilder text, Damage damage) {
+    text.append("  ").append(damage.what()).append("\n    ").append(damage.remedy()).append('\n');
+  }
+
+  private static ObjectNode describe(DataReport report) {
+    ObjectNode node =
+        JsonNodeFactory.instance
+            .objectNode()
+            .put("directory", report.directory().toString())
+            .put("fine", report.isFine())
+            .put("bytes", report.bytes());
+    describe(report.damage(), node.putArray("damage"));
+    ArrayNode disks = node.putArray("disks");
+    for (CheckedDisk disk : report.disks()) {
+      ObjectNode one =
+          disks
+              .addObject()
+              .put("kind", disk.snapshot() ? "snapshot" : "volume")
+              .put("id", disk.id())
+              .put("slug", disk.slug())
+              .put("organization", disk.owner())
+              .put("deleted", disk.deleted())
+              .put("layers", disk.layers())
+              .put("leaked_clusters", disk.leaked())
+              .put("holder", disk.holder().orElse(null));
+      describe(disk.damage(), one.putArray("damage"));
+    }
+    ArrayNode removed = node.putArray("removed");
+    report.removed().forEach(removed::add);
+    return node.put("dead_leases", report.deadLeases());
+  }
+
+  private static void describe(List<Damage> damage, ArrayNode list) {
+    damage.forEach(one -> list.addObject().put("what", one.what()).put("remedy", one.remedy()));
+  }
+
+  @Command(
+      name = "export",
+      mixinStandardHelpOptions = true,
+      description = {
+        "Writes a volume that no sandbox has, or a snapshot, as one file: a tar of what the disk holds"
+            + " without its holes, of the image that it lies above where it is bootable, and of"
+            + " SHA-256 sums. A file that was begun and not finished is removed.",
+        ""
+      },
+      footer = {
+        "",
+        "Examples:",
+        "  belljar data export tools tools.tar",
+        "  belljar data export tools - | zstd > tools.tar.zst",
+        "  belljar snapshots create busy busy-1 && belljar data export busy-1 busy.tar"
+      })
+  int export(
+      @Parameters(paramLabel = "VOLUME", description = "Its id or slug, or a snapshot's.")
+          String name,
+      @Parameters(paramLabel = "FILE", description = "What to write; - is standard output.")
+          String file,
+      @Option(
+              names = "--without-image",
+              description = "Leave the image out; the other machine must have the same.")
+          boolean withoutImage,
+      @Option(names = "--force", description = "Replace a file that is there.") boolean force,
+      @Mixin OwnerOptions owner)
+      throws IOException {
+    Path target = Path.of(file).toAbsolutePath();
+    boolean standard = file.equals(STANDARD_STREAM);
+    if (!standard && !force && Files.exists(target)) {
+      throw new InvalidOptionException(
+          file + " is there already. Name another file, or replace it with --force.");
+    }
+    FirstUse.prepare(streams, false);
+    try (ProgressLine progress = new ProgressLine(streams, PATIENCE)) {
+      Transfer transfer = new Transfer(progress, streams.terminal(), "Exporting " + name);
+      if (standard) {
+        exportTo(owner.storage(), name, !withoutImage, transfer.counting(streams.out()));
+      } else {
+        exportTo(owner.storage(), name, !withoutImage, target, force, transfer);
+      }
+    }
+    return ExitCode.SUCCESS;
+  }
+
+  private static void exportTo(Storage storage, String name, boolean withImage, OutputStream out)
+      throws IOException {
+    OutputStream buffered = new BufferedOutputStream(out, BUFFER);
+    storage.exportTo(name, withImage, buffered);
+    buffered.flush();
+  }
+
+  /** What has the name of the file is whole. */
+  private static void exportTo(
+      Storage storage,
+      String name,
+      boolean withImage,
+      Path target,
+      boolean force,
+      Transfer transfer)
+      throws IOException {
+    Path making = target.resolveSibling(target.getFileName() + ".partial");
+    try (FileChannel channel = FileChannel.open(making, NEW, OWNER_ONLY)) {
+      making.toFile().deleteOnExit();
+      exportTo(storage, name, withImage, transfer.counting(Channels.newOutputStream(channel)));
+      channel.force(true);
+      if (force) {
+        Files.move(making, target, StandardCopyOption.REPLACE_EXISTING);
+      } else {
+        Files.move(making, target);
+      }
+    } catch (FileAlreadyExistsException e) {
+      throw new InvalidOptionException(
+          e.getFile() + " is there already: another export is under way, or was killed.", e);
+    } catch (IOException | RuntimeException e) {
+      Files.deleteIfExists(making);
+      throw e;
+    }
+  }
+
+  @Command(
+      name = "import",
+      mixinStandardHelpOptions = true,
+      description = {
+        "Makes a volume of a file that 'export' wrote and prints the volume's id. The file may come from"
+            + " anybody: nothing is there until all of it was read and its sums were right.",
+        ""
+      },
+      footer = {
+        "",
+        "Examples:",
+        "  belljar data import tools.tar",
+        "  zstd -dc tools.tar.zst | belljar data import - --name tools-2"
+      })
+  int importFrom(
+      @Parameters(paramLabel = "FILE", description = "What to read; - is standard input.")
+          String file,
+      @Option(
+              names = "--name",
+              paramLabel = "SLUG",
+              description = "What it is to be called; as it was called unless given.")
+          @Nullable String name,
+      @Option(names = "--json", description = "Print one JSON object.") boolean json,
+      @Mixin OwnerOptions owner)
+      throws IOException {
+    boolean standard = file.equals(STANDARD_STREAM);
+    if (!standard && !Files.isReadable(Path.of(file))) {
+      throw new InvalidOptionException(file + " is not there, or cannot be read.");
+    }
+    FirstUse.prepare(streams, json);
+    Volume volume;
+    try (ProgressLine progress = new ProgressLine(streams, PATIENCE);
+        InputStream in = standard ? streams.in() : Files.newInputStream(Path.of(file))) {
+      Transfer transfer = new Transfer(progress, streams.terminal(), "Importing");
+      volume =
+          owner
+              .storage()
+              .importFrom(
+                  Optional.ofNullable(name),
+                  new BufferedInputStream(transfer.counting(in), BUFFER));
+    }
+    if (json) {
+      JsonOutput.print(VolumesCommand.describe(volume), streams.out());
+    } else {
+      streams.print(volume.id() + "\n");
+    }
+    return ExitCode.SUCCESS;
+  }
+}

@@ -1,0 +1,93 @@
+package dev.belljar.engine.volumes;
+
+import dev.belljar.StorageException;
+import dev.belljar.StorageException.Reason;
+import dev.belljar.engine.volumes.Catalog.Disk;
+import dev.belljar.engine.volumes.Catalog.Layer;
+import dev.belljar.engine.volumes.Leases.Lease;
+import java.io.IOException;
+import java.nio.file.DirectoryStream;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.time.Duration;
+import java.util.List;
+import java.util.Set;
+
+/**
+ * Volumes that a process had when it ended without giving them back: its machine was killed with
+ * it, at any instant. What the machine wrote to is looked at before another machine gets it. A file
+ * for each, which is there until that was done and all was well; all under the store's lock.
+ */
+final class UncleanEnds {
+  private static final String VOLUME = "vol_";
+
+  /** Everybody else waits meanwhile. */
+  private static final Duration LONGEST = Duration.ofSeconds(20);
+
+  private final Path directory;
+
+  UncleanEnds(Path directory) {
+    this.directory = directory;
+  }
+
+  /** The process that had it is dead. */
+  void note(Lease lease) throws IOException {
+    if (lease.disk().startsWith(VOLUME)) {
+      Files.createDirectories(directory);
+      Path file = directory.resolve(lease.disk());
+      if (!Files.exists(file)) {
+        Files.createFile(file);
+      }
+    }
+  }
+
+  /**
+   * Looks at what was written to, where the last end was unclean; quick where it was not. Nobody
+   * may have the volume open.
+   *
+   * @param found the catalog as that end left it
+   * @param settled the catalog by now
+   * @throws StorageException where it is damaged; it is looked at again the next time
+   */
+  void check(StoreDirectory store, Catalog found, Catalog settled, Disk volume) throws IOException {
+    Path file = directory.resolve(volume.id());
+    if (!Files.exists(file)) {
+      return;
+    }
+    for (String id : written(found, volume)) {
+      Layer layer = settled.layer(id).orElseThrow();
+      store.layers.check(layer, volume.bytes(), id.equals(volume.top()));
+      LayerCheck seen = LayerCheck.of(store.tools.confined(), store.layers.fileOf(layer), LONGEST);
+      if (seen.damage().isPresent()) {
+        throw new StorageException(
+            Reason.DAMAGED,
+            "Volume '%s' is damaged since its last sandbox was killed (%s). 'belljar data check' tells what to do."
+                .formatted(volume.slug(), seen.damage().get()));
+      }
+    }
+    Files.delete(file);
+  }
+
+  /** What the machine could write to is in one directory with its head. */
+  private static List<String> written(Catalog catalog, Disk volume) {
+    List<Layer> chain = catalog.chain(volume.top());
+    return chain.stream()
+        .filter(layer -> layer.directory().equals(chain.getFirst().directory()))
+        .map(Layer::id)
+        .toList();
+  }
+
+  /** Forgets volumes that are gone. */
+  void keepOnly(Set<String> volumes) throws IOException {
+    if (!Files.isDirectory(directory)) {
+      return;
+    }
+    try (DirectoryStream<Path> all = Files.newDirectoryStream(directory)) {
+      for (Path file : all) {
+        if (!volumes.contains(String.valueOf(file.getFileName()))) {
+          Files.deleteIfExists(file);
+        }
+      }
+    }
+  }
+}
