@@ -128,7 +128,7 @@ class ServeIT {
     Result taken = remote("checkpoint", id, "warm");
     assertThat(taken.exitStatus()).isEqualTo(1);
     assertThat(taken.err()).contains("SLUG_TAKEN");
-    assertThat(remote("checkpoints", "list").out()).contains("warm", "2 vCPUs");
+    assertThat(checkpoints("list").out()).contains("warm", "2 vCPUs");
     remote("exec", id, "sh", "-c", "echo after > /tmp/note");
 
     String fork = remote("create", "--checkpoint", "warm", "--timeout", "2m").out().strip();
@@ -138,7 +138,7 @@ class ServeIT {
     assertThat(remote("run", "--checkpoint", "warm", "-c", "cat /tmp/note"))
         .isEqualTo(new Result(0, "before\n", ""));
 
-    assertThat(remote("checkpoints", "delete", "warm").exitStatus()).isZero();
+    assertThat(checkpoints("delete", "warm").exitStatus()).isZero();
     Result none = remote("run", "--checkpoint", "warm", "-c", "true");
     assertThat(none.exitStatus()).isEqualTo(125);
     assertThat(none.err()).contains("no checkpoint 'warm'");
@@ -230,6 +230,13 @@ class ServeIT {
   private static Result remote(String... words) {
     List<String> all = new ArrayList<>(List.of(words));
     all.addAll(1, List.of("--endpoint", endpoint, "--token-file", tokenFile.toString()));
+    return belljar(all.toArray(String[]::new));
+  }
+
+  private static Result checkpoints(String... words) {
+    List<String> all = new ArrayList<>(List.of("checkpoints"));
+    all.addAll(List.of(words));
+    all.addAll(List.of("--endpoint", endpoint, "--token-file", tokenFile.toString()));
     return belljar(all.toArray(String[]::new));
   }
 
