@@ -54,7 +54,7 @@ fails("Sandbox.connect", "calls of one that is paused; afterwards all goes on", 
   await using sandbox = await Sandbox.create();
   const cat = await sandbox.spawn("cat", { stdin: "piped", stdout: "piped" });
   const repl = await sandbox.deno.repl();
-  using file = await sandbox.fs.create("/tmp/open");
+  const file = await sandbox.fs.create("/tmp/open");
   await tell(sandbox, "pause");
   await failsWith(() => sandbox.fs.readTextFile("/etc/hostname"), paused);
   await failsWith(() => sandbox.spawn("true"), paused);
@@ -72,6 +72,7 @@ fails("Sandbox.connect", "calls of one that is paused; afterwards all goes on", 
   assert.equal((await cat.output()).stdoutText, "through");
   assert.equal(await repl.eval("6 * 7"), 42);
   assert.equal(await file.write(new Uint8Array(1)), 1);
+  await file.close();
   await repl.close();
 });
 
@@ -92,8 +93,9 @@ works("Sandbox.connect", "to one that goes on from a checkpoint", async () => {
       const listed = await new Client().sandboxes.list();
       assert.equal(listed.find((each) => each.id === id)?.status, "running");
       await fork.kill();
-      await until("the fork has ended", async () => (await new Client().sandboxes.list())
-        .every((each) => each.id !== id || each.status === "stopped"));
+      await until("the fork has ended", async () =>
+        (await new Client().sandboxes.list())
+          .every((each) => each.id !== id || each.status === "stopped"));
     });
   } finally {
     await ask("DELETE", `/api/v2/checkpoints/${slug}`);
