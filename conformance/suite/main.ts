@@ -12,6 +12,7 @@ import "./repl.ts";
 import "./sandbox.ts";
 import "./client.ts";
 import "./storage.ts";
+import "./checkpoint.ts";
 import { Sandbox } from "@deno/sandbox";
 
 const PATIENCE = 60_000;

@@ -22,6 +22,7 @@ import picocli.CommandLine.Spec;
       "  belljar run --timeout 10s --no-net x.py   no network, and ten seconds at most",
       "  belljar demo                              a model's program, end to end",
       "  belljar volumes create data --capacity 2GB  a disk that outlives sandboxes",
+      "  belljar checkpoint $id warm               a running sandbox, to go on from again and again",
       "  belljar data check                        are all disks there and whole?",
       "  belljar serve                             a service for Deno Sandbox's clients",
       "  belljar doctor                            what this machine offers and lacks",

@@ -4,6 +4,7 @@ import dev.belljar.BelljarException;
 import dev.belljar.InvalidOptionException;
 import dev.belljar.PermissionDeniedException;
 import dev.belljar.SandboxClosedException;
+import dev.belljar.SandboxPausedException;
 import dev.belljar.SandboxUnavailableException;
 import dev.belljar.StorageException;
 import dev.belljar.examples.untrustedcode.DemoException;
@@ -78,6 +79,7 @@ final class Failures implements IParameterExceptionHandler, IExecutionExceptionH
       case InvalidOptionException e -> "usage";
       case SandboxUnavailableException e -> "unavailable";
       case SandboxClosedException e -> "ended";
+      case SandboxPausedException e -> "paused";
       case StorageException e -> "storage";
       case BelljarException e -> "sandbox";
       case DemoException e -> "model";

@@ -3,6 +3,7 @@ package dev.belljar.cli;
 import java.io.OutputStreamWriter;
 import java.io.PrintWriter;
 import java.nio.charset.StandardCharsets;
+import java.util.List;
 import picocli.CommandLine;
 import picocli.CommandLine.Help;
 
@@ -23,6 +24,10 @@ public final class Main {
     var volumes = new CommandLine(new VolumesCommand(streams));
     var snapshots = new CommandLine(new SnapshotsCommand(streams));
     var data = new CommandLine(new DataCommand(streams));
+    var checkpoints = new CommandLine(new CheckpointsCommand(streams));
+    var checkpoint = new CommandLine(new CheckpointCommand(streams));
+    var pause = new CommandLine(new PauseCommand());
+    var resume = new CommandLine(new ResumeCommand());
     CommandLine belljar =
         new CommandLine(new BelljarCommand())
             .addSubcommand(new RunCommand(streams))
@@ -37,6 +42,10 @@ public final class Main {
             .addSubcommand(new CopyCommand())
             .addSubcommand(new ExtendCommand(streams))
             .addSubcommand(new KillCommand())
+            .addSubcommand(pause)
+            .addSubcommand(resume)
+            .addSubcommand(checkpoint)
+            .addSubcommand(checkpoints)
             .addSubcommand(volumes)
             .addSubcommand(snapshots)
             .addSubcommand(data)
@@ -53,9 +62,8 @@ public final class Main {
             .setOut(out)
             .setErr(err);
     // No program's words stand there.
-    volumes.setStopAtPositional(false);
-    snapshots.setStopAtPositional(false);
-    data.setStopAtPositional(false);
+    List.of(volumes, snapshots, checkpoints, checkpoint, pause, resume, data)
+        .forEach(command -> command.setStopAtPositional(false));
     return belljar.execute(args);
   }
 }

@@ -104,11 +104,29 @@ final class NewSandbox {
       description = "Mount this volume there; may be repeated.")
   private List<String> volumes = new ArrayList<>();
 
+  @Option(
+      names = "--checkpoint",
+      paramLabel = "NAME",
+      description =
+          "Go on from this checkpoint, its processes included. Memory, processors and disks are the"
+              + " checkpoint's: --memory, --vcpus, --root and --volume cannot be given with it. See"
+              + " 'belljar checkpoint'.")
+  private @Nullable String checkpoint;
+
   /** What was asked for, on that server or on this machine. */
   SandboxOptions.Builder options(Optional<Endpoint> server) throws IOException {
     SandboxOptions.Builder options =
         SandboxOptions.builder().env(assignments("--env", env)).allowNet(allowNet);
     server.ifPresentOrElse(options::endpoint, options::local);
+    if (checkpoint != null) {
+      if (memory != null || vcpus != null) {
+        throw new InvalidOptionException(
+            "--checkpoint takes no --memory and no --vcpus: they are as they were when '"
+                + checkpoint
+                + "' was made.");
+      }
+      options.checkpoint(checkpoint);
+    }
     if (memory != null) {
       options.memory(memory);
     }

@@ -5,6 +5,9 @@ import static dev.belljar.cli.CommandLineUnderTest.belljarReading;
 import static org.assertj.core.api.Assertions.assertThat;
 
 import com.sun.net.httpserver.HttpServer;
+import dev.belljar.Sandbox;
+import dev.belljar.SandboxOptions;
+import dev.belljar.Storage;
 import dev.belljar.cli.CommandLineUnderTest.Result;
 import java.io.IOException;
 import java.io.InputStream;
@@ -19,6 +22,7 @@ import java.nio.file.Files;
 import java.nio.file.Path;
 import java.time.Duration;
 import java.util.Collections;
+import java.util.UUID;
 import java.util.stream.Stream;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.Timeout;
@@ -69,6 +73,25 @@ class RunCommandIT {
   @Test
   void aShellCommandGetsItsArguments() {
     assertThat(belljar("run", "-c", "echo \"$2 $1\"", "a", "b c").out()).isEqualTo("b c a\n");
+  }
+
+  @Test
+  void aProgramRunsInASandboxThatGoesOnFromACheckpoint() {
+    String warm = "run-" + UUID.randomUUID();
+    try (Sandbox origin = Sandbox.create(SandboxOptions.builder().local().build())) {
+      origin.fs().writeTextFile("/home/app/note", "kept");
+      origin.checkpoint(warm);
+    }
+    try {
+      Result result = belljar("run", "--checkpoint", warm, "-e", "A=b", "-c", "cat note; echo $A");
+
+      assertThat(result).isEqualTo(new Result(0, "keptb\n", ""));
+    } finally {
+      Storage.local().checkpoints().delete(warm);
+    }
+    Result none = belljar("run", "--checkpoint", warm, "-c", "true");
+    assertThat(none.exitStatus()).isEqualTo(125);
+    assertThat(none.err()).contains(warm);
   }
 
   @Test

@@ -109,6 +109,43 @@ class ServeIT {
   }
 
   @Test
+  @Order(2)
+  void aSandboxIsPausedResumedSavedAndGoneOnFrom() {
+    String id = remote("create", "--timeout", "5m").out().strip();
+    remote("exec", id, "sh", "-c", "echo before > /tmp/note");
+
+    assertThat(remote("pause", id)).isEqualTo(new Result(0, "", ""));
+    Result refused = remote("exec", id, "true");
+    assertThat(refused.exitStatus()).isEqualTo(125);
+    assertThat(refused.err()).contains("paused", "Resume it first");
+    Result unsaved = remote("checkpoint", "--json", id, "warm");
+    assertThat(unsaved.exitStatus()).isEqualTo(1);
+    assertThat(unsaved.out()).contains("\"kind\" : \"paused\"");
+    assertThat(remote("extend", id, "10m").exitStatus()).isZero();
+    assertThat(remote("resume", id)).isEqualTo(new Result(0, "", ""));
+
+    assertThat(remote("checkpoint", id, "warm").out()).matches("chk_loc_[0-9a-hjkmnp-z]{20}\n");
+    Result taken = remote("checkpoint", id, "warm");
+    assertThat(taken.exitStatus()).isEqualTo(1);
+    assertThat(taken.err()).contains("SLUG_TAKEN");
+    assertThat(checkpoints("list").out()).contains("warm", "2 vCPUs");
+    remote("exec", id, "sh", "-c", "echo after > /tmp/note");
+
+    String fork = remote("create", "--checkpoint", "warm", "--timeout", "2m").out().strip();
+    assertThat(remote("exec", fork, "cat", "/tmp/note").out()).isEqualTo("before\n");
+    assertThat(remote("exec", id, "cat", "/tmp/note").out()).isEqualTo("after\n");
+    assertThat(remote("kill", fork).exitStatus()).isZero();
+    assertThat(remote("run", "--checkpoint", "warm", "-c", "cat /tmp/note"))
+        .isEqualTo(new Result(0, "before\n", ""));
+
+    assertThat(checkpoints("delete", "warm").exitStatus()).isZero();
+    Result none = remote("run", "--checkpoint", "warm", "-c", "true");
+    assertThat(none.exitStatus()).isEqualTo(125);
+    assertThat(none.err()).contains("no checkpoint 'warm'");
+    assertThat(remote("kill", id).exitStatus()).isZero();
+  }
+
+  @Test
   @Order(3)
   void tokensAreMadeAndRevokedWhileTheServerRuns() throws IOException {
     String data = directory.resolve("data").toString();
@@ -197,6 +234,13 @@ class ServeIT {
   private static Result remote(String... words) {
     List<String> all = new ArrayList<>(List.of(words));
     all.addAll(1, List.of("--endpoint", endpoint, "--token-file", tokenFile.toString()));
+    return belljar(all.toArray(String[]::new));
+  }
+
+  private static Result checkpoints(String... words) {
+    List<String> all = new ArrayList<>(List.of("checkpoints"));
+    all.addAll(List.of(words));
+    all.addAll(List.of("--endpoint", endpoint, "--token-file", tokenFile.toString()));
     return belljar(all.toArray(String[]::new));
   }
 

@@ -24,7 +24,10 @@ import org.junit.jupiter.params.provider.ValueSource;
 import tools.jackson.databind.JsonNode;
 import tools.jackson.databind.json.JsonMapper;
 
-/** Volumes and snapshots from the command line, of a server that says what a test tells it to. */
+/**
+ * Volumes, snapshots and checkpoints from the command line, of a server that says what a test tells
+ * it to.
+ */
 class StorageCommandsTest {
   private static final String VOLUME =
       """
@@ -39,6 +42,13 @@ class StorageCommandsTest {
       {"id":"snp_loc_0123456789abcdefghjk","slug":"tools-1","region":"loc","capacity":2147483648,
        "allocated_size":2048,"flattened_size":1073741824,"is_bootable":false,
        "volume":{"id":"vol_loc_0123456789abcdefghjk","slug":"tools"}}
+      """;
+
+  private static final String CHECKPOINT =
+      """
+      {"id":"chk_loc_0123456789abcdefghjk","slug":"warm","region":"loc","memory":1073741824,
+       "vcpus":2,"allocated_size":157286400,"sandbox":"sbx_loc_0123456789abcdefghjk",
+       "created_at":"2026-01-02T03:04:05.678Z"}
       """;
 
   @TempDir Path directory;
@@ -217,8 +227,43 @@ class StorageCommandsTest {
             "DELETE /api/v2/snapshots/tools-1 ");
   }
 
+  @Test
+  void checkpointsAreListedShownAndDeleted() {
+    answer = "[" + CHECKPOINT + "]";
+    assertPrinted(
+        on("checkpoints", "list", "--search", "warm"),
+        "chk_loc_0123456789abcdefghjk  warm                         150 MiB     1 GiB   2 vCPUs"
+            + "  2026-01-02T03:04:05Z\n");
+    JsonNode list = JsonMapper.shared().readTree(on("checkpoints", "list", "--json").out());
+    assertThat(list).isEqualTo(JsonMapper.shared().readTree("[" + CHECKPOINT + "]"));
+    answer = CHECKPOINT;
+    assertPrinted(
+        on("checkpoints", "get", "warm"),
+        """
+        id         chk_loc_0123456789abcdefghjk
+        slug       warm
+        region     loc
+        memory     1 GiB
+        vcpus      2
+        its own    150 MiB
+        made of    sbx_loc_0123456789abcdefghjk
+        made       2026-01-02T03:04:05Z
+        """);
+    assertThat(JsonMapper.shared().readTree(on("checkpoints", "get", "warm", "--json").out()))
+        .isEqualTo(JsonMapper.shared().readTree(CHECKPOINT));
+    assertPrinted(on("checkpoints", "delete", "warm", "cold"), "");
+    assertThat(requests)
+        .containsExactly(
+            "GET /api/v2/checkpoints?limit=100&search=warm ",
+            "GET /api/v2/checkpoints?limit=100 ",
+            "GET /api/v2/checkpoints/warm ",
+            "GET /api/v2/checkpoints/warm ",
+            "DELETE /api/v2/checkpoints/warm ",
+            "DELETE /api/v2/checkpoints/cold ");
+  }
+
   @ParameterizedTest
-  @ValueSource(strings = {"volumes", "snapshots"})
+  @ValueSource(strings = {"volumes", "snapshots", "checkpoints"})
   void whatIsNotThereEndsWithOneAndSaysWhereToLook(String what) {
     status = 404;
     Result result = on(what, "get", "nothing");
@@ -275,6 +320,13 @@ class StorageCommandsTest {
           {"volumes", "get", "--help"},
           {"volumes", "delete", "--help"},
           {"volumes", "restore", "--help"},
+          {"checkpoints", "--help"},
+          {"checkpoints", "list", "--help"},
+          {"checkpoints", "get", "--help"},
+          {"checkpoints", "delete", "--help"},
+          {"checkpoint", "--help"},
+          {"pause", "--help"},
+          {"resume", "--help"},
           {"snapshots", "create", "--help"},
           {"snapshots", "list", "--help"},
           {"snapshots", "get", "--help"},
@@ -284,8 +336,11 @@ class StorageCommandsTest {
       assertThat(help.exitStatus()).isZero();
       assertThat(help.out()).contains("Example", "  belljar " + words[0]);
     }
-    assertThat(belljar("run", "--help").out()).contains("--root", "--volume");
-    assertThat(belljar("create", "--help").out()).contains("--root", "--volume");
-    assertThat(belljar("--help").out()).contains("volumes", "snapshots");
+    for (String command : List.of("run", "create")) {
+      assertThat(belljar(command, "--help").out().replaceAll("\\s+", " "))
+          .contains("--root", "--volume", "Memory, processors and disks are the checkpoint's");
+    }
+    assertThat(belljar("--help").out())
+        .contains("volumes", "snapshots", "checkpoints", "pause", "resume");
   }
 }

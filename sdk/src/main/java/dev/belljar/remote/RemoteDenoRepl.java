@@ -51,7 +51,10 @@ final class RemoteDenoRepl extends RemoteDenoProcess implements DenoRepl {
       Outcome outcome = rpc.outcome(method, params.put("pid", pid()), reply -> {});
       if (outcome instanceof Outcome.Failed failed) {
         RemoteError error = failed.error();
-        // Code can throw an error of that class and code as well, but will hardly say the same.
+        // Code can throw errors of that class and code as well, but will hardly say the same.
+        if (error.paused() && error.message().endsWith(RemoteError.PAUSED)) {
+          throw error.exception();
+        }
         throw error.processEnded() && error.message().equals(RemoteError.PROCESS_ENDED)
             ? ended()
             : error.scriptException();

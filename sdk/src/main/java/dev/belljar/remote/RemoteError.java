@@ -20,6 +20,9 @@ record RemoteError(ScriptError error) {
   /** What servers say of a process that has ended. */
   static final String PROCESS_ENDED = "Child process has already terminated";
 
+  /** How Belljar's servers end what they say of a sandbox that is paused. */
+  static final String PAUSED = " is paused. Resume it first.";
+
   private static final int MOST_ERRORS = 64;
   private static final int DEEPEST = 8;
 
@@ -65,9 +68,14 @@ record RemoteError(ScriptError error) {
         && error.code().filter("ENOENT"::equals).isPresent();
   }
 
+  /** Nothing was done, because the sandbox is paused. */
+  boolean paused() {
+    return error.code().filter("SANDBOX_PAUSED"::equals).isPresent();
+  }
+
   /** What stands for it, where the call gives it no other meaning. */
   BelljarException exception() {
-    if (error.code().filter("SANDBOX_PAUSED"::equals).isPresent()) {
+    if (paused()) {
       return new SandboxPausedException(message());
     }
     String errno =

@@ -49,6 +49,9 @@ final class RemoteFetch {
           rpc.abortable("fetch", params, late -> body(rpc, late).ifPresent(IncomingStream::close));
       if (outcome instanceof Outcome.Failed failed) {
         RemoteError error = failed.error();
+        if (error.paused()) {
+          throw error.exception();
+        }
         throw new FetchException(
             error.message().isEmpty() ? error.constructorName() : error.message());
       }

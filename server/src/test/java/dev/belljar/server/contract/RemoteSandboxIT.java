@@ -11,6 +11,7 @@ import dev.belljar.Sandbox;
 import dev.belljar.SandboxClosedException;
 import dev.belljar.SandboxOptions;
 import dev.belljar.SandboxUnavailableException;
+import dev.belljar.Storage;
 import dev.belljar.engine.LocalSandboxProvider;
 import dev.belljar.server.BelljarServer;
 import dev.belljar.server.ServerConfig;
@@ -46,6 +47,11 @@ class RemoteSandboxIT extends SandboxContract {
   @Override
   Sandbox make(SandboxOptions.Builder options) {
     return Sandbox.create(options.endpoint(endpoint).build());
+  }
+
+  @Override
+  Storage storage() {
+    return Storage.at(endpoint);
   }
 
   @Test

@@ -7,6 +7,7 @@ import static org.awaitility.Awaitility.await;
 import dev.belljar.AlreadyExistsException;
 import dev.belljar.BadResourceException;
 import dev.belljar.BelljarException;
+import dev.belljar.Checkpoint;
 import dev.belljar.ChildProcess;
 import dev.belljar.ChildProcessStatus;
 import dev.belljar.DenoProcess;
@@ -36,11 +37,15 @@ import dev.belljar.SandboxClosedException;
 import dev.belljar.SandboxCommandException;
 import dev.belljar.SandboxFs;
 import dev.belljar.SandboxOptions;
+import dev.belljar.SandboxPausedException;
 import dev.belljar.ScriptError;
 import dev.belljar.ScriptException;
 import dev.belljar.Signal;
 import dev.belljar.SpawnOptions;
 import dev.belljar.SpawnOptions.Stdio;
+import dev.belljar.Storage;
+import dev.belljar.StorageException;
+import dev.belljar.StorageException.Reason;
 import dev.belljar.WalkEntry;
 import dev.belljar.WalkOptions;
 import dev.belljar.WriteOptions;
@@ -60,11 +65,13 @@ import java.util.List;
 import java.util.Map;
 import java.util.OptionalInt;
 import java.util.Random;
+import java.util.UUID;
 import java.util.concurrent.CountDownLatch;
 import java.util.concurrent.FutureTask;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.atomic.AtomicReference;
 import java.util.stream.Stream;
+import org.assertj.core.api.ThrowableAssert.ThrowingCallable;
 import org.junit.jupiter.api.AfterAll;
 import org.junit.jupiter.api.BeforeAll;
 import org.junit.jupiter.api.Test;
@@ -80,6 +87,9 @@ abstract class SandboxContract {
   private SandboxFs fs;
 
   abstract Sandbox make(SandboxOptions.Builder options);
+
+  /** That of those sandboxes. */
+  abstract Storage storage();
 
   /** Before the first sandbox; {@code data} is an empty directory. */
   void start(Path data) {}
@@ -764,6 +774,101 @@ abstract class SandboxContract {
                           assertThat(record.host()).isEqualTo("192.168.77.1");
                           assertThat(record.verdict()).isEqualTo(EgressRecord.Verdict.DENIED);
                         }));
+  }
+
+  // Standing still
+
+  @Test
+  void aPausedSandboxRefusesWhatIsAskedAndGoesOnWhereItStood() throws IOException {
+    Sandbox other = make(SandboxOptions.builder().timeout(Duration.ofMinutes(2)));
+    try {
+      ChildProcess cat =
+          other.spawn("cat", SpawnOptions.builder().stdin(Stdio.PIPED).piped().build());
+      DenoRepl repl = other.deno().repl();
+      FsFile file = other.fs().create("/tmp/open");
+      repl.eval("let n = 6");
+      assertThat(other.isPaused()).isFalse();
+      other.pause();
+      other.pause();
+      assertThat(other.isPaused()).isTrue();
+
+      assertPaused(() -> other.spawn("true"));
+      assertPaused(() -> other.fs().readTextFile("/etc/hostname"));
+      assertPaused(() -> file.write(new byte[1]));
+      assertPaused(() -> cat.kill(Signal.SIGTERM));
+      assertPaused(() -> repl.eval("n"));
+      assertPaused(() -> other.dial(80));
+      assertPaused(() -> other.fetch(FetchRequest.to("http://localhost:1/").build()));
+      assertPaused(() -> other.checkpoint("paused"));
+      assertThat(other.extendTimeout(Duration.ofMinutes(20)))
+          .isAfter(Instant.now().plus(Duration.ofMinutes(19)));
+      other.env().set("WHILE", "paused");
+      cat.stdin().write("through\n".getBytes(StandardCharsets.UTF_8));
+      cat.stdin().flush();
+
+      other.resume();
+      other.resume();
+      assertThat(other.isPaused()).isFalse();
+      assertThat(line(cat.stdout())).isEqualTo("through");
+      assertThat(repl.eval("n + 1")).isEqualTo(7L);
+      file.write(new byte[1]);
+      file.close();
+      assertThat(other.sh("stat -c %s /tmp/open; echo $WHILE").lines())
+          .containsExactly("1", "paused");
+      long clock = Long.parseLong(other.sh("date +%s").text().strip());
+      assertThat(clock)
+          .isBetween(Instant.now().getEpochSecond() - 2, Instant.now().getEpochSecond() + 2);
+      other.pause();
+      other.kill();
+      assertThat(other.awaitEnd()).isNotBlank();
+      assertThatThrownBy(() -> other.spawn("true")).isInstanceOf(SandboxClosedException.class);
+    } finally {
+      other.kill();
+      other.close();
+    }
+  }
+
+  @Test
+  void forksGoOnFromACheckpointWithTheirProcesses() {
+    String warm = "contract-" + UUID.randomUUID();
+    try (Sandbox origin = make(SandboxOptions.builder().vcpus(1))) {
+      origin.spawn("sh", "-c", "while :; do echo x >> /tmp/ticks; sleep 0.05; done");
+      origin.fs().writeTextFile("/tmp/note", "before");
+      Checkpoint made = origin.checkpoint(warm);
+      assertThat(made.id()).matches("chk_[a-z]{3}_[0-9a-hjkmnp-z]{20}");
+      assertThat(made.slug()).isEqualTo(warm);
+      assertThat(made.sandbox()).isEqualTo(origin.id());
+      assertThat(made.memory()).isEqualTo(1280L << 20);
+      assertThat(made.vcpus()).isEqualTo(1);
+      assertThat(made.allocatedSize()).isPositive();
+      assertThat(storage().checkpoints().get(warm)).contains(made);
+      assertThat(storage().checkpoints().get(made.id())).contains(made);
+      assertThatThrownBy(() -> origin.checkpoint(warm))
+          .isInstanceOfSatisfying(
+              StorageException.class, e -> assertThat(e.reason()).isEqualTo(Reason.SLUG_TAKEN));
+      assertThatThrownBy(() -> origin.checkpoint("No Name"))
+          .isInstanceOf(InvalidOptionException.class);
+      origin.fs().writeTextFile("/tmp/note", "after");
+      try (Sandbox fork =
+          make(SandboxOptions.builder().checkpoint(warm).env("MINE", "1").noNet())) {
+        assertThat(fork.id()).isNotEqualTo(origin.id());
+        assertThat(fork.fs().readTextFile("/tmp/note")).isEqualTo("before");
+        assertThat(fork.sh("nproc; echo $MINE").lines()).containsExactly("1", "1");
+        long ticks = fork.fs().stat("/tmp/ticks").size();
+        await().until(() -> fork.fs().stat("/tmp/ticks").size() > ticks);
+        fork.fs().writeTextFile("/tmp/note", "fork");
+      }
+      assertThat(origin.fs().readTextFile("/tmp/note")).isEqualTo("after");
+    }
+    storage().checkpoints().delete(warm);
+    assertThat(storage().checkpoints().get(warm)).isEmpty();
+    assertThatThrownBy(() -> make(SandboxOptions.builder().checkpoint(warm)))
+        .isInstanceOfSatisfying(
+            StorageException.class, e -> assertThat(e.reason()).isEqualTo(Reason.NOT_FOUND));
+  }
+
+  private static void assertPaused(ThrowingCallable call) {
+    assertThatThrownBy(call).isInstanceOf(SandboxPausedException.class);
   }
 
   // The end
