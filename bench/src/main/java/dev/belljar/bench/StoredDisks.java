@@ -10,7 +10,7 @@ import java.util.ArrayList;
 import java.util.List;
 import java.util.Optional;
 
-/** Volumes and snapshots, in a storage directory of this run's own. */
+/** Volumes, snapshots and checkpoints, in a storage directory of this run's own. */
 final class StoredDisks implements Subject {
 
   @Override
@@ -41,6 +41,7 @@ final class StoredDisks implements Subject {
     List<Measurement> measurements = new ArrayList<>();
     measurements.addAll(new VolumeSnapshots(new Here(scratch.resolve("snapshots"))).measure(bench));
     measurements.addAll(SnapshotRoots.measure(bench, new Here(scratch.resolve("roots"))));
+    measurements.addAll(Forks.measure(bench, new Here(scratch.resolve("forks"))));
     measurements.addAll(VolumeWrites.measure(bench, new Here(scratch.resolve("writes"))));
     return measurements;
   }
