@@ -59,7 +59,7 @@ final class Checkpointing {
     Path lease = store.leases.add(new Lease(id, request.sandbox(), needed));
     try {
       for (CheckpointDraft.NewHead head : heads.values()) {
-        store.tools.createEmpty(store.layers.fileOf(head.layer()), head.volume().bytes());
+        store.empties.create(store.layers.fileOf(head.layer()), head.volume().bytes());
         store.layers.force(head.layer());
       }
       store.images.keepForMachines(request.image());

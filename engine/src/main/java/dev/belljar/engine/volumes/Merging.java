@@ -246,7 +246,7 @@ final class Merging implements AutoCloseable {
     Path lease = store.leases.add(new Lease(merge.replaced().id(), HOLDER, open));
     try {
       store.layers.makeDirectory(made);
-      store.tools.createEmpty(store.layers.fileOf(made), bytes);
+      store.empties.create(store.layers.fileOf(made), bytes);
       store.layers.force(made);
     } catch (IOException | RuntimeException e) {
       store.leases.release(lease);

@@ -84,7 +84,7 @@ final class Snapshotting {
     Path lease = store.leases.add(new Lease(head.id(), "a snapshot", List.of(head.id())));
     try {
       store.layers.makeDirectory(head);
-      store.tools.createEmpty(store.layers.fileOf(head), volume.bytes());
+      store.empties.create(store.layers.fileOf(head), volume.bytes());
       store.layers.force(head);
     } catch (IOException | RuntimeException e) {
       store.leases.release(lease);

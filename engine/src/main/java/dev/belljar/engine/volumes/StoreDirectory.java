@@ -42,6 +42,7 @@ final class StoreDirectory implements AutoCloseable {
   final GracePeriod grace;
   final Quotas quotas = new Quotas();
   final DiskTools tools;
+  final EmptyDisks empties;
   final InstantSource clock;
   private final SecureRandom random = new SecureRandom();
 
@@ -49,6 +50,7 @@ final class StoreDirectory implements AutoCloseable {
       Path directory, DiskTools tools, InstantSource clock, Leases leases, UncleanEnds ends) {
     this.directory = directory;
     this.tools = tools;
+    empties = new EmptyDisks(tools);
     this.clock = clock;
     this.leases = leases;
     this.ends = ends;

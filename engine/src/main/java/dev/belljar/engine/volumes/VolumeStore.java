@@ -140,7 +140,7 @@ public final class VolumeStore implements AutoCloseable {
   private void make(Layer layer, Disk volume, boolean above, boolean ofRoot) throws IOException {
     store.layers.makeDirectory(layer);
     if (above) {
-      store.tools.createEmpty(store.layers.fileOf(layer), volume.bytes());
+      store.empties.create(store.layers.fileOf(layer), volume.bytes());
     } else {
       store.tools.createFileSystem(store.layers.fileOf(layer), volume.bytes(), ofRoot);
     }
@@ -459,7 +459,7 @@ public final class VolumeStore implements AutoCloseable {
 
   /** Makes an empty qcow2 file to lie above something. */
   public void createEmpty(Path disk, long bytes) throws IOException {
-    store.tools.createEmpty(disk, bytes);
+    store.empties.create(disk, bytes);
   }
 
   /** Copies a file with its holes; shares its blocks where the file system can. */
