@@ -54,6 +54,7 @@ enum Errno {
   ECONNABORTED(103, "Software caused connection abort"),
   ETIMEDOUT(110, "Connection timed out"),
   ESTALE(116, "Stale file handle"),
+  EUCLEAN(117, "Structure needs cleaning"),
   EDQUOT(122, "Disk quota exceeded"),
   ECANCELED(125, "Operation canceled"),
   UNKNOWN(0, "Unknown error");

@@ -545,8 +545,17 @@ final class LocalSandbox implements Sandbox {
       machine.agent().shutdown();
     } catch (IOException | AgentErrorException e) {
       LOG.info("Sandbox {} ended without writing everything to its volumes: {}", id, e.toString());
+      noteUncleanEnd();
     } finally {
       limit.cancel(false);
+    }
+  }
+
+  private void noteUncleanEnd() {
+    try {
+      disks.ifPresent(SandboxDisks::endUncleanly);
+    } catch (StorageException e) {
+      LOG.warn("Sandbox {}: it could not be noted how it ended: {}", id, e.getMessage());
     }
   }
 

@@ -1,5 +1,6 @@
 package dev.belljar.engine;
 
+import dev.belljar.FileSystemOperationException;
 import dev.belljar.InvalidOptionException;
 import dev.belljar.SandboxOptions;
 import dev.belljar.StorageException;
@@ -244,14 +245,28 @@ final class SandboxDisks implements AutoCloseable {
       throw new StorageException(
           Reason.DAMAGED,
           "%s could not be mounted at '%s' in the guest (%s): it is damaged. Make a volume from a snapshot of it instead."
-              .formatted(what, target, e.getMessage()),
+              .formatted(what, target, said(e)),
           e);
     }
+  }
+
+  /** In words, not only by number. */
+  private static String said(AgentErrorException e) {
+    return String.valueOf(FileSystemOperationException.of(e.errno(), e.operation()).getMessage());
   }
 
   /** Whether something is to be written down before the machine may end. */
   boolean writable() {
     return uses.stream().anyMatch(use -> use.opened.writable());
+  }
+
+  /** The guest did not write down what it held: who takes a volume next looks at it first. */
+  void endUncleanly() {
+    for (Use use : uses) {
+      if (use.opened.writable()) {
+        store.endedUncleanly(use.opened.id());
+      }
+    }
   }
 
   /** Gives all of them back; the machine must be gone. The first failure is thrown in the end. */
@@ -300,7 +315,11 @@ final class SandboxDisks implements AutoCloseable {
         Thread.currentThread().interrupt();
         throw new java.io.InterruptedIOException("interrupted");
       } catch (ExecutionException e) {
-        throw new IOException(String.valueOf(e.getMessage()), e);
+        throw new IOException(
+            e.getCause() instanceof AgentErrorException refused
+                ? said(refused)
+                : String.valueOf(e.getMessage()),
+            e);
       } catch (TimeoutException e) {
         throw new IOException("it took longer than " + FREEZING_SECONDS + " s", e);
       }
@@ -317,7 +336,7 @@ final class SandboxDisks implements AutoCloseable {
       try {
         machine.agent().thaw(disk.slot());
       } catch (AgentErrorException e) {
-        throw new IOException(e.getMessage(), e);
+        throw new IOException(said(e), e);
       }
     }
   }

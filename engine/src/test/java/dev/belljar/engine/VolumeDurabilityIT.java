@@ -72,6 +72,8 @@ class VolumeDurabilityIT {
     int written = 0;
     for (int kill = 0; kill < KILLS; kill++) {
       written = writeUntilKilled(tenant, written, 5 + random.nextInt(60));
+      // It is looked at before it is written to again.
+      assertThat(directory.resolve("storage/unclean")).isNotEmptyDirectory();
       if (kill % 3 == 1) {
         storage.volumes().snapshot("data", "after-" + kill);
       }
@@ -79,6 +81,7 @@ class VolumeDurabilityIT {
     try (Sandbox last = create(tenant)) {
       assertThat(records(last)).isGreaterThanOrEqualTo(written);
     }
+    assertThat(directory.resolve("storage/unclean")).isEmptyDirectory();
   }
 
   private static Sandbox create(Tenant tenant) {

@@ -237,6 +237,19 @@ record Catalog(
         .count();
   }
 
+  /** Whether all layers are there that something stands on. */
+  @JsonIgnore
+  boolean isWhole() {
+    Set<String> ids = new HashSet<>();
+    layers.forEach(layer -> ids.add(layer.id));
+    Stream<String> parents = layers.stream().flatMap(layer -> layer.parent.stream());
+    Stream<String> tops =
+        Stream.concat(
+            Stream.of(volumes, snapshots).flatMap(List::stream).map(Disk::top),
+            checkpoints.stream().flatMap(one -> one.disks.tops()));
+    return Stream.concat(parents, tops).allMatch(ids::contains);
+  }
+
   /** The layers that something consists of. */
   Set<String> used() {
     Set<String> used = new HashSet<>();

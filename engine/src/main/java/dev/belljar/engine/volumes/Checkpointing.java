@@ -56,6 +56,7 @@ final class Checkpointing {
       heads.put(volumeId, new CheckpointDraft.NewHead(volume, head));
       needed.add(head.id());
     }
+    needed.add(request.image().hash());
     Path lease = store.leases.add(new Lease(id, request.sandbox(), needed));
     try {
       for (CheckpointDraft.NewHead head : heads.values()) {

@@ -46,7 +46,7 @@ final class Leases implements AutoCloseable {
    *
    * @param disk the id of the volume or snapshot
    * @param holder the sandbox that uses it
-   * @param layers what that sandbox's machine opens
+   * @param layers what that sandbox's machine opens; also an image that is to be kept
    */
   record Lease(String disk, String holder, List<String> layers) {}
 

@@ -129,6 +129,12 @@ final class StoreDirectory implements AutoCloseable {
   /** Removes what nothing refers to any more; under the lock. */
   void collect() throws IOException {
     Catalog catalog = file.read();
+    if (!catalog.isWhole()) {
+      LOG.warn(
+          "The catalog in {} lacks layers, so nothing is removed there. 'belljar data check' tells more.",
+          directory);
+      return;
+    }
     List<Lease> uses = leases.all();
     Set<String> usedDisks = new HashSet<>();
     Set<String> openLayers = new HashSet<>();
@@ -165,7 +171,10 @@ final class StoreDirectory implements AutoCloseable {
     layers.keepOnly(new HashSet<>(changed.layers()), openLayers);
     changed.checkpoints().forEach(one -> usedDisks.add(one.id()));
     Checkpointing.keepOnly(directory.resolve(CHECKPOINTS), usedDisks);
-    images.keepOnly(changed.images());
+    // What is being saved is not in the catalog yet.
+    Set<String> images = changed.images();
+    images.addAll(openLayers);
+    this.images.keepOnly(images);
     ends.keepOnly(changed.volumes().stream().map(Disk::id).collect(Collectors.toSet()));
   }
 

@@ -14,9 +14,9 @@ import java.util.List;
 import java.util.Set;
 
 /**
- * Volumes that a process had when it ended without giving them back: its machine was killed with
- * it, at any instant. What the machine wrote to is looked at before another machine gets it. A file
- * for each, which is there until that was done and all was well; all under the store's lock.
+ * Volumes whose machine was killed at any instant, with its process or alone. What the machine
+ * wrote to is looked at before another machine gets it. A file for each, which is there until that
+ * was done and all was well; all under the store's lock.
  */
 final class UncleanEnds {
   private static final String VOLUME = "vol_";
@@ -32,9 +32,14 @@ final class UncleanEnds {
 
   /** The process that had it is dead. */
   void note(Lease lease) throws IOException {
-    if (lease.disk().startsWith(VOLUME)) {
+    note(lease.disk());
+  }
+
+  /** A machine that had it ended by itself, or was killed alone. */
+  void note(String disk) throws IOException {
+    if (disk.startsWith(VOLUME)) {
       Files.createDirectories(directory);
-      Path file = directory.resolve(lease.disk());
+      Path file = directory.resolve(disk);
       if (!Files.exists(file)) {
         Files.createFile(file);
       }

@@ -472,6 +472,15 @@ public final class VolumeStore implements AutoCloseable {
     LayerFiles.freeze(file);
   }
 
+  /** The machine that had a volume ended at any instant: it is looked at before another has it. */
+  public void endedUncleanly(String volume) {
+    store.locked(
+        () -> {
+          store.ends.note(volume);
+          return volume;
+        });
+  }
+
   /** From now on, snapshots of that volume are made through its machine. */
   public void runs(String volume, RunningDisk machine) {
     snapshotting.runs(volume, machine);
