@@ -126,6 +126,37 @@ class VolumesIT {
     return storage.volumes().get(volume).orElseThrow().allocatedSize();
   }
 
+  /** A package of Debian's and one of npm's, made on the spot: there is no network. */
+  private static final String PACKAGES =
+      """
+      set -e
+      mkdir -p /tmp/deb/DEBIAN /tmp/deb/usr/bin /tmp/js
+      printf 'Package: greeter\\nVersion: 1\\nArchitecture: all\\nMaintainer: nobody <n@example.com>\\nDescription: greets\\n' > /tmp/deb/DEBIAN/control
+      printf '#!/bin/sh\\necho from apt\\n' > /tmp/deb/usr/bin/greeter
+      chmod 755 /tmp/deb/usr/bin/greeter
+      dpkg-deb --root-owner-group -b /tmp/deb /tmp/greeter.deb
+      sudo apt-get install -y --no-install-recommends /tmp/greeter.deb
+      printf '{"name":"jsgreeter","version":"1.0.0","bin":{"jsgreeter":"main.js"}}' > /tmp/js/package.json
+      printf '#!/usr/bin/env node\\nconsole.log("from npm")\\n' > /tmp/js/main.js
+      chmod 755 /tmp/js/main.js
+      cd /tmp/js && npm install -g --offline "./$(npm pack --silent)"
+      """;
+
+  @Test
+  void whatAptAndNpmInstallStays() {
+    storage.volumes().create(VolumeOptions.of("root", SIZE).from(VolumeOptions.BUILTIN));
+    try (Sandbox sandbox = with(SandboxOptions.builder().root("root"))) {
+      sandbox.sh(PACKAGES).text();
+    }
+    storage.volumes().snapshot("root", "tools");
+    for (String root : new String[] {"root", "tools"}) {
+      try (Sandbox sandbox = with(SandboxOptions.builder().root(root))) {
+        assertThat(sandbox.sh("greeter; jsgreeter; dpkg -s greeter | grep Status").text())
+            .isEqualTo("from apt\nfrom npm\nStatus: install ok installed\n");
+      }
+    }
+  }
+
   @Test
   void aBootableVolumeKeepsWhatIsInstalled() {
     storage.volumes().create(VolumeOptions.of("root", SIZE).from(VolumeOptions.BUILTIN));

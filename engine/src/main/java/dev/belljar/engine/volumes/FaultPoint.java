@@ -12,6 +12,8 @@ enum FaultPoint {
   CATALOG_WRITTEN,
   /** The file of a new layer is there; nothing refers to it. */
   LAYER_MADE,
+  /** It is noted who has a disk; no machine has it yet. */
+  LEASED,
   /** A volume's head is in the catalog as new; a machine still writes to the old one. */
   HEAD_COMMITTED,
   /** A machine writes to the new head; its file system is still frozen. */

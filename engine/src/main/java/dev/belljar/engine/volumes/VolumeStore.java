@@ -431,6 +431,7 @@ public final class VolumeStore implements AutoCloseable {
     }
     Path lease =
         store.leases.add(new Lease(disk.id(), holder, chain.stream().map(Layer::id).toList()));
+    FaultPoint.LEASED.reached();
     return new Opened(
         disk.id(),
         chain.stream().map(store.layers::fileOf).toList(),

@@ -41,6 +41,8 @@ class CrashTest {
     "MERGED, 1",
     "MERGE_COMMITTED, 1",
     "FILE_REMOVED, 2",
+    "LEASED, 1",
+    "LEASED, 2",
     "LAYER_MADE, 1",
     "LAYER_MADE, 2",
     "LAYER_MADE, 3",
