@@ -65,6 +65,13 @@ final class MergePlan {
     }
   }
 
+  /** False where nothing can be merged, whatever is in use; quick. */
+  static boolean mayHaveWork(Catalog catalog) {
+    MergePlan plan = new MergePlan(catalog, List.of(), layer -> 0);
+    return catalog.layers().stream().anyMatch(plan::isInterior)
+        || plan.disks.stream().anyMatch(disk -> plan.chain(disk.top()).size() > DEEP);
+  }
+
   private void addTop(String top, Set<String> needed) {
     tops.add(top);
     for (Layer layer : chain(top)) {

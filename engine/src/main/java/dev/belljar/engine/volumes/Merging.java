@@ -83,7 +83,9 @@ final class Merging implements AutoCloseable {
   private void work() {
     try {
       while (!closing.await(delay.toMillis(), TimeUnit.MILLISECONDS) && isWanted()) {
-        mergeAll();
+        if (mayHaveWork()) {
+          mergeAll();
+        }
       }
     } catch (InterruptedException e) {
       LOG.debug("Merging was interrupted");
@@ -91,6 +93,16 @@ final class Merging implements AutoCloseable {
       LOG.warn("Layers are not merged: {}. The next snapshot tries again.", e.getMessage());
     }
     stopped();
+  }
+
+  /** Without the lock, which everybody else would wait for, also where nothing is to be done. */
+  private boolean mayHaveWork() {
+    try {
+      return MergePlan.mayHaveWork(store.file.read());
+    } catch (IOException e) {
+      LOG.debug("The catalog cannot be read", e);
+      return false;
+    }
   }
 
   /** Whether there is something to look at; the thread is over where there is not. */
