@@ -3,13 +3,9 @@ package dev.belljar.cli;
 import dev.belljar.ByteSize;
 import dev.belljar.Checkpoint;
 import dev.belljar.Checkpoints;
-import dev.belljar.StorageException;
-import dev.belljar.StorageException.Reason;
 import java.io.IOException;
 import java.time.temporal.ChronoUnit;
 import java.util.List;
-import java.util.Optional;
-import org.jspecify.annotations.Nullable;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.Mixin;
 import picocli.CommandLine.Model.CommandSpec;
@@ -17,7 +13,6 @@ import picocli.CommandLine.Option;
 import picocli.CommandLine.ParameterException;
 import picocli.CommandLine.Parameters;
 import picocli.CommandLine.Spec;
-import tools.jackson.databind.node.ArrayNode;
 import tools.jackson.databind.node.JsonNodeFactory;
 import tools.jackson.databind.node.ObjectNode;
 
@@ -40,6 +35,13 @@ import tools.jackson.databind.node.ObjectNode;
       "  belljar checkpoints delete warm"
     })
 final class CheckpointsCommand implements Runnable {
+  private static final StoredThings<Checkpoint> SHOWN =
+      new StoredThings<>(
+          "checkpoint",
+          CheckpointsCommand::describe,
+          CheckpointsCommand::line,
+          CheckpointsCommand::facts);
+
   private final StandardStreams streams;
 
   @Spec
@@ -64,36 +66,9 @@ final class CheckpointsCommand implements Runnable {
           "Lists the checkpoints, oldest first: id, slug, what it takes on the disk, memory and"
               + " processors of its sandboxes, and when it was made.",
       footer = {"", "Example:", "  belljar checkpoints list --search warm"})
-  int list(
-      @Option(
-              names = "--search",
-              paramLabel = "TEXT",
-              description = "Only those with this in their slug.")
-          @Nullable String search,
-      @Option(names = "--json", description = "Print one JSON array.") boolean json,
-      @Mixin EndpointOptions server)
+  int list(@Mixin StoredThings.ListOptions options, @Mixin EndpointOptions server)
       throws IOException {
-    List<Checkpoint> found = AllPages.of(checkpoints(server)::list, Optional.ofNullable(search));
-    if (json) {
-      ArrayNode list = JsonNodeFactory.instance.arrayNode();
-      found.forEach(checkpoint -> list.add(describe(checkpoint)));
-      JsonOutput.print(list, streams.out());
-      return ExitCode.SUCCESS;
-    }
-    StringBuilder text = new StringBuilder();
-    for (Checkpoint checkpoint : found) {
-      text.append(
-          String.format(
-              "%s  %-24s  %10s  %8s  %2d vCPUs  %s%n",
-              checkpoint.id(),
-              checkpoint.slug(),
-              new ByteSize(checkpoint.allocatedSize()),
-              new ByteSize(checkpoint.memory()),
-              checkpoint.vcpus(),
-              checkpoint.createdAt().truncatedTo(ChronoUnit.SECONDS)));
-    }
-    streams.print(text.toString());
-    return ExitCode.SUCCESS;
+    return SHOWN.list(checkpoints(server)::list, options, streams);
   }
 
   @Command(
@@ -106,30 +81,7 @@ final class CheckpointsCommand implements Runnable {
       @Option(names = "--json", description = "Print one JSON object.") boolean json,
       @Mixin EndpointOptions server)
       throws IOException {
-    Checkpoint checkpoint =
-        checkpoints(server)
-            .get(name)
-            .orElseThrow(
-                () ->
-                    new StorageException(
-                        Reason.NOT_FOUND,
-                        "There is no checkpoint '" + name + "'. See: belljar checkpoints list"));
-    if (json) {
-      JsonOutput.print(describe(checkpoint), streams.out());
-      return ExitCode.SUCCESS;
-    }
-    streams.print(
-        new Facts()
-            .add("id", checkpoint.id())
-            .add("slug", checkpoint.slug())
-            .add("region", checkpoint.region())
-            .add("memory", new ByteSize(checkpoint.memory()))
-            .add("vcpus", checkpoint.vcpus())
-            .add("its own", new ByteSize(checkpoint.allocatedSize()))
-            .add("made of", checkpoint.sandbox())
-            .add("made", checkpoint.createdAt().truncatedTo(ChronoUnit.SECONDS))
-            .toString());
-    return ExitCode.SUCCESS;
+    return SHOWN.one(checkpoints(server).get(name), name, json, streams);
   }
 
   @Command(
@@ -146,6 +98,29 @@ final class CheckpointsCommand implements Runnable {
       throws IOException {
     names.forEach(checkpoints(server)::delete);
     return ExitCode.SUCCESS;
+  }
+
+  private static String line(Checkpoint checkpoint) {
+    return String.format(
+        "%s  %-24s  %10s  %8s  %2d vCPUs  %s",
+        checkpoint.id(),
+        checkpoint.slug(),
+        new ByteSize(checkpoint.allocatedSize()),
+        new ByteSize(checkpoint.memory()),
+        checkpoint.vcpus(),
+        checkpoint.createdAt().truncatedTo(ChronoUnit.SECONDS));
+  }
+
+  private static Facts facts(Checkpoint checkpoint) {
+    return new Facts()
+        .add("id", checkpoint.id())
+        .add("slug", checkpoint.slug())
+        .add("region", checkpoint.region())
+        .add("memory", new ByteSize(checkpoint.memory()))
+        .add("vcpus", checkpoint.vcpus())
+        .add("its own", new ByteSize(checkpoint.allocatedSize()))
+        .add("made of", checkpoint.sandbox())
+        .add("made", checkpoint.createdAt().truncatedTo(ChronoUnit.SECONDS));
   }
 
   private static Checkpoints checkpoints(EndpointOptions server) throws IOException {

@@ -3,12 +3,8 @@ package dev.belljar.cli;
 import dev.belljar.ByteSize;
 import dev.belljar.Snapshot;
 import dev.belljar.Snapshots;
-import dev.belljar.StorageException;
-import dev.belljar.StorageException.Reason;
 import java.io.IOException;
 import java.util.List;
-import java.util.Optional;
-import org.jspecify.annotations.Nullable;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.Mixin;
 import picocli.CommandLine.Model.CommandSpec;
@@ -16,7 +12,6 @@ import picocli.CommandLine.Option;
 import picocli.CommandLine.ParameterException;
 import picocli.CommandLine.Parameters;
 import picocli.CommandLine.Spec;
-import tools.jackson.databind.node.ArrayNode;
 import tools.jackson.databind.node.JsonNodeFactory;
 import tools.jackson.databind.node.ObjectNode;
 
@@ -39,6 +34,10 @@ import tools.jackson.databind.node.ObjectNode;
       "  belljar snapshots delete tools-1"
     })
 final class SnapshotsCommand implements Runnable {
+  private static final StoredThings<Snapshot> SHOWN =
+      new StoredThings<>(
+          "snapshot", SnapshotsCommand::describe, SnapshotsCommand::line, SnapshotsCommand::facts);
+
   private final StandardStreams streams;
 
   @Spec
@@ -86,36 +85,9 @@ final class SnapshotsCommand implements Runnable {
           "Lists the snapshots, oldest first: id, slug, what it takes alone and in all, whether it can"
               + " be a root, and its volume.",
       footer = {"", "Example:", "  belljar snapshots list --search tools"})
-  int list(
-      @Option(
-              names = "--search",
-              paramLabel = "TEXT",
-              description = "Only those with this in their slug.")
-          @Nullable String search,
-      @Option(names = "--json", description = "Print one JSON array.") boolean json,
-      @Mixin EndpointOptions server)
+  int list(@Mixin StoredThings.ListOptions options, @Mixin EndpointOptions server)
       throws IOException {
-    List<Snapshot> found = AllPages.of(snapshots(server)::list, Optional.ofNullable(search));
-    if (json) {
-      ArrayNode list = JsonNodeFactory.instance.arrayNode();
-      found.forEach(snapshot -> list.add(describe(snapshot)));
-      JsonOutput.print(list, streams.out());
-      return ExitCode.SUCCESS;
-    }
-    StringBuilder text = new StringBuilder();
-    for (Snapshot snapshot : found) {
-      text.append(
-          String.format(
-              "%s  %-24s  %10s of %-10s  %-8s  %s%n",
-              snapshot.id(),
-              snapshot.slug(),
-              new ByteSize(snapshot.allocatedSize()),
-              new ByteSize(snapshot.flattenedSize()),
-              snapshot.bootable() ? "bootable" : "",
-              snapshot.volume().slug()));
-    }
-    streams.print(text.toString());
-    return ExitCode.SUCCESS;
+    return SHOWN.list(snapshots(server)::list, options, streams);
   }
 
   @Command(
@@ -128,30 +100,7 @@ final class SnapshotsCommand implements Runnable {
       @Option(names = "--json", description = "Print one JSON object.") boolean json,
       @Mixin EndpointOptions server)
       throws IOException {
-    Snapshot snapshot =
-        snapshots(server)
-            .get(name)
-            .orElseThrow(
-                () ->
-                    new StorageException(
-                        Reason.NOT_FOUND,
-                        "There is no snapshot '" + name + "'. See: belljar snapshots list"));
-    if (json) {
-      JsonOutput.print(describe(snapshot), streams.out());
-      return ExitCode.SUCCESS;
-    }
-    streams.print(
-        new Facts()
-            .add("id", snapshot.id())
-            .add("slug", snapshot.slug())
-            .add("region", snapshot.region())
-            .add("capacity", new ByteSize(snapshot.capacity()))
-            .add("its own", new ByteSize(snapshot.allocatedSize()))
-            .add("in all", new ByteSize(snapshot.flattenedSize()))
-            .add("bootable", snapshot.bootable() ? "yes" : "no")
-            .add("made of", snapshot.volume().slug() + " (" + snapshot.volume().id() + ")")
-            .toString());
-    return ExitCode.SUCCESS;
+    return SHOWN.one(snapshots(server).get(name), name, json, streams);
   }
 
   @Command(
@@ -168,6 +117,29 @@ final class SnapshotsCommand implements Runnable {
       throws IOException {
     names.forEach(snapshots(server)::delete);
     return ExitCode.SUCCESS;
+  }
+
+  private static String line(Snapshot snapshot) {
+    return String.format(
+        "%s  %-24s  %10s of %-10s  %-8s  %s",
+        snapshot.id(),
+        snapshot.slug(),
+        new ByteSize(snapshot.allocatedSize()),
+        new ByteSize(snapshot.flattenedSize()),
+        snapshot.bootable() ? "bootable" : "",
+        snapshot.volume().slug());
+  }
+
+  private static Facts facts(Snapshot snapshot) {
+    return new Facts()
+        .add("id", snapshot.id())
+        .add("slug", snapshot.slug())
+        .add("region", snapshot.region())
+        .add("capacity", new ByteSize(snapshot.capacity()))
+        .add("its own", new ByteSize(snapshot.allocatedSize()))
+        .add("in all", new ByteSize(snapshot.flattenedSize()))
+        .add("bootable", snapshot.bootable() ? "yes" : "no")
+        .add("made of", snapshot.volume().slug() + " (" + snapshot.volume().id() + ")");
   }
 
   private static Snapshots snapshots(EndpointOptions server) throws IOException {

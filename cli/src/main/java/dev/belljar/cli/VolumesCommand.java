@@ -1,8 +1,6 @@
 package dev.belljar.cli;
 
 import dev.belljar.ByteSize;
-import dev.belljar.StorageException;
-import dev.belljar.StorageException.Reason;
 import dev.belljar.Volume;
 import dev.belljar.VolumeOptions;
 import dev.belljar.Volumes;
@@ -19,7 +17,6 @@ import picocli.CommandLine.Option;
 import picocli.CommandLine.ParameterException;
 import picocli.CommandLine.Parameters;
 import picocli.CommandLine.Spec;
-import tools.jackson.databind.node.ArrayNode;
 import tools.jackson.databind.node.JsonNodeFactory;
 import tools.jackson.databind.node.ObjectNode;
 
@@ -46,6 +43,10 @@ import tools.jackson.databind.node.ObjectNode;
       "root. 'belljar snapshots' keeps what a volume is at an instant."
     })
 final class VolumesCommand implements Runnable {
+  private static final StoredThings<Volume> SHOWN =
+      new StoredThings<>(
+          "volume", VolumesCommand::describe, VolumesCommand::line, VolumesCommand::facts);
+
   private final StandardStreams streams;
 
   @Spec
@@ -110,38 +111,9 @@ final class VolumesCommand implements Runnable {
           "Lists the volumes, oldest first: id, slug, what it takes of its capacity, whether it can be"
               + " a root, and which sandbox has it.",
       footer = {"", "Example:", "  belljar volumes list --search data"})
-  int list(
-      @Option(
-              names = "--search",
-              paramLabel = "TEXT",
-              description = "Only those with this in their slug.")
-          @Nullable String search,
-      @Option(names = "--json", description = "Print one JSON array.") boolean json,
-      @Mixin EndpointOptions server)
+  int list(@Mixin StoredThings.ListOptions options, @Mixin EndpointOptions server)
       throws IOException {
-    List<Volume> found = AllPages.of(volumes(server)::list, Optional.ofNullable(search));
-    if (json) {
-      ArrayNode list = JsonNodeFactory.instance.arrayNode();
-      found.forEach(volume -> list.add(describe(volume)));
-      JsonOutput.print(list, streams.out());
-      return ExitCode.SUCCESS;
-    }
-    StringBuilder text = new StringBuilder();
-    for (Volume volume : found) {
-      text.append(
-          String.format(
-                  "%s  %-24s  %10s of %-10s  %-8s  %s",
-                  volume.id(),
-                  volume.slug(),
-                  new ByteSize(volume.allocatedSize()),
-                  new ByteSize(volume.capacity()),
-                  volume.bootable() ? "bootable" : "",
-                  volume.holder().orElse(""))
-              .stripTrailing());
-      text.append('\n');
-    }
-    streams.print(text.toString());
-    return ExitCode.SUCCESS;
+    return SHOWN.list(volumes(server)::list, options, streams);
   }
 
   @Command(
@@ -154,36 +126,7 @@ final class VolumesCommand implements Runnable {
       @Option(names = "--json", description = "Print one JSON object.") boolean json,
       @Mixin EndpointOptions server)
       throws IOException {
-    Volume volume =
-        volumes(server)
-            .get(name)
-            .orElseThrow(
-                () ->
-                    new StorageException(
-                        Reason.NOT_FOUND,
-                        "There is no volume '" + name + "'. See: belljar volumes list"));
-    if (json) {
-      JsonOutput.print(describe(volume), streams.out());
-      return ExitCode.SUCCESS;
-    }
-    Facts facts =
-        new Facts()
-            .add("id", volume.id())
-            .add("slug", volume.slug())
-            .add("region", volume.region())
-            .add("capacity", new ByteSize(volume.capacity()))
-            .add("its own", new ByteSize(volume.allocatedSize()))
-            .add("in all", new ByteSize(volume.flattenedSize()))
-            .add("bootable", volume.bootable() ? "yes" : "no");
-    volume
-        .baseSnapshot()
-        .ifPresent(base -> facts.add("made from", base.slug() + " (" + base.id() + ")"));
-    volume.holder().ifPresent(holder -> facts.add("in use by", holder));
-    volume
-        .deletedAt()
-        .ifPresent(time -> facts.add("deleted", time.truncatedTo(ChronoUnit.SECONDS)));
-    streams.print(facts.toString());
-    return ExitCode.SUCCESS;
+    return SHOWN.one(volumes(server).get(name), name, json, streams);
   }
 
   @Command(
@@ -216,6 +159,37 @@ final class VolumesCommand implements Runnable {
       @Mixin EndpointOptions server)
       throws IOException {
     return made(volumes(server).restore(name), json);
+  }
+
+  private static String line(Volume volume) {
+    return String.format(
+        "%s  %-24s  %10s of %-10s  %-8s  %s",
+        volume.id(),
+        volume.slug(),
+        new ByteSize(volume.allocatedSize()),
+        new ByteSize(volume.capacity()),
+        volume.bootable() ? "bootable" : "",
+        volume.holder().orElse(""));
+  }
+
+  private static Facts facts(Volume volume) {
+    Facts facts =
+        new Facts()
+            .add("id", volume.id())
+            .add("slug", volume.slug())
+            .add("region", volume.region())
+            .add("capacity", new ByteSize(volume.capacity()))
+            .add("its own", new ByteSize(volume.allocatedSize()))
+            .add("in all", new ByteSize(volume.flattenedSize()))
+            .add("bootable", volume.bootable() ? "yes" : "no");
+    volume
+        .baseSnapshot()
+        .ifPresent(base -> facts.add("made from", base.slug() + " (" + base.id() + ")"));
+    volume.holder().ifPresent(holder -> facts.add("in use by", holder));
+    volume
+        .deletedAt()
+        .ifPresent(time -> facts.add("deleted", time.truncatedTo(ChronoUnit.SECONDS)));
+    return facts;
   }
 
   private static Volumes volumes(EndpointOptions server) throws IOException {
