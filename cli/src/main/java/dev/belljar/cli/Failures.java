@@ -53,7 +53,9 @@ final class Failures implements IParameterExceptionHandler, IExecutionExceptionH
     if (failure instanceof OutputClosedException closed && closed.nobodyReads()) {
       return ExitCode.OUTPUT_CLOSED;
     }
-    if (failure instanceof SandboxClosedException && endsNow()) {
+    boolean echo =
+        failure instanceof SandboxClosedException || failure instanceof SandboxUnavailableException;
+    if (echo && endsNow()) {
       return ExitCode.INTERRUPTED;
     }
     boolean json = command.getParseResult().hasMatchedOption("--json");

@@ -107,7 +107,9 @@ class LauncherIT {
 
     assertThat(process.waitFor(20, TimeUnit.SECONDS)).isTrue();
     assertThat(process.exitValue()).isEqualTo(130);
-    assertThat(text(process.errorReader(StandardCharsets.UTF_8))).isEmpty();
+    // The JDK's own, where it is interrupted before it has started.
+    assertThat(text(process.errorReader(StandardCharsets.UTF_8)).lines())
+        .allMatch(line -> line.startsWith("Runtime.exit(130) logging failed"));
     for (ProcessHandle part : machine) {
       part.onExit().get(10, TimeUnit.SECONDS);
     }

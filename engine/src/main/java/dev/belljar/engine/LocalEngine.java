@@ -58,6 +58,7 @@ import java.util.Optional;
 import java.util.Set;
 import java.util.concurrent.ConcurrentHashMap;
 import java.util.concurrent.Future;
+import java.util.concurrent.RejectedExecutionException;
 import java.util.concurrent.ScheduledThreadPoolExecutor;
 import java.util.concurrent.TimeUnit;
 import java.util.function.Consumer;
@@ -427,8 +428,7 @@ final class LocalEngine {
       List<String> authorities)
       throws IOException {
     // A guest that never answers would keep us for ever: ending the connection ends the wait.
-    Future<?> limit =
-        timer.schedule(machine.agent()::close, ACTIVATION_LIMIT.toSeconds(), TimeUnit.SECONDS);
+    Future<?> limit = limitActivation(machine);
     try {
       Agent agent = machine.agent();
       long began = System.nanoTime();
@@ -451,6 +451,14 @@ final class LocalEngine {
       throw new IOException((e.getMessage() + " " + machine.complaints()).strip(), e);
     } finally {
       limit.cancel(false);
+    }
+  }
+
+  private Future<?> limitActivation(Machine machine) {
+    try {
+      return timer.schedule(machine.agent()::close, ACTIVATION_LIMIT.toSeconds(), TimeUnit.SECONDS);
+    } catch (RejectedExecutionException e) {
+      throw new SandboxUnavailableException("This process is ending and makes no sandboxes.", e);
     }
   }
 
