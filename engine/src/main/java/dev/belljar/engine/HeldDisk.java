@@ -95,9 +95,13 @@ final class HeldDisk {
     return List.copyOf(frozen);
   }
 
-  /** The guest writes to that file from now on, above the one that it wrote to. */
-  void switchedTo(Path next) {
-    frozen.addFirst(current);
+  /**
+   * The guest writes to that file from now on, above the one that it wrote to.
+   *
+   * @param kept another name of that one, where the machine cannot put anything in its place
+   */
+  void switchedTo(Path next, Path kept) {
+    frozen.addFirst(kept);
     current = next;
   }
 }

@@ -31,6 +31,7 @@ import dev.belljar.engine.deno.GuestDeno;
 import dev.belljar.engine.egress.EgressGateway;
 import dev.belljar.engine.egress.EgressLog;
 import dev.belljar.engine.fetch.GuestFetch;
+import dev.belljar.engine.storage.Uninterrupted;
 import dev.belljar.engine.vmm.Machine;
 import java.io.IOException;
 import java.time.Duration;
@@ -64,6 +65,11 @@ final class LocalSandbox implements Sandbox {
   /** For what a guest holds in memory when it ends. */
   private static final Duration LONGEST_WRITE_DOWN = Duration.ofSeconds(20);
 
+  private static final Duration LONGEST_CLOCK = Duration.ofSeconds(5);
+
+  /** For what is being paused, resumed or saved when it is to end. */
+  private static final Duration LONGEST_STANDSTILL = Duration.ofSeconds(10);
+
   private static final int EACCES = 13;
   private static final int EAGAIN = 11;
   private static final int EINVAL = 22;
@@ -80,7 +86,7 @@ final class LocalSandbox implements Sandbox {
   /** Held while it is being paused, resumed or saved. */
   private final ReentrantLock standing = new ReentrantLock();
 
-  private @Nullable MachineSaving saver;
+  private volatile @Nullable MachineSaving saver;
   private volatile boolean paused;
   private final EgressGateway gateway;
   private final EgressLog egress;
@@ -298,10 +304,25 @@ final class LocalSandbox implements Sandbox {
           if (paused) {
             machine.resume();
             paused = false;
-            machine.agent().setClock(Instant.now());
+            setClock();
           }
           return id;
         });
+  }
+
+  /** A guest that does not answer has the clock that it has. */
+  private void setClock() throws AgentErrorException {
+    try {
+      InTime.ask(
+          "clock",
+          LONGEST_CLOCK,
+          () -> {
+            machine.agent().setClock(Instant.now());
+            return id;
+          });
+    } catch (IOException e) {
+      LOG.info("The clock of sandbox {} was not set: {}", id, e.getMessage());
+    }
   }
 
   @Override
@@ -496,13 +517,35 @@ final class LocalSandbox implements Sandbox {
     }
     ended.complete(reason);
     try {
-      clear();
+      // An interrupt would leave volumes without what was written, and with somebody who is gone.
+      Uninterrupted.run("end of " + id, this::clear);
     } finally {
       gone.complete(reason);
     }
   }
 
-  private void clear() {
+  private String clear() {
+    boolean alone = awaitStanding();
+    try {
+      giveUp();
+    } finally {
+      if (alone) {
+        standing.unlock();
+      }
+    }
+    return id;
+  }
+
+  /** Whether nobody pauses, resumes or saves it from now on. */
+  private boolean awaitStanding() {
+    try {
+      return standing.tryLock(LONGEST_STANDSTILL.toMillis(), TimeUnit.MILLISECONDS);
+    } catch (InterruptedException e) {
+      throw new AssertionError("nobody interrupts this thread", e);
+    }
+  }
+
+  private void giveUp() {
     synchronized (lifetime) {
       if (stop != null) {
         stop.cancel(false);
@@ -521,13 +564,14 @@ final class LocalSandbox implements Sandbox {
           id,
           e.getMessage());
     }
+    forgetSaver();
     disks.ifPresent(this::giveBack);
     onEnd.accept(this);
   }
 
   /** A guest that stands still writes nothing down. */
   private void letRun() {
-    if (!paused) {
+    if (!machine.isPaused()) {
       return;
     }
     try {
@@ -556,6 +600,18 @@ final class LocalSandbox implements Sandbox {
       disks.ifPresent(SandboxDisks::endUncleanly);
     } catch (StorageException e) {
       LOG.warn("Sandbox {}: it could not be noted how it ended: {}", id, e.getMessage());
+    }
+  }
+
+  private void forgetSaver() {
+    MachineSaving saving = saver;
+    if (saving == null) {
+      return;
+    }
+    try {
+      saving.close();
+    } catch (IOException e) {
+      LOG.warn("Sandbox {}: {} The next start will clear it.", id, e.getMessage());
     }
   }
 

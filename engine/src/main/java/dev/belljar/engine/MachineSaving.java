@@ -4,11 +4,13 @@ import dev.belljar.Checkpoint;
 import dev.belljar.StorageException;
 import dev.belljar.StorageException.Reason;
 import dev.belljar.engine.agent.AgentErrorException;
+import dev.belljar.engine.storage.FileTree;
 import dev.belljar.engine.template.Template;
 import dev.belljar.engine.vmm.JailUser;
 import dev.belljar.engine.vmm.Machine;
 import dev.belljar.engine.vmm.Machine.NewHead;
 import dev.belljar.engine.vmm.MachineFiles;
+import dev.belljar.engine.vmm.RefusedByMonitorException;
 import dev.belljar.engine.volumes.BootImage;
 import dev.belljar.engine.volumes.CheckpointDraft;
 import dev.belljar.engine.volumes.MachineKind;
@@ -23,6 +25,7 @@ import java.nio.file.LinkOption;
 import java.nio.file.Path;
 import java.nio.file.StandardOpenOption;
 import java.nio.file.attribute.BasicFileAttributes;
+import java.nio.file.attribute.PosixFilePermissions;
 import java.time.Duration;
 import java.time.Instant;
 import java.util.ArrayList;
@@ -38,7 +41,7 @@ import org.slf4j.LoggerFactory;
  * changed in memory is copied and its disks get new heads; the rest of the work is done before and
  * after.
  */
-final class MachineSaving {
+final class MachineSaving implements AutoCloseable {
   private static final Logger LOG = LoggerFactory.getLogger(MachineSaving.class);
 
   /** Until the guest holds still, and then until it is saved. */
@@ -60,6 +63,10 @@ final class MachineSaving {
   private final BootImage image;
   private final MachineKind kind;
   private final Machine machine;
+
+  /** Holds what the machine wrote to before, out of its reach. */
+  private final Path kept;
+
   private final List<HeldDisk> disks = new ArrayList<>();
 
   /**
@@ -84,6 +91,7 @@ final class MachineSaving {
     this.image = image;
     this.kind = kind;
     this.machine = machine;
+    kept = machine.run().resolveSibling(machine.run().getFileName() + ".kept");
     disks.add(
         HeldDisk.own(
             machine.run().resolve(MachineFiles.DISK),
@@ -169,8 +177,8 @@ final class MachineSaving {
     boolean held = true;
     long began = System.nanoTime();
     try {
-      machine.pause();
       try {
+        machine.pause();
         long bytes = saveMachine(draft);
         draft.commit(kind, saved(draft, turns), () -> switchHeads(turns));
         finish(draft, turns);
@@ -184,8 +192,8 @@ final class MachineSaving {
         machine.resume();
       }
       held = false;
-      machine.agent().release();
-      machine.agent().setClock(Instant.now());
+      release();
+      setClock();
     } catch (AgentErrorException e) {
       // What was saved is of a guest that could not be taken over.
       throw new IOException("the guest went on while it was being saved", e);
@@ -217,9 +225,29 @@ final class MachineSaving {
     }
   }
 
+  private void release() throws IOException, AgentErrorException {
+    InTime.ask(
+        "release",
+        LONGEST_WAIT,
+        () -> {
+          machine.agent().release();
+          return sandbox;
+        });
+  }
+
+  private void setClock() throws IOException, AgentErrorException {
+    InTime.ask(
+        "clock",
+        LONGEST_WAIT,
+        () -> {
+          machine.agent().setClock(Instant.now());
+          return sandbox;
+        });
+  }
+
   private void letGo() {
     try {
-      machine.agent().release();
+      release();
     } catch (IOException | AgentErrorException e) {
       LOG.debug("A guest went on by itself", e);
     }
@@ -229,10 +257,12 @@ final class MachineSaving {
   private long saveMachine(CheckpointDraft draft) throws IOException {
     String name = "devices-" + draft.id();
     machine.saveDevices(name);
-    Path state = machine.run().resolve(name);
+    Path made = machine.run().resolve(name);
+    Path state = keep(made, name);
     Path directory = draft.directory();
     copyBounded(state, directory.resolve(MachineFiles.STATE));
     Files.delete(state);
+    Files.delete(made);
     return machine.saveMemory(directory.resolve(MachineFiles.MEMORY));
   }
 
@@ -263,7 +293,9 @@ final class MachineSaving {
     for (Turn turn : turns) {
       HeldDisk disk = turn.disk;
       if (!turn.names.isEmpty()) {
-        take(disk.current(), draft.directory().resolve(turn.names.getFirst()));
+        link(
+            keep(disk.current(), turn.names.getFirst()),
+            draft.directory().resolve(turn.names.getFirst()));
       }
       if (disk.disk().isEmpty()) {
         own = turn.names;
@@ -285,24 +317,19 @@ final class MachineSaving {
   }
 
   /**
-   * Takes a file that the machine writes to. It is linked first, so that what is looked at is what
-   * is taken; copied is only what was looked at.
+   * Gives a file of the machine's another name, in a directory of ours: what is looked at there is
+   * what is taken, and the machine can put nothing in its place.
    */
-  private void take(Path file, Path saved) throws IOException {
-    try {
-      Files.createLink(saved, file);
-      check(saved);
-    } catch (UnsupportedOperationException | FileSystemException e) {
-      Path ours = machine.run().resolveSibling(machine.run().getFileName() + ".saved");
-      try {
-        Files.createLink(ours, file);
-        check(ours);
-        store.copySparse(ours, saved);
-        user().take(saved);
-      } finally {
-        Files.deleteIfExists(ours);
-      }
+  private Path keep(Path file, String name) throws IOException {
+    if (!Files.isDirectory(kept)) {
+      Files.createDirectory(
+          kept, PosixFilePermissions.asFileAttribute(PosixFilePermissions.fromString("rwx------")));
     }
+    Path ours = kept.resolve(name);
+    Files.deleteIfExists(ours);
+    Files.createLink(ours, file);
+    check(ours);
+    return ours;
   }
 
   private void check(Path saved) throws IOException {
@@ -315,16 +342,23 @@ final class MachineSaving {
     }
   }
 
-  private void switchHeads(List<Turn> turns) throws IOException {
-    machine.switchHeads(
-        turns.stream()
-            .map(turn -> new NewHead(turn.disk.disk(), String.valueOf(turn.next.getFileName())))
-            .toList());
+  /** Returns false where the machine refused, and everything is as before. */
+  private boolean switchHeads(List<Turn> turns) throws IOException {
+    try {
+      machine.switchHeads(
+          turns.stream()
+              .map(turn -> new NewHead(turn.disk.disk(), String.valueOf(turn.next.getFileName())))
+              .toList());
+    } catch (RefusedByMonitorException e) {
+      LOG.warn("Sandbox {} is not saved: {}", sandbox, e.getMessage());
+      return false;
+    }
     for (Turn turn : turns) {
       if (turn.disk.volume().isEmpty()) {
-        turn.disk.switchedTo(turn.next);
+        turn.disk.switchedTo(turn.next, kept.resolve(turn.names.getFirst()));
       }
     }
+    return true;
   }
 
   private void finish(CheckpointDraft draft, List<Turn> turns) throws IOException {
@@ -342,6 +376,12 @@ final class MachineSaving {
     } catch (UnsupportedOperationException | FileSystemException e) {
       store.copySparse(file, link);
     }
+  }
+
+  /** Gives up what was kept; the machine must be gone. */
+  @Override
+  public void close() throws IOException {
+    FileTree.delete(kept);
   }
 
   /** Every machine may read what nobody changes any more, whatever the umask; the disk has it. */

@@ -15,6 +15,7 @@ import dev.belljar.engine.vmm.Machine;
 import dev.belljar.engine.vmm.MachineDisk;
 import dev.belljar.engine.vmm.MachineDisk.Format;
 import dev.belljar.engine.vmm.MachineDisk.Layer;
+import dev.belljar.engine.vmm.RefusedByMonitorException;
 import dev.belljar.engine.volumes.BootImage;
 import dev.belljar.engine.volumes.OpenedCheckpoint;
 import dev.belljar.engine.volumes.OpenedCheckpoint.OpenedDisk;
@@ -35,6 +36,8 @@ import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.ExecutionException;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.TimeoutException;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
 
 /**
  * The disks that one sandbox has beyond its own, from when they are opened until it has ended: root
@@ -52,6 +55,9 @@ final class SandboxDisks implements AutoCloseable {
 
   /** Until the guest has written down what it holds in memory. */
   private static final long FREEZING_SECONDS = 30;
+
+  private static final Duration THAWING = Duration.ofSeconds(10);
+  private static final Logger LOG = LoggerFactory.getLogger(SandboxDisks.class);
 
   private final VolumeStore store;
   private final List<Use> uses;
@@ -296,6 +302,9 @@ final class SandboxDisks implements AutoCloseable {
 
     @Override
     public void freeze() throws IOException {
+      if (machine.isPaused()) {
+        throw new IOException("its sandbox is paused; resume it first");
+      }
       CompletableFuture<Void> freezing = new CompletableFuture<>();
       Thread.ofVirtual()
           .name("freeze")
@@ -326,15 +335,27 @@ final class SandboxDisks implements AutoCloseable {
     }
 
     @Override
-    public void switchTo(Path file) throws IOException {
-      machine.switchHeads(
-          List.of(new Machine.NewHead(Optional.of(disk), String.valueOf(file.getFileName()))));
+    public boolean switchTo(Path file) throws IOException {
+      try {
+        machine.switchHeads(
+            List.of(new Machine.NewHead(Optional.of(disk), String.valueOf(file.getFileName()))));
+        return true;
+      } catch (RefusedByMonitorException e) {
+        LOG.warn("A disk is not switched to another file: {}", e.getMessage());
+        return false;
+      }
     }
 
     @Override
     public void thaw() throws IOException {
       try {
-        machine.agent().thaw(disk.slot());
+        InTime.ask(
+            "thaw",
+            THAWING,
+            () -> {
+              machine.agent().thaw(disk.slot());
+              return disk;
+            });
       } catch (AgentErrorException e) {
         throw new IOException(said(e), e);
       }

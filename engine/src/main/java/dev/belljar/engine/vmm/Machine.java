@@ -39,8 +39,11 @@ public final class Machine implements AutoCloseable {
   private static final int OWNER_ONLY = 0600;
   private static final int MONITOR_MILLIS = 10_000;
 
-  /** Others wait meanwhile. */
-  private static final int SWITCH_MILLIS = 2_000;
+  /** What the guest has under way is written first, however slow the host's disk is. */
+  private static final int STOP_MILLIS = 30_000;
+
+  /** As above; others wait meanwhile. */
+  private static final int SWITCH_MILLIS = 10_000;
 
   private static final AtomicInteger HEADS = new AtomicInteger();
   static final String CAPABILITIES = "{\"execute\":\"qmp_capabilities\"}";
@@ -52,6 +55,7 @@ public final class Machine implements AutoCloseable {
   private final Qmp monitor;
   private final Agent agent;
   private final Confinement confinement;
+  private volatile boolean paused;
   private final MachineFiles files;
 
   /** What the guest writes to by now, of disks that were given a new head. */
@@ -192,14 +196,43 @@ public final class Machine implements AutoCloseable {
     }
   }
 
-  /** Stops the guest: it uses no processor, and its clock stands still. Idempotent. */
+  /**
+   * Stops the guest: it uses no processor, and its clock stands still. Idempotent. Where it is not
+   * known whether it did, the machine is ended.
+   */
   public void pause() throws IOException {
-    monitor.ask("{\"execute\":\"stop\"}", MONITOR_MILLIS);
+    certainly("{\"execute\":\"stop\"}");
+    paused = true;
   }
 
-  /** Lets the guest go on. Idempotent. */
+  /**
+   * Lets the guest go on. Idempotent. Where it is not known whether it did, the machine is ended.
+   */
   public void resume() throws IOException {
-    monitor.ask("{\"execute\":\"cont\"}", MONITOR_MILLIS);
+    certainly("{\"execute\":\"cont\"}");
+    paused = false;
+  }
+
+  /** Whether the guest was stopped. */
+  public boolean isPaused() {
+    return paused;
+  }
+
+  private void certainly(String command) throws IOException {
+    try {
+      monitor.ask(command, STOP_MILLIS);
+    } catch (RefusedByMonitorException e) {
+      throw e;
+    } catch (IOException e) {
+      abort();
+      throw e;
+    }
+  }
+
+  /** Ends QEMU at once; whoever has the machine is told and closes it. */
+  private void abort() {
+    LOG.warn("A machine is ended that does not do what it is told. {}", complaints());
+    end(process);
   }
 
   /**
@@ -244,9 +277,23 @@ public final class Machine implements AutoCloseable {
 
   /**
    * Has the guest write to another file, above the one that it writes to now. What the guest has
-   * under way is finished first. All of them are switched or none.
+   * under way is finished first. All of them are switched or none; where it is not known which, the
+   * machine is ended, so that nothing more is written anywhere.
+   *
+   * @throws RefusedByMonitorException where none is, and the guest writes to what it wrote to
    */
   public void switchHeads(List<NewHead> heads) throws IOException {
+    try {
+      switchTo(heads);
+    } catch (RefusedByMonitorException e) {
+      throw e;
+    } catch (IOException e) {
+      abort();
+      throw e;
+    }
+  }
+
+  private void switchTo(List<NewHead> heads) throws IOException {
     List<Switch> switches = new ArrayList<>();
     for (NewHead head : heads) {
       Switch one = prepare(head);

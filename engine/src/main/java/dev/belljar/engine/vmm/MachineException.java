@@ -6,7 +6,7 @@ import java.io.IOException;
  * A machine could not be started or ended unexpectedly; the message holds what QEMU or the jail
  * said.
  */
-public final class MachineException extends IOException {
+public class MachineException extends IOException {
   private static final long serialVersionUID = 1L;
 
   /** Says what happened. */

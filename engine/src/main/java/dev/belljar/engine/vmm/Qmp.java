@@ -28,12 +28,13 @@ final class Qmp implements AutoCloseable {
   private final SocketChannel socket;
   private final ReentrantLock exchange = new ReentrantLock();
   private final AtomicInteger unanswered = new AtomicInteger();
+  private volatile boolean outOfStep;
   private final LinkedBlockingQueue<Answer> answers = new LinkedBlockingQueue<>(ANSWERS_KEPT);
 
   /** What QEMU said to a command; {@code error} is empty where it did it. */
-  private record Answer(String error, String status) {}
+  private record Answer(String error, String status, boolean refusal) {}
 
-  private static final Answer NOTHING = new Answer("", "");
+  private static final Answer NOTHING = new Answer("", "", false);
 
   Qmp(SocketChannel socket) {
     this.socket = socket;
@@ -87,18 +88,29 @@ final class Qmp implements AutoCloseable {
     }
   }
 
+  /** An answer that did not come would be taken for that of the next command. */
+  private void checkInStep() throws MachineException {
+    if (outOfStep) {
+      throw new MachineException("QEMU's monitor left a command unanswered before.");
+    }
+  }
+
   private String await(long millis) throws IOException {
+    checkInStep();
     unanswered.decrementAndGet();
     try {
       Answer answer = answers.poll(millis, TimeUnit.MILLISECONDS);
       if (answer == null) {
+        outOfStep = true;
         throw new MachineException("QEMU's monitor did not answer in " + millis + " ms.");
       }
       if (!answer.error.isEmpty()) {
-        throw new MachineException("QEMU's monitor says: " + answer.error);
+        String said = "QEMU's monitor says: " + answer.error;
+        throw answer.refusal ? new RefusedByMonitorException(said) : new MachineException(said);
       }
       return answer.status;
     } catch (InterruptedException e) {
+      outOfStep = true;
       Thread.currentThread().interrupt();
       throw new java.io.InterruptedIOException("Interrupted while waiting for QEMU.");
     }
@@ -125,7 +137,7 @@ final class Qmp implements AutoCloseable {
       end = end + ": " + e.getMessage();
     }
     // Whoever waits is told; if the queue is full nobody does.
-    boolean told = answers.offer(new Answer(end, ""));
+    boolean told = answers.offer(new Answer(end, "", false));
     assert told || !answers.isEmpty();
   }
 
@@ -168,7 +180,7 @@ final class Qmp implements AutoCloseable {
           default -> parser.skipChildren();
         }
       }
-      return answer ? new Answer(error, status) : null;
+      return answer ? new Answer(error, status, !error.isEmpty()) : null;
     }
   }
 
@@ -200,6 +212,6 @@ final class Qmp implements AutoCloseable {
       }
       parser.skipChildren();
     }
-    return new Answer(error, status);
+    return new Answer(error, status, !error.isEmpty());
   }
 }

@@ -1,6 +1,8 @@
 package dev.belljar.engine.volumes;
 
 import dev.belljar.Checkpoint;
+import dev.belljar.StorageException;
+import dev.belljar.StorageException.Reason;
 import dev.belljar.engine.volumes.Catalog.Disk;
 import dev.belljar.engine.volumes.Catalog.Layer;
 import dev.belljar.engine.volumes.Catalog.SavedMachine;
@@ -9,6 +11,8 @@ import java.nio.file.Path;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
 
 /**
  * A checkpoint that is being made. Whoever makes it fills its directory, commits it while the
@@ -16,6 +20,8 @@ import java.util.Optional;
  * is left of it.
  */
 public final class CheckpointDraft implements AutoCloseable {
+  private static final Logger LOG = LoggerFactory.getLogger(CheckpointDraft.class);
+
   private final StoreDirectory store;
   private final String id;
   private final Path directory;
@@ -67,8 +73,13 @@ public final class CheckpointDraft implements AutoCloseable {
 
   /** Something that the machine does while it stands still. */
   public interface Step {
-    /** Does it. */
-    void run() throws IOException;
+    /**
+     * Does it.
+     *
+     * @return false where it was not done, and everything is as before
+     * @throws IOException where nobody knows; the machine has ended
+     */
+    boolean run() throws IOException;
   }
 
   /** Its id. */
@@ -137,10 +148,17 @@ public final class CheckpointDraft implements AutoCloseable {
           store.file.write(changed);
           FaultPoint.CHECKPOINT_COMMITTED.reached();
           try {
-            switchHeads.run();
-          } catch (IOException | RuntimeException e) {
-            store.file.write(catalog);
-            throw e;
+            if (!switchHeads.run()) {
+              store.file.write(catalog);
+              throw new IOException("the machine cannot write to other files");
+            }
+          } catch (IOException e) {
+            LOG.warn("Checkpoint {} is not made", id, e);
+            throw new StorageException(
+                Reason.BUSY,
+                "Sandbox %s could not be saved; the host's log tells why."
+                    .formatted(request.sandbox),
+                e);
           }
           FaultPoint.CHECKPOINT_SWITCHED.reached();
           for (NewHead head : heads.values()) {

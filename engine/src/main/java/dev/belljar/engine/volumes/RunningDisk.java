@@ -16,8 +16,13 @@ public interface RunningDisk {
    */
   void freeze() throws IOException;
 
-  /** Has the machine write to that file from now on, above the one that it wrote to. */
-  void switchTo(Path file) throws IOException;
+  /**
+   * Has the machine write to that file from now on, above the one that it wrote to.
+   *
+   * @return false where it does not, and everything is as before
+   * @throws IOException where it is not known whether it does; the machine has ended
+   */
+  boolean switchTo(Path file) throws IOException;
 
   /**
    * Ends the freeze.

@@ -1,9 +1,11 @@
 package dev.belljar.engine.volumes;
 
+import dev.belljar.BelljarException;
 import dev.belljar.Snapshot;
 import dev.belljar.StorageException;
 import dev.belljar.StorageException.Reason;
 import dev.belljar.VolumeOptions;
+import dev.belljar.engine.storage.Uninterrupted;
 import dev.belljar.engine.volumes.Catalog.Disk;
 import dev.belljar.engine.volumes.Catalog.Layer;
 import dev.belljar.engine.volumes.Leases.Lease;
@@ -40,11 +42,21 @@ final class Snapshotting {
   /** Makes a snapshot of a volume, which a machine of this process may have. */
   Snapshot snapshot(String owner, String idOrSlug, String slug) {
     VolumeOptions.checkSlug(slug);
+    try {
+      return Uninterrupted.await("snapshot", () -> make(owner, idOrSlug, slug));
+    } catch (InterruptedException e) {
+      Thread.currentThread().interrupt();
+      throw new BelljarException(
+          "Interrupted while snapshot '" + slug + "' was being made. It comes to its end.", e);
+    }
+  }
+
+  private Snapshot make(String owner, String idOrSlug, String slug) {
     Prepared prepared = store.locked(() -> prepare(owner, idOrSlug, slug));
     try {
       return prepared.machine().isPresent()
           ? ofRunning(prepared, prepared.machine().get(), slug)
-          : store.locked(() -> commit(prepared, slug, () -> {}));
+          : store.locked(() -> commit(prepared, slug, () -> true));
     } finally {
       store.locked(
           () -> {
@@ -73,15 +85,18 @@ final class Snapshotting {
     Checks.checkDepth(catalog, volume);
     Optional<RunningDisk> machine = Optional.ofNullable(running.get(volume.id()));
     Layer head = store.newLayer(Optional.of(volume.top()));
+    String used = head.id();
     if (machine.isPresent()) {
       // The machine sees no other directory.
       head = head.in(Checks.topOf(catalog, volume).directory());
     } else {
       Checks.checkUnused(store, volume);
+      // Nobody gets it meanwhile.
+      used = volume.id();
       store.layers.awaitFree(Checks.topOf(catalog, volume));
       store.ends.check(store, catalog, catalog, volume);
     }
-    Path lease = store.leases.add(new Lease(head.id(), "a snapshot", List.of(head.id())));
+    Path lease = store.leases.add(new Lease(used, "a snapshot", List.of(head.id())));
     try {
       store.layers.makeDirectory(head);
       store.empties.create(store.layers.fileOf(head), volume.bytes());
@@ -138,9 +153,9 @@ final class Snapshotting {
         e);
   }
 
-  /** Something that a machine does. */
+  /** Something that a machine does, or does not, or of which nobody knows: then it has ended. */
   private interface Step {
-    void run() throws IOException;
+    boolean run() throws IOException;
   }
 
   /**
@@ -182,14 +197,25 @@ final class Snapshotting {
     store.file.write(changed);
     FaultPoint.HEAD_COMMITTED.reached();
     try {
-      machine.run();
-    } catch (IOException | RuntimeException e) {
-      store.file.write(catalog);
+      if (!machine.run()) {
+        store.file.write(catalog);
+        throw notSwitched(volume);
+      }
+    } catch (IOException e) {
+      // Wherever the last was written, the chain holds it.
+      store.file.write(changed.withoutSnapshot(snapshot.id()));
       throw e;
     }
     FaultPoint.HEAD_SWITCHED.reached();
     store.layers.freeze(old);
     return store.described(changed).snapshot(snapshot);
+  }
+
+  private static StorageException notSwitched(Disk volume) {
+    return new StorageException(
+        Reason.BUSY,
+        "The machine that has volume '%s' cannot write to another file; the host's log tells why. Try again."
+            .formatted(volume.slug()));
   }
 
   private static void thawQuietly(RunningDisk machine) {

@@ -4,6 +4,7 @@ import dev.belljar.StorageException;
 import dev.belljar.StorageException.Reason;
 import dev.belljar.engine.storage.BuildLock;
 import dev.belljar.engine.storage.Directories;
+import dev.belljar.engine.storage.Uninterrupted;
 import dev.belljar.engine.volumes.Catalog.Disk;
 import dev.belljar.engine.volumes.Catalog.Layer;
 import dev.belljar.engine.volumes.Leases.Lease;
@@ -99,14 +100,20 @@ final class StoreDirectory implements AutoCloseable {
     T run() throws IOException;
   }
 
-  /** One at a time, of all processes; failures become what users see. */
+  /**
+   * One at a time, of all processes, and to its end, whether interrupted or not; failures become
+   * what users see.
+   */
   <T> T locked(Work<T> work) {
-    return onDisk(
-        () -> {
-          try (BuildLock lock = lock(directory)) {
-            return work.run();
-          }
-        });
+    return Uninterrupted.run(
+        "storage",
+        () ->
+            onDisk(
+                () -> {
+                  try (BuildLock lock = lock(directory)) {
+                    return work.run();
+                  }
+                }));
   }
 
   /** Something that takes long, without the lock; failures become what users see. */

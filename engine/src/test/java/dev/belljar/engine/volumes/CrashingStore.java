@@ -77,6 +77,7 @@ final class CrashingStore {
           () -> {
             Disks.write(List.of(head), WRITTEN_LATER_AT, WRITTEN);
             note(notes, "written later");
+            return true;
           });
       draft.complete();
       note(notes, "checkpoint");
@@ -102,9 +103,10 @@ final class CrashingStore {
     }
 
     @Override
-    public void switchTo(Path file) throws IOException {
+    public boolean switchTo(Path file) throws IOException {
       Disks.write(List.of(file), WRITTEN_AT, WRITTEN);
       note(notes, "written");
+      return true;
     }
 
     @Override

@@ -221,7 +221,9 @@ class MergingTest {
     public void freeze() {}
 
     @Override
-    public void switchTo(Path file) {}
+    public boolean switchTo(Path file) {
+      return true;
+    }
 
     @Override
     public void thaw() {}

@@ -73,8 +73,9 @@ class StoreDiskFullTest {
     }
 
     @Override
-    public void switchTo(Path file) {
+    public boolean switchTo(Path file) {
       steps.add("switch");
+      return true;
     }
 
     @Override

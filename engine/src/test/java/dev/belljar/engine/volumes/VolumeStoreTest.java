@@ -381,7 +381,9 @@ class VolumeStoreTest {
     }
 
     @Override
-    public void switchTo(Path file) {}
+    public boolean switchTo(Path file) {
+      return true;
+    }
 
     @Override
     public void thaw() throws IOException {
