@@ -21,6 +21,7 @@ import dev.belljar.Storage;
 import dev.belljar.StorageException;
 import dev.belljar.StorageException.Reason;
 import dev.belljar.VolumeOptions;
+import dev.belljar.engine.storage.Directories;
 import dev.belljar.spi.Tenant;
 import java.io.IOException;
 import java.io.OutputStream;
@@ -28,18 +29,21 @@ import java.net.InetAddress;
 import java.net.ServerSocket;
 import java.net.Socket;
 import java.nio.charset.StandardCharsets;
+import java.nio.file.Files;
 import java.nio.file.Path;
 import java.security.DigestOutputStream;
 import java.security.MessageDigest;
 import java.time.Duration;
 import java.time.Instant;
 import java.util.ArrayList;
+import java.util.Comparator;
 import java.util.HexFormat;
 import java.util.List;
 import java.util.Optional;
 import java.util.Random;
 import java.util.concurrent.FutureTask;
 import java.util.concurrent.locks.LockSupport;
+import java.util.stream.Stream;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.Timeout;
@@ -205,6 +209,78 @@ class CheckpointIT {
       assertThat(sandbox.sh("echo on").text()).isEqualTo("on\n");
       await().until(() -> storage.checkpoints().get("given-up").isPresent());
       assertThat(sandbox.sh("echo on").text()).isEqualTo("on\n");
+    }
+  }
+
+  /** QEMU may put a link where its disk was. */
+  @Test
+  void whatAMachinePutsInThePlaceOfItsDiskIsNotFollowed() throws IOException {
+    Path victim = Files.writeString(directory.resolve("victim"), "secret");
+    Files.setAttribute(victim, "unix:mode", 0600);
+    try (Sandbox origin = with(SandboxOptions.builder())) {
+      origin.fs().writeTextFile("/home/app/file", "one");
+      origin.checkpoint("first");
+      Path disk = ownDisk();
+      Files.delete(disk);
+      Files.createSymbolicLink(disk, victim);
+      origin.fs().writeTextFile("/home/app/file", "two");
+      origin.checkpoint("second");
+      Path current;
+      try (Stream<Path> files = Files.list(disk.resolveSibling("."))) {
+        current =
+            files
+                .filter(file -> file.getFileName().toString().startsWith("after-"))
+                .max(Comparator.comparingLong(file -> file.toFile().lastModified()))
+                .orElseThrow();
+      }
+      try (Stream<Path> files = Files.list(current.resolveSibling("."))) {
+        for (Path file :
+            (Iterable<Path>)
+                files.filter(f -> f.getFileName().toString().startsWith("after-"))::iterator) {
+          Files.delete(file);
+          Files.createSymbolicLink(file, victim);
+        }
+      }
+      assertThatExceptionOfType(BelljarException.class)
+          .isThrownBy(() -> origin.checkpoint("third"));
+      assertThat(origin.sh("echo on").text()).isEqualTo("on\n");
+    }
+    assertThat(Files.getAttribute(victim, "unix:mode")).isEqualTo(0100600);
+    try (Sandbox fork = from("second")) {
+      assertThat(fork.fs().readTextFile("/home/app/file")).isEqualTo("two");
+    }
+  }
+
+  /** Of the only sandbox of this process. */
+  private static Path ownDisk() throws IOException {
+    String run = HostProcesses.runDirectories(ProcessHandle.current()).iterator().next();
+    Path all = Directories.ofUser().cache().resolve("run").resolve(run);
+    try (Stream<Path> files = Files.walk(all, 2)) {
+      return files
+          .filter(file -> file.endsWith("disk.qcow2") && Files.isRegularFile(file))
+          .max(Comparator.comparingLong(file -> file.toFile().lastModified()))
+          .orElseThrow();
+    }
+  }
+
+  @Test
+  void aPauseThatCrossesAnEndLosesNothing() throws Exception {
+    storage.volumes().create(VolumeOptions.of("data", ByteSize.parse("300MB")));
+    for (int i = 0; i < 4; i++) {
+      try (Sandbox sandbox = with(SandboxOptions.builder().volume("/data", "data"))) {
+        sandbox.fs().writeTextFile("/data/note", "kept " + i);
+        FutureTask<Boolean> pausing =
+            new FutureTask<>(
+                () -> {
+                  sandbox.pause();
+                  return true;
+                });
+        Thread.ofVirtual().start(pausing);
+        LockSupport.parkNanos(i * 1_000_000L);
+      }
+      try (Sandbox sandbox = with(SandboxOptions.builder().volume("/data", "data"))) {
+        assertThat(sandbox.fs().readTextFile("/data/note")).isEqualTo("kept " + i);
+      }
     }
   }
 

@@ -106,6 +106,20 @@ class VolumesIT {
   }
 
   @Test
+  void anInterruptKeepsNothingFromTheVolume() {
+    storage.volumes().create(VolumeOptions.of("data", SIZE));
+    Sandbox sandbox = with(at("/data", "data"));
+    sandbox.fs().writeTextFile("/data/note", "kept");
+    Thread.currentThread().interrupt();
+    sandbox.close();
+    assertThat(Thread.interrupted()).isTrue();
+    assertThat(storage.volumes().get("data").orElseThrow().holder()).isEmpty();
+    try (Sandbox other = with(at("/data", "data"))) {
+      assertThat(other.fs().readTextFile("/data/note")).isEqualTo("kept");
+    }
+  }
+
+  @Test
   void whatIsDeletedIsGivenBackToTheHost() {
     storage.volumes().create(VolumeOptions.of("data", SIZE));
     try (Sandbox sandbox = with(at("/data", "data"))) {

@@ -54,9 +54,12 @@ final class Snapshotting {
   private Snapshot make(String owner, String idOrSlug, String slug) {
     Prepared prepared = store.locked(() -> prepare(owner, idOrSlug, slug));
     try {
-      return prepared.machine().isPresent()
-          ? ofRunning(prepared, prepared.machine().get(), slug)
-          : store.locked(() -> commit(prepared, slug, () -> true));
+      Disk made =
+          prepared.machine().isPresent()
+              ? ofRunning(prepared, prepared.machine().get(), slug)
+              : store.locked(() -> commit(prepared, slug, () -> true));
+      // Sizes are looked at when the guest goes on.
+      return store.locked(() -> store.described(store.file.read()).snapshot(made));
     } finally {
       store.locked(
           () -> {
@@ -111,14 +114,14 @@ final class Snapshotting {
   }
 
   /** The guest is waited for without the lock: it takes as long as it likes. */
-  private Snapshot ofRunning(Prepared prepared, RunningDisk machine, String slug) {
+  private Disk ofRunning(Prepared prepared, RunningDisk machine, String slug) {
     try {
       machine.admit(store.layers.fileOf(prepared.head()));
       machine.freeze();
     } catch (IOException e) {
       throw notFrozen(prepared, e);
     }
-    Snapshot made;
+    Disk made;
     try {
       made =
           store.locked(
@@ -162,7 +165,7 @@ final class Snapshotting {
    * Whatever instant a crash comes at, all that a guest was told to be written is below the head
    * that the catalog has: it writes nothing between the commit and the switch.
    */
-  private Snapshot commit(Prepared prepared, String slug, Step machine) throws IOException {
+  private Disk commit(Prepared prepared, String slug, Step machine) throws IOException {
     Catalog catalog = store.file.read();
     Disk volume = Checks.existing(catalog, prepared.volume().owner(), prepared.volume().id());
     Checks.checkFree(catalog, volume.owner(), slug);
@@ -208,7 +211,7 @@ final class Snapshotting {
     }
     FaultPoint.HEAD_SWITCHED.reached();
     store.layers.freeze(old);
-    return store.described(changed).snapshot(snapshot);
+    return snapshot;
   }
 
   private static StorageException notSwitched(Disk volume) {

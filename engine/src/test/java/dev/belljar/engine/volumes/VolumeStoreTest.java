@@ -25,6 +25,7 @@ import java.util.ArrayList;
 import java.util.List;
 import java.util.Optional;
 import java.util.Set;
+import java.util.concurrent.FutureTask;
 import java.util.stream.Collectors;
 import java.util.stream.Stream;
 import org.junit.jupiter.api.AfterEach;
@@ -366,6 +367,83 @@ class VolumeStoreTest {
     now = now.plus(Duration.ofDays(8));
     store.collect();
     refuses(Reason.NOT_FOUND, () -> store.restore(ME, made.id()));
+  }
+
+  /** Stands for a machine that refuses another file, or of which nobody knows. */
+  private record Unwilling(boolean known) implements RunningDisk {
+    @Override
+    public void admit(Path file) {}
+
+    @Override
+    public void freeze() {}
+
+    @Override
+    public boolean switchTo(Path file) throws IOException {
+      if (known) {
+        return false;
+      }
+      throw new IOException("no answer");
+    }
+
+    @Override
+    public void thaw() {}
+  }
+
+  @ParameterizedTest
+  @ValueSource(booleans = {true, false})
+  void whateverAMachineWroteToIsInTheVolume(boolean known) {
+    create("data");
+    Path written;
+    try (Opened opened = store.openVolume(ME, "data", "sbx")) {
+      written = opened.layers().getFirst();
+      store.runs(opened.id(), new Unwilling(known));
+      refuses(known ? Reason.BUSY : Reason.DAMAGED, () -> store.snapshot(ME, "data", "frozen"));
+      assertThat(store.snapshot(ME, "frozen")).isEmpty();
+    }
+    try (Opened again = store.openVolume(ME, "data", "sbx")) {
+      assertThat(again.layers()).hasSize(known ? 1 : 2).contains(written);
+    }
+  }
+
+  @Test
+  void aVolumeIsNotGivenAwayWhileASnapshotOfItIsMade() throws Exception {
+    create("data");
+    for (int i = 0; i < 15; i++) {
+      String slug = "frozen-" + i;
+      FutureTask<Boolean> making =
+          new FutureTask<>(
+              () -> {
+                try {
+                  store.snapshot(ME, "data", slug);
+                  return true;
+                } catch (StorageException e) {
+                  return false;
+                }
+              });
+      Thread.ofVirtual().start(making);
+      try (Opened opened = store.openVolume(ME, "data", "sbx")) {
+        making.get();
+        assertThat(store.volume(ME, "data").orElseThrow().holder()).contains("sbx");
+        try (Opened frozen = makesSnapshotOf(slug)) {
+          assertThat(frozen.layers()).doesNotContain(opened.layers().getFirst());
+        }
+      } catch (StorageException e) {
+        assertThat(e.reason()).isEqualTo(Reason.BUSY);
+        making.get();
+      }
+      if (store.snapshot(ME, slug).isPresent()) {
+        store.deleteSnapshot(ME, slug);
+      }
+    }
+  }
+
+  /** A volume made from it, opened; nothing where there is none. */
+  private Opened makesSnapshotOf(String slug) {
+    if (store.snapshot(ME, slug).isEmpty()) {
+      return new Opened("", List.of(), 0, false, Optional.empty(), () -> {});
+    }
+    store.create(ME, VolumeOptions.of("of-" + slug, SIZE).from(slug), image);
+    return store.openVolume(ME, "of-" + slug, "sbx");
   }
 
   /** Stands for a machine whose guest does not stand still, or not for long enough. */
