@@ -188,6 +188,7 @@ class VolumeStoreTest {
   @Test
   void listsComeInPartsAndCanBeSearched() {
     for (int i = 0; i < 7; i++) {
+      now = now.plusNanos(1);
       create("data-" + i);
     }
     create("other");
@@ -208,6 +209,26 @@ class VolumeStoreTest {
         .isThrownBy(
             () ->
                 store.volumes(ME, new PageRequest(Optional.of("vol_loc_x"), 3, Optional.empty())));
+  }
+
+  @Test
+  void aListThatIsDeletedPageByPageComesToItsEnd() {
+    create("data");
+    for (int i = 0; i < 5; i++) {
+      now = now.plusNanos(1);
+      store.snapshot(ME, "data", "frozen-" + i);
+    }
+    List<String> seen = new ArrayList<>();
+    Optional<String> cursor = Optional.empty();
+    do {
+      Page<Snapshot> page = store.snapshots(ME, new PageRequest(cursor, 2, Optional.empty()));
+      for (Snapshot snapshot : page.items()) {
+        seen.add(snapshot.slug());
+        store.deleteSnapshot(ME, snapshot.id());
+      }
+      cursor = page.next();
+    } while (cursor.isPresent());
+    assertThat(seen).containsExactly("frozen-0", "frozen-1", "frozen-2", "frozen-3", "frozen-4");
   }
 
   @Test
