@@ -79,6 +79,16 @@ final class Checks {
     }
   }
 
+  /** A deleted volume counts already, and keeps the name that it has. */
+  static void checkRestorable(Catalog catalog, Disk volume) {
+    if (catalog.isTaken(volume.owner(), volume.slug())) {
+      throw new StorageException(
+          Reason.SLUG_TAKEN,
+          "There is a volume, snapshot or checkpoint '%s' by now. Delete that, then restore this volume by its id, '%s'."
+              .formatted(volume.slug(), volume.id()));
+    }
+  }
+
   static void checkRoom(StoreDirectory store) throws IOException {
     checkRoom(store, 0);
   }

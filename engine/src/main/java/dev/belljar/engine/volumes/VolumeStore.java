@@ -235,7 +235,7 @@ public final class VolumeStore implements AutoCloseable {
                               "There is no deleted volume '"
                                   + idOrSlug
                                   + "': it was never there, or its time was over."));
-          Checks.checkFree(catalog, owner, volume.slug());
+          Checks.checkRestorable(catalog, volume);
           Disk restored = volume.deletedAt(Optional.empty());
           Catalog changed = catalog.withVolume(restored);
           store.file.write(changed);

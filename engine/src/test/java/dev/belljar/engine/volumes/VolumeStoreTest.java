@@ -152,7 +152,10 @@ class VolumeStoreTest {
     assertThat(store.volumes(ME, PageRequest.FIRST).items()).isEmpty();
     assertThat(store.volume(ME, made.id()).orElseThrow().deletedAt()).contains(now);
     Volume second = create("data");
-    refuses(Reason.SLUG_TAKEN, () -> store.restore(ME, made.id()));
+    assertThatExceptionOfType(StorageException.class)
+        .isThrownBy(() -> store.restore(ME, "data"))
+        .satisfies(e -> assertThat(e.reason()).isEqualTo(Reason.SLUG_TAKEN))
+        .withMessageContaining("Delete that, then restore this volume by its id, '" + made.id());
     store.deleteVolume(ME, second.id());
     now = now.plus(Duration.ofHours(23));
     assertThat(store.restore(ME, made.id()).slug()).isEqualTo("data");
@@ -160,6 +163,34 @@ class VolumeStoreTest {
     store.collect();
     refuses(Reason.NOT_FOUND, () -> store.restore(ME, second.id()));
     assertThat(layerFiles()).hasSize(1);
+  }
+
+  @Test
+  void aDeletedVolumeIsRestoredAlsoWhereThereAreAsManyAsThereMayBe() throws IOException {
+    create("data");
+    CatalogFile file = new CatalogFile(directory.resolve("storage"));
+    Catalog catalog = file.read();
+    Catalog.Disk one = catalog.volumes().getFirst();
+    List<Catalog.Disk> snapshots = new ArrayList<>();
+    for (int i = 1; i < 1000; i++) {
+      snapshots.add(
+          new Catalog.Disk(
+              "snp_loc_" + i,
+              ME,
+              "frozen-" + i,
+              one.region(),
+              one.capacity(),
+              one.created(),
+              one.top(),
+              one.image(),
+              Optional.empty(),
+              Optional.empty(),
+              Optional.empty()));
+    }
+    file.write(new Catalog(catalog.layers(), catalog.volumes(), snapshots, List.of()));
+    store.deleteVolume(ME, "data");
+    refuses(Reason.FULL, () -> create("more"));
+    assertThat(store.restore(ME, "data").slug()).isEqualTo("data");
   }
 
   @Test
