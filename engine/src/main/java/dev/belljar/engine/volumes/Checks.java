@@ -139,13 +139,22 @@ final class Checks {
         .findFirst();
   }
 
-  static void checkWhole(Catalog catalog, String slug, List<Layer> chain) {
+  /** Whether all layers are there that it stands on, in the catalog and as files. */
+  static void checkWhole(StoreDirectory store, Catalog catalog, String slug, List<Layer> chain) {
     boolean whole = !chain.isEmpty() && chain.getLast().parent().isEmpty();
     if (!whole) {
       throw new StorageException(
           Reason.DAMAGED,
           "The catalog lacks layers of '%s' (%d of %d are there)."
               .formatted(slug, chain.size(), catalog.layers().size()));
+    }
+    for (Layer layer : chain) {
+      if (store.layers.isMissing(layer)) {
+        throw new StorageException(
+            Reason.DAMAGED,
+            "'%s' cannot be used: its layer %s is missing. 'belljar data check' tells what to do."
+                .formatted(slug, LayerFiles.nameOf(layer)));
+      }
     }
   }
 

@@ -15,6 +15,7 @@ import dev.belljar.VolumeOptions;
 import dev.belljar.engine.volumes.VolumeStore.Opened;
 import dev.belljar.spi.StorageLimits;
 import java.io.IOException;
+import java.io.OutputStream;
 import java.io.UncheckedIOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
@@ -418,6 +419,94 @@ class VolumeStoreTest {
     now = now.plus(Duration.ofDays(8));
     store.collect();
     refuses(Reason.NOT_FOUND, () -> store.restore(ME, made.id()));
+  }
+
+  private static void saysMissing(String what, Path layer, Runnable work) {
+    assertThatExceptionOfType(StorageException.class)
+        .isThrownBy(work::run)
+        .satisfies(e -> assertThat(e.reason()).isEqualTo(Reason.DAMAGED))
+        .withMessageContaining(what)
+        .withMessageContaining(String.valueOf(layer.getFileName()))
+        .withMessageContaining("missing");
+  }
+
+  @Test
+  void aLayerThatIsMissingIsSaidByItsNameAndThatOfTheVolume() throws IOException {
+    createFrom("root", VolumeOptions.BUILTIN);
+    store.snapshot(ME, "root", "frozen");
+    List<Path> layers;
+    try (Opened opened = store.openRoot(ME, "root", "sbx")) {
+      layers = opened.layers();
+    }
+    Path head = layers.getFirst();
+    Files.delete(head);
+    saysMissing("'root'", head, () -> store.openVolume(ME, "root", "sbx"));
+    saysMissing("'root'", head, () -> store.openRoot(ME, "root", "sbx"));
+    saysMissing("", head, () -> store.snapshot(ME, "root", "more"));
+    saysMissing("'root'", head, () -> export("root"));
+    store.openRoot(ME, "frozen", "sbx").close();
+    Path below = layers.getLast();
+    Files.delete(below);
+    saysMissing("'frozen'", below, () -> store.openRoot(ME, "frozen", "sbx"));
+    // It can be got rid of.
+    store.deleteVolume(ME, "root");
+    store.deleteSnapshot(ME, "frozen");
+  }
+
+  private void export(String name) {
+    try {
+      store.exportTo(ME, name, false, OutputStream.nullOutputStream());
+    } catch (IOException e) {
+      throw new UncheckedIOException(e);
+    }
+  }
+
+  @Test
+  void aHeadThatGoesWhileAMachineHasItIsSaidToTheNextOne() throws IOException {
+    create("data");
+    Path head;
+    try (Opened opened = store.openVolume(ME, "data", "sbx")) {
+      store.runs(opened.id(), new Quiet());
+      store.snapshot(ME, "data", "frozen");
+      Catalog catalog = new CatalogFile(directory.resolve("storage")).read();
+      Catalog.Layer top = catalog.layer(catalog.volumes().getFirst().top()).orElseThrow();
+      head = new LayerFiles(directory.resolve("storage/layers")).fileOf(top);
+      Files.delete(head);
+    }
+    saysMissing("'data'", head, () -> store.openVolume(ME, "data", "sbx"));
+    store.deleteVolume(ME, "data");
+  }
+
+  @Test
+  void whatLiesAroundAmongLayersStopsNothing() throws IOException {
+    Volume made = create("data");
+    Path layers = directory.resolve("storage/layers");
+    Path stray = Files.writeString(layers.resolve("notes.txt"), "x");
+    Path elsewhere = Files.createDirectories(directory.resolve("elsewhere"));
+    Path kept = Files.writeString(elsewhere.resolve("kept"), "x");
+    Files.createSymbolicLink(layers.resolve("link"), elsewhere);
+    Files.createDirectories(layers.resolve("a/b"));
+    store.collect();
+    assertThat(stray).doesNotExist();
+    assertThat(kept).exists();
+    store.deleteVolume(ME, made.id());
+    store.restore(ME, made.id());
+    store.openVolume(ME, "data", "sbx").close();
+  }
+
+  /** Stands for a machine whose guest does as it is told. */
+  private record Quiet() implements RunningDisk {
+    @Override
+    public void admit(Path file) {}
+
+    @Override
+    public void freeze() {}
+
+    @Override
+    public void switchTo(Path file) {}
+
+    @Override
+    public void thaw() {}
   }
 
   /** Stands for a machine whose guest does not stand still, or not for long enough. */
