@@ -12,21 +12,64 @@ final class MountPaths {
   private static final int MOST = 8;
   private static final int LONGEST = 1024;
 
-  /** Without these nothing runs. */
+  /** Below these there is room for directories of one's own. */
+  private static final Set<String> TAKEN =
+      Set.of(
+          "/",
+          "/home",
+          "/root",
+          "/tmp",
+          "/usr/local",
+          "/usr/local/etc",
+          "/usr/local/games",
+          "/usr/local/include",
+          "/usr/local/lib",
+          "/usr/local/libexec",
+          "/usr/local/share",
+          "/var",
+          "/var/backups",
+          "/var/cache",
+          "/var/lib",
+          "/var/log",
+          "/var/mail",
+          "/var/spool",
+          "/var/tmp");
+
+  /**
+   * What the system consists of, what the kernel serves, and links that lead there: with everything
+   * below. Programs of the image such as deno and node are in /usr/local.
+   */
   private static final Set<String> SYSTEM =
       Set.of(
-          "bin", "boot", "etc", "home", "lib", "lib32", "lib64", "libx32", "root", "sbin", "tmp",
-          "usr", "var");
+          "/bin",
+          "/boot",
+          "/dev",
+          "/etc",
+          "/lib",
+          "/lib32",
+          "/lib64",
+          "/libx32",
+          "/proc",
+          "/run",
+          "/sbin",
+          "/sys",
+          "/usr",
+          "/usr/local/bin",
+          "/usr/local/lib/node_modules",
+          "/usr/local/man",
+          "/usr/local/sbin",
+          "/var/lib/apt",
+          "/var/lib/dpkg",
+          "/var/lib/pam",
+          "/var/lib/python",
+          "/var/lib/sudo",
+          "/var/lib/systemd",
+          "/var/lock",
+          "/var/run",
+          "/var/spool/mail");
 
-  /** Of the system's first names, those that the image has as links to the same below /usr. */
-  private static final Set<String> BELOW_USR =
-      Set.of("bin", "lib", "lib32", "lib64", "libx32", "sbin");
-
-  /** Where the libraries of every program are. */
-  private static final String LIBRARIES = "x86_64-linux-gnu";
-
-  /** What the kernel serves. */
-  private static final Set<String> KERNEL = Set.of("dev", "proc", "run", "sys");
+  /** Of what is below those, what is nevertheless not the system's. */
+  private static final Set<String> OWN = Set.of("/usr/local", "/usr/src");
 
   private MountPaths() {}
 
@@ -68,27 +111,34 @@ final class MountPaths {
         names.add(name);
       }
     }
-    // The image has links of these names.
+    // The image has a link of this name.
     if (!names.isEmpty() && names.getFirst().equals("app")) {
       names.addFirst("home");
-    } else if (names.size() > 1 && BELOW_USR.contains(names.getFirst())) {
-      names.addFirst("usr");
     }
-    boolean system =
-        names.isEmpty()
-            || (names.size() == 1 && SYSTEM.contains(names.getFirst()))
-            || isOfPrograms(names);
-    if (system || KERNEL.contains(names.getFirst())) {
+    if (isTaken(names)) {
       throw new InvalidOptionException(
-          "A volume cannot be at '" + path + "': the system is there. Use a place like /data.");
+          "A volume cannot be at '"
+              + path
+              + "': the system is there. Use a directory of its own, such as /data, /srv/data or"
+              + " /var/lib/data.");
     }
     return "/" + String.join("/", names);
   }
 
-  private static boolean isOfPrograms(List<String> names) {
-    return names.size() > 1
-        && names.getFirst().equals("usr")
-        && BELOW_USR.contains(names.get(1))
-        && (names.size() == 2 || names.get(2).equals(LIBRARIES));
+  /** What is said of the longest beginning of a path counts. */
+  private static boolean isTaken(List<String> names) {
+    if (TAKEN.contains("/" + String.join("/", names))) {
+      return true;
+    }
+    for (int length = names.size(); length > 0; length--) {
+      String above = "/" + String.join("/", names.subList(0, length));
+      if (OWN.contains(above)) {
+        return false;
+      }
+      if (SYSTEM.contains(above)) {
+        return true;
+      }
+    }
+    return false;
   }
 }

@@ -61,6 +61,8 @@ record Catalog(
 
     String slug();
 
+    Instant created();
+
     boolean isThere();
   }
 

@@ -1,37 +1,54 @@
 package dev.belljar.engine.volumes;
 
 import dev.belljar.StorageException;
+import dev.belljar.engine.volumes.Catalog.Layer;
 import dev.belljar.engine.volumes.Catalog.SavedMachine;
 import dev.belljar.engine.volumes.DataReport.Damage;
 import dev.belljar.engine.volumes.Leases.Lease;
+import dev.belljar.engine.volumes.SavedDisks.SavedDisk;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.LinkOption;
 import java.nio.file.Path;
 import java.util.ArrayList;
+import java.util.Collection;
+import java.util.LinkedHashMap;
 import java.util.List;
+import java.util.Map;
 import java.util.Objects;
+import java.util.Optional;
 import java.util.Set;
 import java.util.TreeSet;
 
-/** Looks at the files of a checkpoint, which is kept meanwhile. */
+/** Looks at the files of a checkpoint and the layers below them, which are kept meanwhile. */
 final class CheckpointCheck {
   private static final String HOLDER = "a check";
 
   private final StoreDirectory store;
+  private final LookedLayers looked;
   private final SavedMachine checkpoint;
   private final List<Damage> damage = new ArrayList<>();
 
-  CheckpointCheck(StoreDirectory store, SavedMachine checkpoint) {
+  CheckpointCheck(StoreDirectory store, LookedLayers looked, SavedMachine checkpoint) {
     this.store = store;
+    this.looked = looked;
     this.checkpoint = checkpoint;
   }
 
+  /** What is wrong; nothing where it was deleted meanwhile. */
   List<Damage> run() {
-    Path lease =
-        store.locked(() -> store.leases.add(new Lease(checkpoint.id(), HOLDER, List.of())));
+    Optional<Held> held = store.locked(this::hold);
+    if (held.isEmpty()) {
+      return List.of();
+    }
     try {
       look();
+      for (Layer layer : held.get().unused) {
+        looked
+            .look(layer)
+            .damage()
+            .ifPresent(how -> wrong("layer %s is damaged (%s)".formatted(layer.id(), how)));
+      }
     } catch (IOException e) {
       damage.add(
           new Damage(
@@ -41,12 +58,54 @@ final class CheckpointCheck {
     } finally {
       store.locked(
           () -> {
-            store.leases.release(lease);
+            store.leases.release(held.get().lease);
             store.collect();
-            return lease;
+            return held;
           });
     }
     return damage;
+  }
+
+  /**
+   * What is kept while it is looked at.
+   *
+   * @param unused those layers below it that may be looked at
+   */
+  private record Held(Collection<Layer> unused, Path lease) {}
+
+  private Optional<Held> hold() throws IOException {
+    Catalog catalog = store.file.read();
+    // Merging may have put another layer in the place of one since.
+    Optional<SavedMachine> there =
+        catalog.checkpoints().stream()
+            .filter(one -> one.isThere() && one.id().equals(checkpoint.id()))
+            .findFirst();
+    if (there.isEmpty()) {
+      return Optional.empty();
+    }
+    Map<String, Layer> unused = new LinkedHashMap<>();
+    List<Lease> leases = store.leases.all();
+    for (SavedDisk disk : there.get().disks().others()) {
+      if (disk.top().isPresent()) {
+        for (Layer layer : catalog.chain(disk.top().get())) {
+          if (!looked.isUsed(layer, leases) && isSound(layer, disk)) {
+            unused.put(layer.id(), layer);
+          }
+        }
+      }
+    }
+    Path lease = store.leases.add(new Lease(checkpoint.id(), HOLDER, List.copyOf(unused.keySet())));
+    return Optional.of(new Held(unused.values(), lease));
+  }
+
+  private boolean isSound(Layer layer, SavedDisk disk) throws IOException {
+    try {
+      store.layers.check(layer, disk.bytes(), false);
+      return true;
+    } catch (StorageException e) {
+      wrong(e);
+      return false;
+    }
   }
 
   private void look() throws IOException {
@@ -72,7 +131,7 @@ final class CheckpointCheck {
             .damage()
             .ifPresent(how -> wrong(name + " is damaged (" + how + ")"));
       } catch (StorageException e) {
-        wrong(Objects.toString(e.getMessage()));
+        wrong(e);
       }
     }
   }
@@ -83,6 +142,11 @@ final class CheckpointCheck {
 
   private static boolean isFile(Path file) {
     return Files.isRegularFile(file, LinkOption.NOFOLLOW_LINKS);
+  }
+
+  private void wrong(StorageException refusal) {
+    String said = Objects.toString(refusal.getMessage());
+    wrong(said.endsWith(".") ? said.substring(0, said.length() - 1) : said);
   }
 
   private void wrong(String what) {

@@ -129,7 +129,7 @@ final class Checkpointing {
             }
             if (disk.top().isPresent()) {
               List<Layer> chain = catalog.chain(disk.top().get());
-              Checks.checkWhole(catalog, found.slug(), chain);
+              Checks.checkWhole(store, catalog, found.slug(), chain);
               for (Layer layer : chain) {
                 store.layers.check(layer, disk.bytes(), false);
                 files.add(store.layers.fileOf(layer));

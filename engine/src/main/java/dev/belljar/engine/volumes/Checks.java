@@ -79,6 +79,16 @@ final class Checks {
     }
   }
 
+  /** A deleted volume counts already, and keeps the name that it has. */
+  static void checkRestorable(Catalog catalog, Disk volume) {
+    if (catalog.isTaken(volume.owner(), volume.slug())) {
+      throw new StorageException(
+          Reason.SLUG_TAKEN,
+          "There is a volume, snapshot or checkpoint '%s' by now. Delete that, then restore this volume by its id, '%s'."
+              .formatted(volume.slug(), volume.id()));
+    }
+  }
+
   static void checkRoom(StoreDirectory store) throws IOException {
     checkRoom(store, 0);
   }
@@ -129,13 +139,22 @@ final class Checks {
         .findFirst();
   }
 
-  static void checkWhole(Catalog catalog, String slug, List<Layer> chain) {
+  /** Whether all layers are there that it stands on, in the catalog and as files. */
+  static void checkWhole(StoreDirectory store, Catalog catalog, String slug, List<Layer> chain) {
     boolean whole = !chain.isEmpty() && chain.getLast().parent().isEmpty();
     if (!whole) {
       throw new StorageException(
           Reason.DAMAGED,
           "The catalog lacks layers of '%s' (%d of %d are there)."
               .formatted(slug, chain.size(), catalog.layers().size()));
+    }
+    for (Layer layer : chain) {
+      if (store.layers.isMissing(layer)) {
+        throw new StorageException(
+            Reason.DAMAGED,
+            "'%s' cannot be used: its layer %s is missing. 'belljar data check' tells what to do."
+                .formatted(slug, LayerFiles.nameOf(layer)));
+      }
     }
   }
 

@@ -13,9 +13,7 @@ import java.nio.file.LinkOption;
 import java.nio.file.Path;
 import java.time.InstantSource;
 import java.util.ArrayList;
-import java.util.HashMap;
 import java.util.List;
-import java.util.Map;
 import java.util.Objects;
 import java.util.Optional;
 import java.util.TreeSet;
@@ -33,11 +31,11 @@ public final class DataCheck {
   private final StoreDirectory store;
   private final Consumer<String> progress;
 
-  /** What was found in a layer, which several disks may consist of. */
-  private final Map<String, LayerCheck> looked = new HashMap<>();
+  private final LookedLayers looked;
 
   private DataCheck(StoreDirectory store, Consumer<String> progress) {
     this.store = store;
+    looked = new LookedLayers(store);
     this.progress = progress;
   }
 
@@ -77,7 +75,7 @@ public final class DataCheck {
     List<Damage> damage = new ArrayList<>(beginning.damage);
     for (SavedMachine one : beginning.checkpoints) {
       progress.accept("Checking " + one.slug());
-      damage.addAll(new CheckpointCheck(store, one).run());
+      damage.addAll(new CheckpointCheck(store, looked, one).run());
     }
     long bytes =
         store.locked(
@@ -198,10 +196,7 @@ public final class DataCheck {
     List<Layer> unused = new ArrayList<>();
     List<Damage> damage = new ArrayList<>();
     for (Layer layer : chain) {
-      boolean used =
-          leases.stream().anyMatch(lease -> lease.layers().contains(layer.id()))
-              || store.layers.isOpen(layer);
-      if (used) {
+      if (looked.isUsed(layer, leases)) {
         continue;
       }
       try {
@@ -245,12 +240,7 @@ public final class DataCheck {
     long leaked = 0;
     for (Layer layer : held.unused) {
       try {
-        LayerCheck found = looked.get(layer.id());
-        if (found == null) {
-          found =
-              LayerCheck.of(store.tools.confined(), store.layers.fileOf(layer), LayerCheck.LONGEST);
-          looked.put(layer.id(), found);
-        }
+        LayerCheck found = looked.look(layer);
         leaked += found.leaked();
         if (found.damage().isPresent()) {
           String what = "Layer %s is damaged (%s).".formatted(layer.id(), found.damage().get());

@@ -49,6 +49,8 @@ final class LayerFiles {
   /** Far below what a command line can hold. */
   private static final int ASKED_AT_ONCE = 500;
 
+  private static final String MISSING = "it is missing";
+
   private final Path directory;
 
   LayerFiles(Path directory) {
@@ -164,7 +166,7 @@ final class LayerFiles {
   private static ByteBuffer header(Path file) throws IOException {
     ByteBuffer header = ByteBuffer.allocate(HEADER);
     if (!Files.isRegularFile(file, LinkOption.NOFOLLOW_LINKS)) {
-      throw damaged(file, "it is missing");
+      throw damaged(file, MISSING);
     }
     try (FileChannel channel = FileChannel.open(file, StandardOpenOption.READ)) {
       while (header.hasRemaining() && channel.read(header) >= 0) {
@@ -182,6 +184,11 @@ final class LayerFiles {
     return header(fileOf(layer)).getLong(SIZE_AT);
   }
 
+  /** Whether there is no file where it should be. */
+  boolean isMissing(Layer layer) {
+    return !Files.isRegularFile(fileOf(layer), LinkOption.NOFOLLOW_LINKS);
+  }
+
   private static StorageException damaged(Path file, String how) {
     return new StorageException(
         Reason.DAMAGED, "Layer " + file.getFileName() + " cannot be used: " + how + ".");
@@ -190,9 +197,12 @@ final class LayerFiles {
   /**
    * Waits until no QEMU has it open: one whose process was killed goes on for an instant.
    *
-   * @throws StorageException where that takes longer than 5 s
+   * @throws StorageException where that takes longer than 5 s, or it is missing
    */
   void awaitFree(Layer layer) throws IOException {
+    if (isMissing(layer)) {
+      throw damaged(fileOf(layer), MISSING);
+    }
     long deadline = System.nanoTime() + LONGEST_END_NANOS;
     while (!isFree(fileOf(layer))) {
       if (System.nanoTime() > deadline) {
@@ -227,7 +237,10 @@ final class LayerFiles {
     CatalogFile.force(directory);
   }
 
-  /** Removes every file but those of these layers, and directories that are empty then. */
+  /**
+   * Removes every file but those of these layers, and directories that are empty then. What a store
+   * never makes there is left alone: links, and directories within those of layers.
+   */
   void keepOnly(Set<Layer> layers, Set<String> alsoIds) throws IOException {
     if (!Files.isDirectory(directory)) {
       return;
@@ -235,7 +248,11 @@ final class LayerFiles {
     Set<Path> kept = layers.stream().map(this::fileOf).collect(Collectors.toSet());
     try (DirectoryStream<Path> all = Files.newDirectoryStream(directory)) {
       for (Path below : all) {
-        keepOnly(below, kept, alsoIds);
+        if (Files.isDirectory(below, LinkOption.NOFOLLOW_LINKS)) {
+          keepOnly(below, kept, alsoIds);
+        } else if (Files.isRegularFile(below, LinkOption.NOFOLLOW_LINKS)) {
+          Files.deleteIfExists(below);
+        }
       }
     }
   }
@@ -245,7 +262,9 @@ final class LayerFiles {
     try (DirectoryStream<Path> files = Files.newDirectoryStream(below)) {
       for (Path file : files) {
         String name = String.valueOf(file.getFileName());
-        if (kept.contains(file) || alsoIds.contains(name.replace(SUFFIX, ""))) {
+        if (kept.contains(file)
+            || alsoIds.contains(name.replace(SUFFIX, ""))
+            || Files.isDirectory(file, LinkOption.NOFOLLOW_LINKS)) {
           empty = false;
         } else {
           Files.deleteIfExists(file);

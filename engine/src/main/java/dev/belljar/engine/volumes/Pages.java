@@ -1,15 +1,16 @@
 package dev.belljar.engine.volumes;
 
-import dev.belljar.InvalidOptionException;
 import dev.belljar.Page;
 import dev.belljar.PageRequest;
 import dev.belljar.engine.volumes.Catalog.Listed;
 import java.io.IOException;
 import java.util.ArrayList;
+import java.util.Comparator;
 import java.util.List;
 import java.util.Optional;
+import java.util.stream.Stream;
 
-/** Lists, a part at a time. */
+/** Lists, the oldest first, a part at a time. */
 final class Pages {
   private Pages() {}
 
@@ -22,30 +23,23 @@ final class Pages {
   static <D extends Listed, T> Page<T> of(
       List<D> all, String owner, PageRequest request, Description<D, T> description)
       throws IOException {
-    List<D> matching =
+    Optional<PageCursor> last = request.cursor().map(PageCursor::parse);
+    Stream<D> behind =
         all.stream()
             .filter(one -> one.isThere() && one.owner().equals(owner))
             .filter(one -> request.search().map(one.slug()::contains).orElse(true))
-            .toList();
-    int from = 0;
-    if (request.cursor().isPresent()) {
-      // One that was deleted since then leaves the place where it was.
-      String last = request.cursor().get();
-      Optional<D> known = all.stream().filter(one -> one.id().equals(last)).findFirst();
-      if (known.filter(one -> one.owner().equals(owner)).isEmpty()) {
-        throw new InvalidOptionException("There is nothing to go on with behind '" + last + "'.");
-      }
-      int place = all.indexOf(known.get());
-      while (from < matching.size() && all.indexOf(matching.get(from)) <= place) {
-        from++;
-      }
-    }
-    int to = Math.min(from + request.limit(), matching.size());
+            .filter(one -> last.map(PageCursor.of(one)::isBehind).orElse(true));
+    List<D> matching =
+        behind.sorted(Comparator.comparing(PageCursor::of)).limit(request.limit() + 1L).toList();
+    List<D> shown = matching.subList(0, Math.min(request.limit(), matching.size()));
     List<T> items = new ArrayList<>();
-    for (D listed : matching.subList(from, to)) {
+    for (D listed : shown) {
       items.add(description.of(listed));
     }
     return new Page<>(
-        items, to < matching.size() ? Optional.of(matching.get(to - 1).id()) : Optional.empty());
+        items,
+        shown.size() < matching.size()
+            ? Optional.of(PageCursor.of(shown.getLast()).text())
+            : Optional.empty());
   }
 }

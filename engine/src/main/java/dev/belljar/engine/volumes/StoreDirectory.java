@@ -196,13 +196,15 @@ final class StoreDirectory implements AutoCloseable {
 
   /**
    * Gives a head that was made while a machine had the volume a directory of its own, and takes it
-   * back from the user that the machine ran as; under the lock.
+   * back from the user that the machine ran as; under the lock. One that is missing is said where
+   * it is opened.
    */
   Catalog settled(Catalog catalog, Disk volume) throws IOException {
     Layer head = catalog.layer(volume.top()).orElseThrow();
-    if (Files.exists(layers.fileOf(head))) {
-      layers.takeBack(head);
+    if (layers.isMissing(head)) {
+      return catalog;
     }
+    layers.takeBack(head);
     if (head.directory().equals(head.id())) {
       return catalog;
     }

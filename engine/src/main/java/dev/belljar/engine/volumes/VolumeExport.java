@@ -78,12 +78,13 @@ final class VolumeExport {
     Catalog settled = catalog;
     if (snapshot.isEmpty()) {
       checkUnused(disk);
+      Checks.checkWhole(store, catalog, disk.slug(), catalog.chain(disk.top()));
       settled = store.settled(catalog, disk);
       store.layers.awaitFree(Checks.topOf(settled, disk));
       store.ends.check(store, catalog, settled, disk);
     }
     List<Layer> chain = settled.chain(disk.top());
-    Checks.checkWhole(settled, disk.slug(), chain);
+    Checks.checkWhole(store, settled, disk.slug(), chain);
     for (Layer layer : chain) {
       store.layers.check(layer, disk.bytes(), layer.id().equals(disk.top()));
     }

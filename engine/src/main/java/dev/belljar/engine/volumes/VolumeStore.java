@@ -235,7 +235,7 @@ public final class VolumeStore implements AutoCloseable {
                               "There is no deleted volume '"
                                   + idOrSlug
                                   + "': it was never there, or its time was over."));
-          Checks.checkFree(catalog, owner, volume.slug());
+          Checks.checkRestorable(catalog, volume);
           Disk restored = volume.deletedAt(Optional.empty());
           Catalog changed = catalog.withVolume(restored);
           store.file.write(changed);
@@ -415,6 +415,7 @@ public final class VolumeStore implements AutoCloseable {
 
   private Opened openVolume(Catalog found, Disk volume, String holder) throws IOException {
     Checks.checkUnused(store, volume);
+    Checks.checkWhole(store, found, volume.slug(), found.chain(volume.top()));
     Catalog catalog = store.settled(found, volume);
     store.layers.awaitFree(catalog.layer(volume.top()).orElseThrow());
     store.ends.check(store, found, catalog, volume);
@@ -424,7 +425,7 @@ public final class VolumeStore implements AutoCloseable {
   private Opened opened(Catalog catalog, Disk disk, String holder, boolean writable)
       throws IOException {
     List<Layer> chain = catalog.chain(disk.top());
-    Checks.checkWhole(catalog, disk.slug(), chain);
+    Checks.checkWhole(store, catalog, disk.slug(), chain);
     long bytes = disk.bytes();
     for (Layer layer : chain) {
       store.layers.check(layer, bytes, layer.id().equals(disk.top()));

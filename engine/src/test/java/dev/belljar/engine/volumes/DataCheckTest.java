@@ -6,6 +6,7 @@ import dev.belljar.ByteSize;
 import dev.belljar.VolumeOptions;
 import dev.belljar.engine.volumes.DataReport.CheckedDisk;
 import dev.belljar.engine.volumes.DataReport.Damage;
+import dev.belljar.engine.volumes.SavedDisks.SavedDisk;
 import dev.belljar.engine.volumes.VolumeStore.Opened;
 import java.io.IOException;
 import java.io.RandomAccessFile;
@@ -13,6 +14,7 @@ import java.nio.file.Files;
 import java.nio.file.Path;
 import java.time.InstantSource;
 import java.util.List;
+import java.util.Optional;
 import java.util.stream.Stream;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeEach;
@@ -134,6 +136,76 @@ class DataCheckTest {
         .satisfies(damage -> assertThat(damage.what()).contains("0123abcd"));
   }
 
+  /** Of the volume "data", which is gone after that; returns the layer that it stands on. */
+  private Path checkpoint() throws IOException {
+    Files.writeString(image.directory().resolve(BootImage.BLANK_DISK), "blank");
+    Path top;
+    try (Opened opened = store.openVolume(ME, "data", "sbx")) {
+      top = opened.layers().getFirst();
+      CheckpointDraft.Request request =
+          new CheckpointDraft.Request(ME, "warm", "sbx", List.of(opened.id()), image, 0);
+      try (CheckpointDraft draft = store.beginCheckpoint(request)) {
+        Files.write(draft.directory().resolve("memory"), new byte[1 << 20]);
+        Files.writeString(draft.directory().resolve("state"), "state");
+        SavedDisk disk =
+            new SavedDisk(
+                1,
+                opened.bytes(),
+                List.of(),
+                Optional.of(draft.top(opened.id())),
+                Optional.empty());
+        draft.commit(
+            new MachineKind("qemu", 1, 1),
+            new SavedDisks(image.hash(), List.of(), List.of(disk)),
+            () -> true);
+        draft.complete();
+      }
+    }
+    CatalogFile file = new CatalogFile(storage);
+    Catalog catalog = file.read();
+    String id = catalog.volume(ME, "data").orElseThrow().id();
+    file.write(catalog.withoutVolume(id));
+    store.collect();
+    return top;
+  }
+
+  private void saysOfTheCheckpoint(String what) throws IOException {
+    DataReport report = check();
+    assertThat(report.isFine()).isFalse();
+    assertThat(report.damage())
+        .singleElement()
+        .satisfies(
+            damage -> assertThat(damage.what()).contains("'warm'", what).doesNotContain(".."))
+        .satisfies(damage -> assertThat(damage.remedy()).contains("checkpoints delete warm"));
+    assertThat(report.disks()).allMatch(disk -> disk.damage().isEmpty());
+  }
+
+  @Test
+  void aLayerThatOnlyACheckpointStandsOnIsLookedAt() throws IOException {
+    Path top = checkpoint();
+    assertThat(check().isFine()).isTrue();
+    top.toFile().setWritable(true);
+    try (RandomAccessFile file = new RandomAccessFile(top.toFile(), "rw")) {
+      file.seek(2 << 16);
+      file.write(new byte[512]);
+    }
+    saysOfTheCheckpoint("corruptions");
+    Files.delete(top);
+    saysOfTheCheckpoint(top.getFileName() + " cannot be used: it is missing");
+    store.deleteCheckpoint(ME, "warm");
+    assertThat(check().isFine()).isTrue();
+  }
+
+  @Test
+  void aCheckpointThatASandboxGoesOnFromIsNoDamage() throws IOException {
+    Path top = checkpoint();
+    try (OpenedCheckpoint opened = store.openCheckpoint(ME, "warm", "sbx_two")) {
+      assertThat(opened.disks()).hasSize(1);
+      assertThat(check().isFine()).isTrue();
+      assertThat(top).exists();
+    }
+  }
+
   @Test
   void whatASandboxHasIsLeftOut() throws IOException {
     try (Opened opened = store.openVolume(ME, "data", "sbx_one")) {
@@ -205,8 +277,7 @@ class DataCheckTest {
     file.write(whole.withLayers(whole.layers().stream().filter(l -> !l.equals(lowest)).toList()));
     assertThat(check().damage()).extracting(Damage::what).anyMatch(w -> w.contains("not there"));
     file.write(
-        whole.with(
-            new Catalog.Layer(lowest.id(), lowest.directory(), java.util.Optional.of(above.id()))));
+        whole.with(new Catalog.Layer(lowest.id(), lowest.directory(), Optional.of(above.id()))));
     assertThat(check().damage())
         .extracting(Damage::what)
         .anyMatch(w -> w.contains("lies above itself"));

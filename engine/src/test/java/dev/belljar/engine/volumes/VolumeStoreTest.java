@@ -15,6 +15,7 @@ import dev.belljar.VolumeOptions;
 import dev.belljar.engine.volumes.VolumeStore.Opened;
 import dev.belljar.spi.StorageLimits;
 import java.io.IOException;
+import java.io.OutputStream;
 import java.io.UncheckedIOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
@@ -153,7 +154,10 @@ class VolumeStoreTest {
     assertThat(store.volumes(ME, PageRequest.FIRST).items()).isEmpty();
     assertThat(store.volume(ME, made.id()).orElseThrow().deletedAt()).contains(now);
     Volume second = create("data");
-    refuses(Reason.SLUG_TAKEN, () -> store.restore(ME, made.id()));
+    assertThatExceptionOfType(StorageException.class)
+        .isThrownBy(() -> store.restore(ME, "data"))
+        .satisfies(e -> assertThat(e.reason()).isEqualTo(Reason.SLUG_TAKEN))
+        .withMessageContaining("Delete that, then restore this volume by its id, '" + made.id());
     store.deleteVolume(ME, second.id());
     now = now.plus(Duration.ofHours(23));
     assertThat(store.restore(ME, made.id()).slug()).isEqualTo("data");
@@ -161,6 +165,34 @@ class VolumeStoreTest {
     store.collect();
     refuses(Reason.NOT_FOUND, () -> store.restore(ME, second.id()));
     assertThat(layerFiles()).hasSize(1);
+  }
+
+  @Test
+  void aDeletedVolumeIsRestoredAlsoWhereThereAreAsManyAsThereMayBe() throws IOException {
+    create("data");
+    CatalogFile file = new CatalogFile(directory.resolve("storage"));
+    Catalog catalog = file.read();
+    Catalog.Disk one = catalog.volumes().getFirst();
+    List<Catalog.Disk> snapshots = new ArrayList<>();
+    for (int i = 1; i < 1000; i++) {
+      snapshots.add(
+          new Catalog.Disk(
+              "snp_loc_" + i,
+              ME,
+              "frozen-" + i,
+              one.region(),
+              one.capacity(),
+              one.created(),
+              one.top(),
+              one.image(),
+              Optional.empty(),
+              Optional.empty(),
+              Optional.empty()));
+    }
+    file.write(new Catalog(catalog.layers(), catalog.volumes(), snapshots, List.of()));
+    store.deleteVolume(ME, "data");
+    refuses(Reason.FULL, () -> create("more"));
+    assertThat(store.restore(ME, "data").slug()).isEqualTo("data");
   }
 
   @Test
@@ -189,6 +221,7 @@ class VolumeStoreTest {
   @Test
   void listsComeInPartsAndCanBeSearched() {
     for (int i = 0; i < 7; i++) {
+      now = now.plusNanos(1);
       create("data-" + i);
     }
     create("other");
@@ -209,6 +242,26 @@ class VolumeStoreTest {
         .isThrownBy(
             () ->
                 store.volumes(ME, new PageRequest(Optional.of("vol_loc_x"), 3, Optional.empty())));
+  }
+
+  @Test
+  void aListThatIsDeletedPageByPageComesToItsEnd() {
+    create("data");
+    for (int i = 0; i < 5; i++) {
+      now = now.plusNanos(1);
+      store.snapshot(ME, "data", "frozen-" + i);
+    }
+    List<String> seen = new ArrayList<>();
+    Optional<String> cursor = Optional.empty();
+    do {
+      Page<Snapshot> page = store.snapshots(ME, new PageRequest(cursor, 2, Optional.empty()));
+      for (Snapshot snapshot : page.items()) {
+        seen.add(snapshot.slug());
+        store.deleteSnapshot(ME, snapshot.id());
+      }
+      cursor = page.next();
+    } while (cursor.isPresent());
+    assertThat(seen).containsExactly("frozen-0", "frozen-1", "frozen-2", "frozen-3", "frozen-4");
   }
 
   @Test
@@ -444,6 +497,96 @@ class VolumeStoreTest {
     }
     store.create(ME, VolumeOptions.of("of-" + slug, SIZE).from(slug), image);
     return store.openVolume(ME, "of-" + slug, "sbx");
+  }
+
+  private static void saysMissing(String what, Path layer, Runnable work) {
+    assertThatExceptionOfType(StorageException.class)
+        .isThrownBy(work::run)
+        .satisfies(e -> assertThat(e.reason()).isEqualTo(Reason.DAMAGED))
+        .withMessageContaining(what)
+        .withMessageContaining(String.valueOf(layer.getFileName()))
+        .withMessageContaining("missing");
+  }
+
+  @Test
+  void aLayerThatIsMissingIsSaidByItsNameAndThatOfTheVolume() throws IOException {
+    createFrom("root", VolumeOptions.BUILTIN);
+    store.snapshot(ME, "root", "frozen");
+    List<Path> layers;
+    try (Opened opened = store.openRoot(ME, "root", "sbx")) {
+      layers = opened.layers();
+    }
+    Path head = layers.getFirst();
+    Files.delete(head);
+    saysMissing("'root'", head, () -> store.openVolume(ME, "root", "sbx"));
+    saysMissing("'root'", head, () -> store.openRoot(ME, "root", "sbx"));
+    saysMissing("", head, () -> store.snapshot(ME, "root", "more"));
+    saysMissing("'root'", head, () -> export("root"));
+    store.openRoot(ME, "frozen", "sbx").close();
+    Path below = layers.getLast();
+    Files.delete(below);
+    saysMissing("'frozen'", below, () -> store.openRoot(ME, "frozen", "sbx"));
+    // It can be got rid of.
+    store.deleteVolume(ME, "root");
+    store.deleteSnapshot(ME, "frozen");
+  }
+
+  private void export(String name) {
+    try {
+      store.exportTo(ME, name, false, OutputStream.nullOutputStream());
+    } catch (IOException e) {
+      throw new UncheckedIOException(e);
+    }
+  }
+
+  @Test
+  void aHeadThatGoesWhileAMachineHasItIsSaidToTheNextOne() throws IOException {
+    create("data");
+    Path head;
+    try (Opened opened = store.openVolume(ME, "data", "sbx")) {
+      store.runs(opened.id(), new Quiet());
+      store.snapshot(ME, "data", "frozen");
+      Catalog catalog = new CatalogFile(directory.resolve("storage")).read();
+      Catalog.Layer top = catalog.layer(catalog.volumes().getFirst().top()).orElseThrow();
+      head = new LayerFiles(directory.resolve("storage/layers")).fileOf(top);
+      Files.delete(head);
+    }
+    saysMissing("'data'", head, () -> store.openVolume(ME, "data", "sbx"));
+    store.deleteVolume(ME, "data");
+  }
+
+  @Test
+  void whatLiesAroundAmongLayersStopsNothing() throws IOException {
+    Volume made = create("data");
+    Path layers = directory.resolve("storage/layers");
+    Path stray = Files.writeString(layers.resolve("notes.txt"), "x");
+    Path elsewhere = Files.createDirectories(directory.resolve("elsewhere"));
+    Path kept = Files.writeString(elsewhere.resolve("kept"), "x");
+    Files.createSymbolicLink(layers.resolve("link"), elsewhere);
+    Files.createDirectories(layers.resolve("a/b"));
+    store.collect();
+    assertThat(stray).doesNotExist();
+    assertThat(kept).exists();
+    store.deleteVolume(ME, made.id());
+    store.restore(ME, made.id());
+    store.openVolume(ME, "data", "sbx").close();
+  }
+
+  /** Stands for a machine whose guest does as it is told. */
+  private record Quiet() implements RunningDisk {
+    @Override
+    public void admit(Path file) {}
+
+    @Override
+    public void freeze() {}
+
+    @Override
+    public boolean switchTo(Path file) {
+      return true;
+    }
+
+    @Override
+    public void thaw() {}
   }
 
   /** Stands for a machine whose guest does not stand still, or not for long enough. */
