@@ -25,6 +25,7 @@ public final class LeftProcesses {
   /** In which the JDK writes environments. */
   private static final Charset NATIVE = Charset.forName(System.getProperty("sun.jnu.encoding"));
 
+  private static final int ROUNDS = 10;
   private static final Duration LONGEST_END = Duration.ofSeconds(2);
 
   private LeftProcesses() {}
@@ -37,8 +38,22 @@ public final class LeftProcesses {
   /** Kills those that are for directories in that one, and waits until they are gone. */
   static void end(Path directory) throws IOException {
     String mark = VARIABLE + "=" + directory + "/";
-    List<ProcessHandle> left =
-        ProcessHandle.allProcesses().filter(process -> isMarked(process.pid(), mark)).toList();
+    List<ProcessHandle> left = marked(mark);
+    for (int round = 0; round < ROUNDS && !left.isEmpty(); round++) {
+      end(left);
+      // One may have forked between being seen and being ended.
+      left = marked(mark);
+    }
+    if (!left.isEmpty()) {
+      throw new IOException("processes start anew: " + left);
+    }
+  }
+
+  private static List<ProcessHandle> marked(String mark) {
+    return ProcessHandle.allProcesses().filter(process -> isMarked(process.pid(), mark)).toList();
+  }
+
+  private static void end(List<ProcessHandle> left) throws IOException {
     for (ProcessHandle process : left) {
       LOG.info("Ending process {}, left by one that was killed", process.pid());
       process.destroyForcibly();

@@ -100,6 +100,8 @@ public final class RunDirectories implements AutoCloseable {
   /** Removes what is left and gives the lock back. */
   @Override
   public void close() throws IOException {
+    // A machine that was being started when this process was told to end has no other owner.
+    LeftProcesses.end(own);
     FileTree.delete(own);
     // A machine that was killed is on its way out. What takes longer is left to the next start.
     long deadline = System.nanoTime() + GROUPS_MILLIS * 1_000_000L;

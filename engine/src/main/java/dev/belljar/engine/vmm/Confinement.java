@@ -47,6 +47,9 @@ record Confinement(long pid, JailUser user, Optional<MachineCgroup> group, List<
         (System.nanoTime() - checked) / 1000);
     if (failure != null) {
       group.get().remove();
+      if (ends(jailer)) {
+        throw new IOException("QEMU ended while it was put in its control group.");
+      }
       LOG.warn("A machine runs without a control group of its own: {}", failure.toString());
       group = Optional.empty();
     }
