@@ -1,13 +1,14 @@
 package dev.belljar.engine;
 
 import dev.belljar.BelljarException;
+import dev.belljar.ByteSize;
 import dev.belljar.Isolation;
+import dev.belljar.PoolOptions;
 import dev.belljar.SandboxOptions;
+import dev.belljar.SandboxPool;
 import dev.belljar.SandboxUnavailableException;
 import dev.belljar.StorageException;
 import dev.belljar.StorageException.Reason;
-import dev.belljar.engine.agent.Agent;
-import dev.belljar.engine.agent.AgentErrorException;
 import dev.belljar.engine.egress.EgressGateway;
 import dev.belljar.engine.egress.EgressLog;
 import dev.belljar.engine.egress.EgressPolicy;
@@ -18,7 +19,6 @@ import dev.belljar.engine.egress.tls.ServerTrust;
 import dev.belljar.engine.image.Image;
 import dev.belljar.engine.image.ImageStore;
 import dev.belljar.engine.storage.Directories;
-import dev.belljar.engine.storage.FileTree;
 import dev.belljar.engine.storage.RunDirectories;
 import dev.belljar.engine.template.AcceleratorChoice;
 import dev.belljar.engine.template.ColdBoot;
@@ -28,11 +28,8 @@ import dev.belljar.engine.vmm.Accelerator;
 import dev.belljar.engine.vmm.Cgroups;
 import dev.belljar.engine.vmm.HostTools;
 import dev.belljar.engine.vmm.Jail;
-import dev.belljar.engine.vmm.JailUser;
 import dev.belljar.engine.vmm.JailedDiskTool;
 import dev.belljar.engine.vmm.Machine;
-import dev.belljar.engine.vmm.MachineDisk;
-import dev.belljar.engine.vmm.MachineFiles;
 import dev.belljar.engine.vmm.MachineShape;
 import dev.belljar.engine.volumes.BootImage;
 import dev.belljar.engine.volumes.ConfinedDiskTool;
@@ -44,23 +41,17 @@ import dev.belljar.engine.volumes.OpenedCheckpoint;
 import dev.belljar.engine.volumes.VolumeStore;
 import dev.belljar.spi.Tenant;
 import java.io.IOException;
-import java.nio.file.Files;
 import java.nio.file.Path;
 import java.security.SecureRandom;
 import java.time.Duration;
-import java.time.Instant;
 import java.time.InstantSource;
 import java.util.ArrayList;
-import java.util.HexFormat;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
 import java.util.Set;
 import java.util.concurrent.ConcurrentHashMap;
-import java.util.concurrent.Future;
-import java.util.concurrent.RejectedExecutionException;
 import java.util.concurrent.ScheduledThreadPoolExecutor;
-import java.util.concurrent.TimeUnit;
 import java.util.function.Consumer;
 import java.util.function.Supplier;
 import org.slf4j.Logger;
@@ -72,9 +63,6 @@ import org.slf4j.LoggerFactory;
 final class LocalEngine {
   private static final Logger LOG = LoggerFactory.getLogger("dev.belljar.engine");
   private static final Logger FOUND_OUT = LoggerFactory.getLogger("dev.belljar.engine.accelerator");
-  private static final Duration QEMU_LIMIT = Duration.ofSeconds(20);
-  private static final Duration ACTIVATION_LIMIT = Duration.ofSeconds(30);
-  private static final int ENTROPY_BYTES = 256;
 
   private static final Object CREATION = new Object();
   private static @org.jspecify.annotations.Nullable LocalEngine instance;
@@ -88,6 +76,7 @@ final class LocalEngine {
   private final AcceleratorChoice accelerator;
   private final String qemuVersion;
   private final HostTools tools;
+  private final Machines machines;
   private final Map<Path, VolumeStore> stores = new ConcurrentHashMap<>();
   private final Set<LocalSandbox> sandboxes = ConcurrentHashMap.newKeySet();
   private final ScheduledThreadPoolExecutor timer =
@@ -125,6 +114,7 @@ final class LocalEngine {
       runs.close();
       throw e;
     }
+    machines = new Machines(jail, image, runs, timer);
     timer.setRemoveOnCancelPolicy(true);
     HourlyCollection.begin(timer, stores.values());
     Runtime.getRuntime().addShutdownHook(new Thread(this::end, "belljar-end"));
@@ -165,8 +155,8 @@ final class LocalEngine {
     return accelerator;
   }
 
-  private Template template(SandboxOptions options, Consumer<String> progress) throws IOException {
-    Template template = templates.get(shape(options), progress);
+  private Template template(MachineShape shape, Consumer<String> progress) throws IOException {
+    Template template = templates.get(shape, progress);
     if (AcceleratorChoice.remembered(directories, qemuVersion).isEmpty()) {
       accelerator.remember(directories, qemuVersion);
     }
@@ -176,11 +166,29 @@ final class LocalEngine {
   /** Makes the template of that shape, if it is not there. */
   void prepare(SandboxOptions options, Consumer<String> progress) {
     try {
-      template(options, progress);
+      template(shape(options), progress);
     } catch (IOException e) {
       throwIfInterrupted(e);
       throw new SandboxUnavailableException("No template could be made: " + e.getMessage(), e);
     }
+  }
+
+  /** Keeps machines ready from now on. */
+  SandboxPool openPool(PoolOptions options) {
+    return machines.open(
+        options,
+        new Machines.Templates() {
+          @Override
+          public MachineShape shape(PoolOptions.Size size) {
+            return LocalEngine.this.shape(size.memory(), size.vcpus());
+          }
+
+          @Override
+          public Origin origin(MachineShape shape) throws IOException {
+            Template template = template(shape, step -> LOG.info("{}", step));
+            return new Origin(template, bootImage(), kind(shape), Optional.empty());
+          }
+        });
   }
 
   /** The disks of a tenant. */
@@ -254,10 +262,13 @@ final class LocalEngine {
     try {
       Origin origin = origin(options, tenant, id);
       disks = origin.disks();
-      Machine machine = restore(origin, gateway);
+      List<String> authorities = authorities(options, interception);
+      Machine machine =
+          machines.get(
+              origin,
+              new Machines.Identity(id, tenant.name(), options.processes(), authorities),
+              gateway);
       try {
-        List<String> authorities = authorities(options, interception);
-        activate(machine, options, id, disks, authorities);
         LocalEnv env =
             new LocalEnv(
                 options.env(),
@@ -280,7 +291,7 @@ final class LocalEngine {
         sandboxes.add(sandbox);
         sandbox.start();
         return sandbox;
-      } catch (IOException | RuntimeException e) {
+      } catch (RuntimeException e) {
         machine.close();
         throw e;
       }
@@ -296,22 +307,11 @@ final class LocalEngine {
     }
   }
 
-  /**
-   * What a machine begins as.
-   *
-   * @param template what it is restored from
-   * @param image the image that it runs above
-   * @param kind what a checkpoint of it will take
-   * @param disks those beyond its own
-   */
-  private record Origin(
-      Template template, BootImage image, MachineKind kind, Optional<SandboxDisks> disks) {}
-
   private Origin origin(SandboxOptions options, Tenant tenant, String id) throws IOException {
     if (options.checkpoint().isPresent()) {
       return checkpoint(options.checkpoint().get(), tenant, id);
     }
-    Template template = template(options, step -> LOG.info("{}", step));
+    Template template = template(shape(options), step -> LOG.info("{}", step));
     Optional<SandboxDisks> disks =
         options.root().isEmpty() && options.volumes().isEmpty()
             ? Optional.empty()
@@ -390,98 +390,18 @@ final class LocalEngine {
     }
   }
 
-  private Machine restore(Origin origin, EgressGateway gateway) throws IOException {
-    Template template = origin.template();
-    Path run = runs.create();
-    JailUser user = jail.nextUser();
-    List<MachineDisk> slots = List.of();
-    try {
-      if (origin.disks().isPresent()) {
-        slots = origin.disks().get().prepare(image, run, user);
-      }
-      Path disk = run.resolve(MachineFiles.DISK);
-      Files.copy(template.emptyDisk(), disk);
-      Files.setAttribute(disk, "unix:mode", 0600);
-      user.take(disk);
-    } catch (IOException | RuntimeException e) {
-      FileTree.delete(run);
-      throw e;
-    }
-    MachineFiles files =
-        new MachineFiles(
-            origin.image().directory(),
-            template.directory(),
-            Optional.of(template.state()),
-            0,
-            run,
-            user,
-            template.disks(),
-            slots);
-    return Machine.start(jail, template.shape(), files, gateway, QEMU_LIMIT);
-  }
-
-  private void activate(
-      Machine machine,
-      SandboxOptions options,
-      String id,
-      Optional<SandboxDisks> disks,
-      List<String> authorities)
-      throws IOException {
-    // A guest that never answers would keep us for ever: ending the connection ends the wait.
-    Future<?> limit = limitActivation(machine);
-    try {
-      Agent agent = machine.agent();
-      long began = System.nanoTime();
-      agent.activate(
-          new Agent.Activation(
-              Instant.now(),
-              bytes(ENTROPY_BYTES),
-              hostName(id),
-              HexFormat.of().formatHex(bytes(16)),
-              options.processes()));
-      LOG.debug("Activated after {} µs", (System.nanoTime() - began) / 1000);
-      if (disks.isPresent()) {
-        disks.get().attach(machine);
-      }
-      CaCertificates.install(agent.files(), authorities);
-    } catch (AgentErrorException e) {
-      throw new IOException("the agent could not be activated (" + e.getMessage() + ")", e);
-    } catch (IOException e) {
-      machine.checkMonitor();
-      throw new IOException((e.getMessage() + " " + machine.complaints()).strip(), e);
-    } finally {
-      limit.cancel(false);
-    }
-  }
-
-  private Future<?> limitActivation(Machine machine) {
-    try {
-      return timer.schedule(machine.agent()::close, ACTIVATION_LIMIT.toSeconds(), TimeUnit.SECONDS);
-    } catch (RejectedExecutionException e) {
-      throw new SandboxUnavailableException("This process is ending and makes no sandboxes.", e);
-    }
-  }
-
   private MachineShape shape(SandboxOptions options) {
-    return new MachineShape(
-        accelerator.accelerator(), (int) (options.memory().bytes() >> 20), options.vcpus());
+    return shape(options.memory(), options.vcpus());
+  }
+
+  private MachineShape shape(ByteSize memory, int vcpus) {
+    return new MachineShape(accelerator.accelerator(), (int) (memory.bytes() >> 20), vcpus);
   }
 
   private Isolation isolation(Machine machine, BootImage above) {
     boolean hardware = accelerator.accelerator() == Accelerator.KVM;
     return new Isolation(
         "QEMU " + qemuVersion, hardware ? "kvm" : "tcg", hardware, machine.jail(), above.hash());
-  }
-
-  private byte[] bytes(int count) {
-    byte[] bytes = new byte[count];
-    random.nextBytes(bytes);
-    return bytes;
-  }
-
-  /** A host name may have 63 characters of letters, digits and hyphens. */
-  private static String hostName(String id) {
-    return id.replace('_', '-');
   }
 
   /** At once: those with volumes have their guests write down what is left. */
@@ -500,6 +420,7 @@ final class LocalEngine {
 
   /** Ends all sandboxes and removes what belongs to this process; it makes no more. */
   void end() {
+    machines.close();
     endAll(List.copyOf(sandboxes));
     timer.shutdownNow();
     for (VolumeStore store : stores.values()) {

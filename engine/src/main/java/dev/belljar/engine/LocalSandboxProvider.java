@@ -1,7 +1,9 @@
 package dev.belljar.engine;
 
+import dev.belljar.PoolOptions;
 import dev.belljar.Sandbox;
 import dev.belljar.SandboxOptions;
+import dev.belljar.SandboxPool;
 import dev.belljar.Storage;
 import dev.belljar.spi.SandboxProvider;
 import dev.belljar.spi.Tenant;
@@ -36,5 +38,10 @@ public final class LocalSandboxProvider implements SandboxProvider {
   @Override
   public Optional<Storage> storage(Tenant tenant) {
     return Optional.of(LocalEngine.instance().storage(tenant));
+  }
+
+  @Override
+  public Optional<SandboxPool> openPool(PoolOptions options) {
+    return Optional.of(LocalEngine.instance().openPool(options));
   }
 }

@@ -34,6 +34,7 @@ class ArchitectureTest {
     "agent, ''",
     "storage, ''",
     "streams, ''",
+    "pool, ''",
     "egress, agent streams",
     "volumes, storage",
     "vmm, agent storage",

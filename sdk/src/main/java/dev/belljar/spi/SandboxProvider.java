@@ -1,7 +1,9 @@
 package dev.belljar.spi;
 
+import dev.belljar.PoolOptions;
 import dev.belljar.Sandbox;
 import dev.belljar.SandboxOptions;
+import dev.belljar.SandboxPool;
 import dev.belljar.Storage;
 import java.util.Optional;
 
@@ -33,6 +35,15 @@ public interface SandboxProvider {
 
   /** The volumes and snapshots of a tenant; empty where this engine has none on this host. */
   default Optional<Storage> storage(Tenant tenant) {
+    return Optional.empty();
+  }
+
+  /**
+   * Keeps machines ready from now on; empty where this engine has none on this host.
+   *
+   * @throws IllegalStateException where it does already
+   */
+  default Optional<SandboxPool> openPool(PoolOptions options) {
     return Optional.empty();
   }
 }

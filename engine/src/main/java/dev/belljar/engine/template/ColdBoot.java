@@ -1,7 +1,6 @@
 package dev.belljar.engine.template;
 
-import dev.belljar.engine.agent.AgentConnection.Incoming;
-import dev.belljar.engine.agent.AgentConnection.IncomingStreams;
+import dev.belljar.engine.agent.NoStreams;
 import dev.belljar.engine.image.Image;
 import dev.belljar.engine.vmm.Accelerator;
 import dev.belljar.engine.vmm.HostTools;
@@ -27,7 +26,6 @@ public final class ColdBoot {
   /** Of every disk that is thrown away with its sandbox. */
   private static final String DISK_SIZE = "10G";
 
-  private static final int EACCES = 13;
   private static final Duration QEMU_LIMIT = Duration.ofSeconds(15);
 
   private final HostTools tools;
@@ -90,7 +88,7 @@ public final class ColdBoot {
             user,
             List.of(),
             disks);
-    Machine machine = Machine.start(jail, shape, files, new NoEgress(), QEMU_LIMIT);
+    Machine machine = Machine.start(jail, shape, files, new NoStreams(), QEMU_LIMIT);
     try {
       machine.agent().awaitGreeting(limit);
       machine.checkMonitor();
@@ -154,19 +152,6 @@ public final class ColdBoot {
       process.destroy();
       Thread.currentThread().interrupt();
       throw new java.io.InterruptedIOException("Interrupted while running " + command[0] + ".");
-    }
-  }
-
-  /** A machine that belongs to no sandbox reaches nothing. */
-  private static final class NoEgress implements IncomingStreams {
-    @Override
-    public void connect(Incoming stream, String nameOrAddress, boolean isName, int port) {
-      stream.refuse(EACCES);
-    }
-
-    @Override
-    public void lookup(Incoming stream, String name) {
-      stream.refuse(EACCES);
     }
   }
 }

@@ -104,13 +104,14 @@ public final class TemplateStore {
 
   /** The template for a shape, if it was made. */
   public Optional<Template> find(MachineShape shape) {
+    Path directory = directory(shape);
+    if (!Files.isDirectory(directory)) {
+      // Whoever empties the cache gets another.
+      return Optional.empty();
+    }
     Template template = known.get(shape);
     if (template != null) {
       return Optional.of(template);
-    }
-    Path directory = directory(shape);
-    if (!Files.isDirectory(directory)) {
-      return Optional.empty();
     }
     Template found = new Template(directory, List.of(MachineFiles.DISK), shape);
     known.put(shape, found);

@@ -1,0 +1,214 @@
+package dev.belljar.engine.pool;
+
+import dev.belljar.ByteSize;
+import dev.belljar.SandboxUnavailableException;
+import java.time.Duration;
+import java.util.ArrayDeque;
+import java.util.Deque;
+import java.util.LinkedHashMap;
+import java.util.Map;
+import java.util.concurrent.TimeUnit;
+import java.util.concurrent.locks.Condition;
+import java.util.concurrent.locks.ReentrantLock;
+
+/**
+ * Whose turn it is to have a machine started. As many are started at once as the host has
+ * processors: more would only make each of them, and the sandboxes that run, slow. Those who wait
+ * take turns by organization, so that one that wants many does not keep others waiting.
+ */
+public final class Admission {
+  /** How many may wait. */
+  static final int LONGEST_QUEUE = 1000;
+
+  /** How often somebody who waits for memory looks again. */
+  private static final Duration LOOK = Duration.ofMillis(100);
+
+  /** What is asked of a sandbox first is waited for most. */
+  private static final long FIRST_MOMENT = TimeUnit.MILLISECONDS.toNanos(100);
+
+  private final int atOnce;
+  private final Duration patience;
+  private final HostMemory memory;
+  private final ReentrantLock lock = new ReentrantLock();
+
+  /** By organization; the first is served next. */
+  private final Map<String, Deque<Waiter>> queues = new LinkedHashMap<>();
+
+  /** When those sandboxes were made that may be in their first moment. */
+  private final Deque<Long> made = new ArrayDeque<>();
+
+  private int creating;
+  private int starting;
+  private int waiting;
+
+  private static final class Waiter {
+    final Condition called;
+    boolean served;
+
+    Waiter(Condition called) {
+      this.called = called;
+    }
+  }
+
+  /** One's turn; given back when the machine has started, or did not. */
+  public interface Turn extends AutoCloseable {
+    @Override
+    void close();
+  }
+
+  /**
+   * For a host.
+   *
+   * @param atOnce how many machines may be started at the same time
+   * @param patience how long one waits
+   */
+  public Admission(int atOnce, Duration patience, HostMemory memory) {
+    this.atOnce = atOnce;
+    this.patience = patience;
+    this.memory = memory;
+  }
+
+  /** Says that a sandbox is being made, with or without a machine to be started for it. */
+  public Turn creating() {
+    lock.lock();
+    try {
+      creating++;
+    } finally {
+      lock.unlock();
+    }
+    return this::made;
+  }
+
+  private void made() {
+    lock.lock();
+    try {
+      creating--;
+      made.addLast(System.nanoTime());
+      if (made.size() > LONGEST_QUEUE) {
+        made.removeFirst();
+      }
+    } finally {
+      lock.unlock();
+    }
+  }
+
+  /** Whether half the processors make sandboxes, or run the first moment of one. */
+  public boolean isBusy() {
+    lock.lock();
+    try {
+      long now = System.nanoTime();
+      while (!made.isEmpty() && now - made.getFirst() > FIRST_MOMENT) {
+        made.removeFirst();
+      }
+      return creating + made.size() >= Math.max(1, atOnce / 2);
+    } finally {
+      lock.unlock();
+    }
+  }
+
+  /**
+   * Blocks until a machine may be started.
+   *
+   * @throws SandboxUnavailableException where it did not come to that in time
+   */
+  public Turn enter(String organization) throws InterruptedException {
+    long deadline = System.nanoTime() + patience.toNanos();
+    awaitTurn(organization, deadline);
+    try {
+      awaitMemory(deadline);
+    } catch (InterruptedException | RuntimeException e) {
+      leave();
+      throw e;
+    }
+    return this::leave;
+  }
+
+  private void awaitTurn(String organization, long deadline) throws InterruptedException {
+    lock.lockInterruptibly();
+    try {
+      if (starting < atOnce && waiting == 0) {
+        starting++;
+        return;
+      }
+      if (waiting >= LONGEST_QUEUE) {
+        throw new SandboxUnavailableException(
+            "%d sandboxes wait to be made on this host: no more can. Try again later."
+                .formatted(waiting));
+      }
+      Waiter waiter = new Waiter(lock.newCondition());
+      queues.computeIfAbsent(organization, name -> new ArrayDeque<>()).addLast(waiter);
+      waiting++;
+      try {
+        while (!waiter.served) {
+          long remaining = deadline - System.nanoTime();
+          if (remaining <= 0) {
+            throw new SandboxUnavailableException(
+                "This host is busy: in %d s it was nobody's turn but others' to have a machine started (%d wait). Try again later."
+                    .formatted(patience.toSeconds(), waiting));
+          }
+          waiter.called.awaitNanos(remaining);
+        }
+      } catch (InterruptedException | RuntimeException e) {
+        giveUp(organization, waiter);
+        throw e;
+      }
+    } finally {
+      lock.unlock();
+    }
+  }
+
+  /** Under the lock: its turn may have come just now, and is somebody else's then. */
+  private void giveUp(String organization, Waiter waiter) {
+    if (waiter.served) {
+      next();
+      return;
+    }
+    Deque<Waiter> queue = queues.get(organization);
+    if (queue != null && queue.remove(waiter)) {
+      waiting--;
+      if (queue.isEmpty()) {
+        queues.remove(organization);
+      }
+    }
+  }
+
+  private void leave() {
+    lock.lock();
+    try {
+      next();
+    } finally {
+      lock.unlock();
+    }
+  }
+
+  /** Hands a turn on; the organization goes to the end of the row. */
+  private void next() {
+    var first = queues.entrySet().iterator();
+    if (!first.hasNext()) {
+      starting--;
+      return;
+    }
+    Map.Entry<String, Deque<Waiter>> served = first.next();
+    String organization = served.getKey();
+    Deque<Waiter> queue = served.getValue();
+    first.remove();
+    Waiter waiter = queue.removeFirst();
+    waiting--;
+    waiter.served = true;
+    waiter.called.signal();
+    if (!queue.isEmpty()) {
+      queues.put(organization, queue);
+    }
+  }
+
+  private void awaitMemory(long deadline) throws InterruptedException {
+    while (!memory.forOneMore()) {
+      if (System.nanoTime() - deadline > 0) {
+        throw new SandboxUnavailableException(
+            "This host's memory is short: %s are left, and %s of that are not for sandboxes. End some, or make room."
+                .formatted(new ByteSize(memory.available()), new ByteSize(memory.reserve())));
+      }
+      TimeUnit.NANOSECONDS.sleep(LOOK.toNanos());
+    }
+  }
+}

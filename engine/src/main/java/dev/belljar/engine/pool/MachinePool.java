@@ -1,0 +1,385 @@
+package dev.belljar.engine.pool;
+
+import dev.belljar.SandboxPool.Status;
+import java.io.IOException;
+import java.time.Duration;
+import java.util.ArrayDeque;
+import java.util.ArrayList;
+import java.util.Deque;
+import java.util.LinkedHashMap;
+import java.util.List;
+import java.util.Map;
+import java.util.Objects;
+import java.util.Optional;
+import java.util.concurrent.TimeUnit;
+import java.util.concurrent.locks.Condition;
+import java.util.concurrent.locks.ReentrantLock;
+import java.util.function.LongSupplier;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
+
+/**
+ * Machines that wait, made by one thread while nothing else is to be done. Owns those that wait;
+ * whoever takes one owns it.
+ *
+ * @param <S> what tells machines apart that cannot stand in for each other
+ * @param <M> a machine
+ */
+public final class MachinePool<S, M extends MachinePool.Waiting> implements AutoCloseable {
+  private static final Logger LOG = LoggerFactory.getLogger(MachinePool.class);
+
+  /** As many machines wait as were asked for within this time. */
+  private static final long MEMORY_OF_DEMAND = TimeUnit.SECONDS.toNanos(10);
+
+  /** How often what waits is looked at. */
+  private static final long LOOK = TimeUnit.SECONDS.toNanos(1);
+
+  /** How often it is looked whether the host is still busy. */
+  private static final long MOMENT = TimeUnit.MILLISECONDS.toNanos(20);
+
+  /** How long a machine that is being made is waited for when the pool is closed. */
+  private static final Duration PATIENCE = Duration.ofSeconds(2);
+
+  /** What cannot be made is tried again after this, and after twice as long the next time. */
+  private static final long FIRST_BREAK = TimeUnit.SECONDS.toNanos(1);
+
+  private static final long LONGEST_BREAK = TimeUnit.SECONDS.toNanos(60);
+
+  /** A machine that waits. */
+  public interface Waiting extends AutoCloseable {
+    /** Whether it still can be used; does not block. */
+    boolean isAlive();
+
+    /** Ends it and removes what it has. */
+    @Override
+    void close();
+  }
+
+  /**
+   * How machines are made.
+   *
+   * @param <S> what tells them apart
+   * @param <M> a machine
+   */
+  public interface Maker<S, M> {
+    /** Makes one and blocks until it can be used. */
+    M make(S shape) throws IOException, InterruptedException;
+  }
+
+  /**
+   * How many wait.
+   *
+   * @param minimum when nothing happens
+   * @param maximum at most
+   */
+  public record Bounds(int minimum, int maximum) {}
+
+  /** What the host can spare; must not block. */
+  public interface Room {
+    /** Whether there is memory for one machine more. */
+    boolean forOneMore();
+
+    /** Whether somebody has something more urgent done. */
+    boolean isBusy();
+  }
+
+  private final Map<S, Shelf<M>> shelves = new LinkedHashMap<>();
+  private final Maker<S, M> maker;
+  private final Room room;
+  private final long longestWait;
+  private final LongSupplier clock;
+  private final ReentrantLock lock = new ReentrantLock();
+  private final Condition changed = lock.newCondition();
+  private final Thread filler;
+  private boolean closed;
+  private boolean scarce;
+  private long taken;
+  private long missed;
+  private long discarded;
+  private long pause;
+  private long resumeAt;
+
+  private static final class Shelf<M> {
+    final Bounds bounds;
+    final Deque<Ready<M>> ready = new ArrayDeque<>();
+
+    /** When machines were asked for; no more than the maximum need be known. */
+    final Deque<Long> demand = new ArrayDeque<>();
+
+    Shelf(Bounds bounds) {
+      this.bounds = bounds;
+    }
+
+    int target(long now) {
+      while (!demand.isEmpty() && now - demand.getFirst() > MEMORY_OF_DEMAND) {
+        demand.removeFirst();
+      }
+      return Math.clamp(demand.size(), bounds.minimum, bounds.maximum);
+    }
+
+    void askedFor(long now) {
+      demand.addLast(now);
+      if (demand.size() > bounds.maximum) {
+        demand.removeFirst();
+      }
+    }
+  }
+
+  private record Ready<M>(M machine, long since) {}
+
+  private MachinePool(
+      Map<S, Bounds> sizes,
+      Duration longestWait,
+      Maker<S, M> maker,
+      Room room,
+      LongSupplier clock) {
+    sizes.forEach((shape, bounds) -> shelves.put(shape, new Shelf<>(bounds)));
+    this.longestWait = longestWait.toNanos();
+    this.maker = maker;
+    this.room = room;
+    this.clock = clock;
+    filler = Thread.ofVirtual().name("pool").unstarted(this::fill);
+  }
+
+  /**
+   * Begins to make machines.
+   *
+   * @param longestWait how long one waits before it is replaced
+   * @param clock nanoseconds, of a clock that nobody sets
+   */
+  public static <S, M extends Waiting> MachinePool<S, M> open(
+      Map<S, Bounds> sizes,
+      Duration longestWait,
+      Maker<S, M> maker,
+      Room room,
+      LongSupplier clock) {
+    MachinePool<S, M> pool = new MachinePool<>(sizes, longestWait, maker, room, clock);
+    pool.filler.start();
+    return pool;
+  }
+
+  /** Gives away the machine of that shape that waited longest; does not block. */
+  public Optional<M> take(S shape) {
+    List<M> dead = new ArrayList<>();
+    lock.lock();
+    try {
+      Shelf<M> shelf = shelves.get(shape);
+      if (shelf == null || closed) {
+        return Optional.empty();
+      }
+      shelf.askedFor(clock.getAsLong());
+      changed.signalAll();
+      for (Ready<M> next = shelf.ready.pollFirst(); next != null; next = shelf.ready.pollFirst()) {
+        if (next.machine.isAlive()) {
+          taken++;
+          return Optional.of(next.machine);
+        }
+        discarded++;
+        dead.add(next.machine);
+      }
+      missed++;
+      return Optional.empty();
+    } finally {
+      lock.unlock();
+      dead.forEach(this::closeAside);
+    }
+  }
+
+  /** What it has and did. */
+  public Status status() {
+    lock.lock();
+    try {
+      int waiting = shelves.values().stream().mapToInt(shelf -> shelf.ready.size()).sum();
+      return new Status(waiting, taken, missed, discarded);
+    } finally {
+      lock.unlock();
+    }
+  }
+
+  /** Blocks until what is to wait at least does; tells whether it came to that. */
+  public boolean awaitReady(Duration limit) throws InterruptedException {
+    long remaining = limit.toNanos();
+    lock.lockInterruptibly();
+    try {
+      while (!isReady()) {
+        if (remaining <= 0 || closed) {
+          return false;
+        }
+        remaining = changed.awaitNanos(remaining);
+      }
+      return true;
+    } finally {
+      lock.unlock();
+    }
+  }
+
+  private boolean isReady() {
+    return shelves.values().stream().allMatch(shelf -> shelf.ready.size() >= shelf.bounds.minimum);
+  }
+
+  /**
+   * Ends all that wait and the thread that makes them. Idempotent; an interrupt does not stop it.
+   */
+  @Override
+  public void close() {
+    List<M> all = new ArrayList<>();
+    lock.lock();
+    try {
+      closed = true;
+      for (Shelf<M> shelf : shelves.values()) {
+        shelf.ready.forEach(ready -> all.add(ready.machine));
+        shelf.ready.clear();
+      }
+      changed.signalAll();
+    } finally {
+      lock.unlock();
+    }
+    all.forEach(MachinePool::close);
+    awaitFiller();
+  }
+
+  /** A machine that is being made is soon made; one that never answers is given up. */
+  private void awaitFiller() {
+    boolean interrupted = false;
+    while (filler.isAlive()) {
+      try {
+        if (!filler.join(PATIENCE)) {
+          filler.interrupt();
+          filler.join();
+        }
+      } catch (InterruptedException e) {
+        interrupted = true;
+      }
+    }
+    if (interrupted) {
+      Thread.currentThread().interrupt();
+    }
+  }
+
+  private void fill() {
+    try {
+      while (true) {
+        Optional<S> wanted = next();
+        if (wanted.isEmpty()) {
+          return;
+        }
+        make(wanted.get());
+      }
+    } catch (InterruptedException e) {
+      LOG.debug("The pool is closed");
+    }
+  }
+
+  /** Blocks until a machine is to be made; empty when the pool is closed. */
+  private Optional<S> next() throws InterruptedException {
+    while (true) {
+      List<M> given = new ArrayList<>();
+      lock.lockInterruptibly();
+      try {
+        if (closed) {
+          return Optional.empty();
+        }
+        long now = clock.getAsLong();
+        giveUp(now, given);
+        if (given.isEmpty()) {
+          Optional<S> wanted = wanted(now);
+          if (wanted.isPresent() && !room.isBusy()) {
+            return wanted;
+          }
+          changed.awaitNanos(wanted.isPresent() ? MOMENT : LOOK);
+        }
+      } finally {
+        lock.unlock();
+      }
+      given.forEach(MachinePool::close);
+    }
+  }
+
+  private Optional<S> wanted(long now) {
+    if (scarce || now - resumeAt < 0) {
+      return Optional.empty();
+    }
+    return shelves.entrySet().stream()
+        .filter(entry -> entry.getValue().ready.size() < entry.getValue().target(now))
+        .map(Map.Entry::getKey)
+        .findFirst();
+  }
+
+  /** What ended, waited too long or is too much; where memory is short, one after the other. */
+  private void giveUp(long now, List<M> given) {
+    scarce = !room.forOneMore();
+    for (Shelf<M> shelf : shelves.values()) {
+      int target = shelf.target(now);
+      shelf.ready.removeIf(
+          ready -> {
+            boolean unusable = !ready.machine.isAlive() || now - ready.since > longestWait;
+            if (unusable) {
+              given.add(ready.machine);
+            }
+            return unusable;
+          });
+      while (shelf.ready.size() > target) {
+        given.add(shelf.ready.removeFirst().machine);
+      }
+      if (scarce && given.isEmpty() && !shelf.ready.isEmpty()) {
+        given.add(shelf.ready.removeFirst().machine);
+      }
+    }
+    discarded += given.size();
+  }
+
+  private void make(S shape) throws InterruptedException {
+    M machine;
+    try {
+      machine = maker.make(shape);
+    } catch (IOException | RuntimeException e) {
+      failed(e);
+      return;
+    }
+    boolean late;
+    lock.lock();
+    try {
+      pause = 0;
+      late = closed;
+      if (!late) {
+        Objects.requireNonNull(shelves.get(shape))
+            .ready
+            .addLast(new Ready<>(machine, clock.getAsLong()));
+        changed.signalAll();
+      }
+    } finally {
+      lock.unlock();
+    }
+    if (late) {
+      close(machine);
+    }
+  }
+
+  private void failed(Exception why) {
+    lock.lock();
+    try {
+      if (closed) {
+        return;
+      }
+      if (pause == 0) {
+        LOG.warn("No machine can be kept ready: {}. It is tried again.", why.getMessage());
+      }
+      pause = Math.clamp(pause * 2, FIRST_BREAK, LONGEST_BREAK);
+      resumeAt = clock.getAsLong() + pause;
+    } finally {
+      lock.unlock();
+    }
+  }
+
+  private void closeAside(M machine) {
+    Thread.ofVirtual().name("end of a waiting machine").start(() -> close(machine));
+  }
+
+  private static void close(Waiting machine) {
+    try {
+      machine.close();
+    } catch (RuntimeException e) {
+      LOG.warn("A machine that waited could not be ended", e);
+    }
+  }
+}

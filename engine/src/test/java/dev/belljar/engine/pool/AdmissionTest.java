@@ -1,0 +1,173 @@
+package dev.belljar.engine.pool;
+
+import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatThrownBy;
+import static org.awaitility.Awaitility.await;
+
+import dev.belljar.SandboxUnavailableException;
+import dev.belljar.engine.pool.Admission.Turn;
+import java.io.IOException;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.time.Duration;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.concurrent.CopyOnWriteArrayList;
+import org.junit.jupiter.api.BeforeEach;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.io.TempDir;
+
+class AdmissionTest {
+  @TempDir Path directory;
+  private Path information = Path.of("/");
+
+  @BeforeEach
+  void muchMemory() throws IOException {
+    information = directory.resolve("meminfo");
+    available(8_000_000);
+  }
+
+  private void available(long kibibytes) throws IOException {
+    Files.writeString(
+        information,
+        "MemTotal: 16000000 kB\nMemFree: 5 kB\nMemAvailable: %d kB\n".formatted(kibibytes));
+  }
+
+  private Admission admission(int atOnce, Duration patience) {
+    return new Admission(atOnce, patience, new HostMemory(information, List.of()));
+  }
+
+  @Test
+  void organizationsTakeTurnsHoweverManyOneWants() throws Exception {
+    Admission admission = admission(1, Duration.ofSeconds(30));
+    List<String> served = new CopyOnWriteArrayList<>();
+    List<Thread> all = new ArrayList<>();
+    Turn first = admission.enter("greedy");
+    for (int i = 0; i < 20; i++) {
+      all.add(waiting(admission, "greedy", served));
+    }
+    all.add(waiting(admission, "modest", served));
+    all.add(waiting(admission, "other", served));
+    first.close();
+    for (Thread one : all) {
+      one.join();
+    }
+    assertThat(served).hasSize(22);
+    assertThat(served.subList(0, 3)).containsExactly("greedy", "modest", "other");
+  }
+
+  private static Thread waiting(Admission admission, String who, List<String> served) {
+    Thread thread =
+        Thread.ofPlatform()
+            .start(
+                () -> {
+                  try (Turn turn = admission.enter(who)) {
+                    served.add(who);
+                  } catch (InterruptedException e) {
+                    Thread.currentThread().interrupt();
+                  }
+                });
+    await().until(() -> thread.getState() == Thread.State.TIMED_WAITING || !thread.isAlive());
+    return thread;
+  }
+
+  @Test
+  void whoWaitsTooLongIsToldAndTakesNobodysTurn() throws Exception {
+    Admission admission = admission(1, Duration.ofMillis(50));
+    Turn first = admission.enter("a");
+    assertThatThrownBy(() -> admission.enter("b"))
+        .isInstanceOf(SandboxUnavailableException.class)
+        .hasMessageContaining("busy");
+    first.close();
+    admission.enter("c").close();
+    admission.enter("c").close();
+  }
+
+  @Test
+  void whoIsInterruptedTakesNobodysTurn() throws Exception {
+    Admission admission = admission(1, Duration.ofSeconds(30));
+    Turn first = admission.enter("a");
+    List<String> served = new CopyOnWriteArrayList<>();
+    Thread waiter = waiting(admission, "b", served);
+    waiter.interrupt();
+    waiter.join();
+    first.close();
+    admission.enter("c").close();
+    assertThat(served).isEmpty();
+  }
+
+  @Test
+  void noMoreThanSoManyWait() throws Exception {
+    Admission admission = admission(1, Duration.ofSeconds(30));
+    Turn first = admission.enter("a");
+    List<Thread> all = new ArrayList<>();
+    for (int i = 0; i < Admission.LONGEST_QUEUE; i++) {
+      all.add(
+          Thread.ofVirtual()
+              .start(
+                  () -> {
+                    try {
+                      admission.enter("a").close();
+                    } catch (InterruptedException e) {
+                      Thread.currentThread().interrupt();
+                    }
+                  }));
+    }
+    await().until(() -> all.stream().allMatch(one -> one.getState() == Thread.State.TIMED_WAITING));
+    assertThatThrownBy(() -> admission.enter("b"))
+        .isInstanceOf(SandboxUnavailableException.class)
+        .hasMessageContaining("no more can");
+    first.close();
+    for (Thread one : all) {
+      one.join();
+    }
+    admission.enter("b").close();
+  }
+
+  @Test
+  void whereMemoryIsShortOneWaitsForItAndIsToldWhenItDoesNotCome() throws Exception {
+    available(900_000);
+    Admission admission = admission(2, Duration.ofMillis(300));
+    assertThatThrownBy(() -> admission.enter("a"))
+        .isInstanceOf(SandboxUnavailableException.class)
+        .hasMessageContaining("memory is short");
+    Thread later =
+        Thread.ofVirtual()
+            .start(
+                () -> {
+                  try {
+                    Admission patient = admission(1, Duration.ofSeconds(30));
+                    patient.enter("a").close();
+                  } catch (InterruptedException e) {
+                    Thread.currentThread().interrupt();
+                  }
+                });
+    available(8_000_000);
+    later.join();
+    admission.enter("a").close();
+  }
+
+  @Test
+  void aControlGroupsLimitCounts() throws Exception {
+    Path limit = Files.writeString(directory.resolve("limit"), "1073741824\n");
+    Path usage = Files.writeString(directory.resolve("usage"), "1000000000\n");
+    Path statistics =
+        Files.writeString(directory.resolve("stat"), "anon 7\ninactive_file 500000000\n");
+    HostMemory memory =
+        new HostMemory(
+            information, List.of(new HostMemory.Group(limit, usage, statistics, "inactive_file ")));
+    assertThat(memory.available()).isEqualTo(1_073_741_824L - 500_000_000L);
+    Files.writeString(limit, "max\n");
+    assertThat(memory.available()).isEqualTo(8_000_000L << 10);
+  }
+
+  @Test
+  void oneIsBusyWhileSandboxesAreMade() {
+    Admission admission = admission(2, Duration.ofSeconds(1));
+    assertThat(admission.isBusy()).isFalse();
+    Turn making = admission.creating();
+    assertThat(admission.isBusy()).isTrue();
+    making.close();
+    await().until(() -> !admission.isBusy());
+  }
+}

@@ -1,0 +1,255 @@
+package dev.belljar.engine.pool;
+
+import static org.assertj.core.api.Assertions.assertThat;
+import static org.awaitility.Awaitility.await;
+
+import java.io.IOException;
+import java.time.Duration;
+import java.util.HashSet;
+import java.util.List;
+import java.util.Map;
+import java.util.Optional;
+import java.util.Set;
+import java.util.concurrent.CopyOnWriteArrayList;
+import java.util.concurrent.CountDownLatch;
+import java.util.concurrent.atomic.AtomicInteger;
+import java.util.concurrent.atomic.AtomicLong;
+import org.jspecify.annotations.Nullable;
+import org.junit.jupiter.api.AfterEach;
+import org.junit.jupiter.api.Test;
+
+class MachinePoolTest {
+  private static final String SMALL = "small";
+  private static final String LARGE = "large";
+
+  private final List<Stand> made = new CopyOnWriteArrayList<>();
+  private final AtomicLong nanos = new AtomicLong();
+  private volatile boolean scarce;
+  private volatile boolean busy;
+  private volatile boolean broken;
+  private @Nullable MachinePool<String, Stand> pool;
+
+  @AfterEach
+  void nothingIsLeft() {
+    if (pool != null) {
+      pool.close();
+      assertThat(made).filteredOn(one -> !one.taken).allMatch(one -> one.closed);
+    }
+  }
+
+  /** In the place of a machine. */
+  private static final class Stand implements MachinePool.Waiting {
+    volatile boolean alive = true;
+    volatile boolean closed;
+    volatile boolean taken;
+
+    @Override
+    public boolean isAlive() {
+      return alive;
+    }
+
+    @Override
+    public void close() {
+      assertThat(closed).isFalse();
+      closed = true;
+    }
+  }
+
+  private MachinePool<String, Stand> open(int minimum, int maximum) {
+    return open(Map.of(SMALL, new MachinePool.Bounds(minimum, maximum)));
+  }
+
+  private MachinePool<String, Stand> open(Map<String, MachinePool.Bounds> sizes) {
+    MachinePool.Room room =
+        new MachinePool.Room() {
+          @Override
+          public boolean forOneMore() {
+            return !scarce;
+          }
+
+          @Override
+          public boolean isBusy() {
+            return busy;
+          }
+        };
+    pool = MachinePool.open(sizes, Duration.ofMinutes(10), shape -> make(), room, nanos::get);
+    return pool;
+  }
+
+  private Stand make() throws IOException {
+    if (broken) {
+      throw new IOException("there is no template");
+    }
+    Stand one = new Stand();
+    made.add(one);
+    return one;
+  }
+
+  private static Stand taken(MachinePool<String, Stand> from) {
+    Stand one = from.take(SMALL).orElseThrow();
+    one.taken = true;
+    return one;
+  }
+
+  private static void awaitWaiting(MachinePool<String, Stand> in, int count) {
+    await().until(() -> in.status().waiting() == count);
+  }
+
+  @Test
+  void asManyWaitAsAreToWaitAtLeast() throws Exception {
+    var opened =
+        open(Map.of(SMALL, new MachinePool.Bounds(2, 4), LARGE, new MachinePool.Bounds(1, 1)));
+    assertThat(opened.awaitReady(Duration.ofSeconds(10))).isTrue();
+    assertThat(opened.status().waiting()).isEqualTo(3);
+  }
+
+  @Test
+  void aMachineIsTakenOnceAndAnotherTakesItsPlace() throws Exception {
+    var opened = open(1, 3);
+    Set<Stand> seen = new HashSet<>();
+    for (int i = 0; i < 50; i++) {
+      assertThat(opened.awaitReady(Duration.ofSeconds(10))).isTrue();
+      assertThat(seen.add(taken(opened))).isTrue();
+    }
+    assertThat(opened.status().taken()).isEqualTo(50);
+    assertThat(seen).allMatch(one -> !one.closed);
+  }
+
+  @Test
+  void ofManyWhoTakeAtOnceNoTwoGetTheSame() throws Exception {
+    var opened = open(4, 16);
+    Set<Stand> seen = java.util.concurrent.ConcurrentHashMap.newKeySet();
+    AtomicInteger twice = new AtomicInteger();
+    List<Thread> all =
+        java.util.stream.IntStream.range(0, 16)
+            .mapToObj(
+                i ->
+                    Thread.ofVirtual()
+                        .start(
+                            () -> {
+                              for (int k = 0; k < 200; k++) {
+                                opened
+                                    .take(SMALL)
+                                    .ifPresent(
+                                        one -> {
+                                          one.taken = true;
+                                          if (!seen.add(one)) {
+                                            twice.incrementAndGet();
+                                          }
+                                        });
+                              }
+                            }))
+            .toList();
+    for (Thread one : all) {
+      one.join();
+    }
+    assertThat(twice).hasValue(0);
+    var status = opened.status();
+    assertThat(status.taken()).isEqualTo(seen.size());
+    assertThat(status.taken() + status.missed()).isEqualTo(16 * 200);
+  }
+
+  @Test
+  void moreWaitWhileMoreAreAskedForAndFewerAfterwards() throws Exception {
+    var opened = open(1, 4);
+    assertThat(opened.awaitReady(Duration.ofSeconds(10))).isTrue();
+    for (int i = 0; i < 9; i++) {
+      opened.take(SMALL).ifPresent(one -> one.taken = true);
+    }
+    awaitWaiting(opened, 4);
+    nanos.addAndGet(Duration.ofSeconds(11).toNanos());
+    awaitWaiting(opened, 1);
+    assertThat(opened.status().discarded()).isEqualTo(3);
+  }
+
+  @Test
+  void whatEndedIsNotGivenAwayAndIsReplaced() throws Exception {
+    var opened = open(2, 2);
+    assertThat(opened.awaitReady(Duration.ofSeconds(10))).isTrue();
+    made.forEach(one -> one.alive = false);
+    assertThat(opened.take(SMALL).filter(one -> !one.alive)).isEmpty();
+    await().until(() -> made.size() >= 4 && opened.status().waiting() == 2);
+    assertThat(made.subList(0, 2)).allMatch(one -> one.closed);
+  }
+
+  @Test
+  void whatWaitedTooLongIsReplaced() throws Exception {
+    var opened = open(2, 2);
+    assertThat(opened.awaitReady(Duration.ofSeconds(10))).isTrue();
+    nanos.addAndGet(Duration.ofMinutes(11).toNanos());
+    await().until(() -> made.size() == 4 && opened.status().waiting() == 2);
+    assertThat(made.subList(0, 2)).allMatch(one -> one.closed);
+  }
+
+  @Test
+  void whereMemoryIsShortNoneWaitsUntilThereIsRoomAgain() throws Exception {
+    var opened = open(3, 3);
+    assertThat(opened.awaitReady(Duration.ofSeconds(10))).isTrue();
+    scarce = true;
+    awaitWaiting(opened, 0);
+    assertThat(opened.take(SMALL)).isEmpty();
+    scarce = false;
+    awaitWaiting(opened, 3);
+  }
+
+  @Test
+  void noneIsMadeWhileSomethingMoreUrgentIsDone() throws Exception {
+    busy = true;
+    var opened = open(1, 1);
+    assertThat(opened.awaitReady(Duration.ofMillis(200))).isFalse();
+    busy = false;
+    assertThat(opened.awaitReady(Duration.ofSeconds(10))).isTrue();
+  }
+
+  @Test
+  void whatCannotBeMadeIsTriedAgainLater() throws Exception {
+    broken = true;
+    var opened = open(1, 1);
+    assertThat(opened.awaitReady(Duration.ofMillis(100))).isFalse();
+    broken = false;
+    assertThat(opened.awaitReady(Duration.ofMillis(100))).isFalse();
+    nanos.addAndGet(Duration.ofSeconds(2).toNanos());
+    assertThat(opened.awaitReady(Duration.ofSeconds(10))).isTrue();
+  }
+
+  @Test
+  void ofOtherShapesThereIsNone() {
+    assertThat(open(1, 1).take(LARGE)).isEmpty();
+  }
+
+  @Test
+  void whatIsMadeWhileThePoolClosesIsEndedToo() throws Exception {
+    CountDownLatch making = new CountDownLatch(1);
+    CountDownLatch closing = new CountDownLatch(1);
+    Stand late = new Stand();
+    MachinePool<String, Stand> slow =
+        MachinePool.open(
+            Map.of(SMALL, new MachinePool.Bounds(1, 1)),
+            Duration.ofMinutes(1),
+            shape -> {
+              making.countDown();
+              closing.await();
+              return late;
+            },
+            new MachinePool.Room() {
+              @Override
+              public boolean forOneMore() {
+                return true;
+              }
+
+              @Override
+              public boolean isBusy() {
+                return false;
+              }
+            },
+            nanos::get);
+    making.await();
+    Thread close = Thread.ofVirtual().start(slow::close);
+    await().until(() -> slow.take(SMALL).equals(Optional.empty()) && close.isAlive());
+    closing.countDown();
+    close.join();
+    assertThat(late.closed).isTrue();
+    assertThat(slow.take(SMALL)).isEmpty();
+    slow.close();
+  }
+}

@@ -1,0 +1,72 @@
+package dev.belljar;
+
+import java.time.Duration;
+import java.util.HashSet;
+import java.util.List;
+import java.util.Set;
+
+/**
+ * How many machines are kept ready for sandboxes. Immutable.
+ *
+ * @param sizes each memory size at most once for a number of processors; 1 to 8
+ * @param longestWait how long a machine waits before a new one takes its place; 10 seconds to 24
+ *     hours, default 10 minutes
+ */
+public record PoolOptions(List<Size> sizes, Duration longestWait) {
+  private static final int MOST_SIZES = 8;
+  private static final int MOST_MACHINES = 256;
+  private static final Duration SHORTEST_WAIT = Duration.ofSeconds(10);
+  private static final Duration LONGEST_WAIT = Duration.ofHours(24);
+  private static final Duration USUAL_WAIT = Duration.ofMinutes(10);
+
+  /** Two to eight machines of the default size. */
+  public static final PoolOptions DEFAULT = of(2, 8);
+
+  /**
+   * Machines of one size. As many wait as were taken within the last ten seconds, in these bounds.
+   *
+   * @param memory as in {@link SandboxOptions}
+   * @param vcpus as in {@link SandboxOptions}
+   * @param minimum how many wait when nothing happens; at least 0
+   * @param maximum how many wait at most; at least {@code minimum} and 1, at most 256
+   */
+  public record Size(ByteSize memory, int vcpus, int minimum, int maximum) {
+
+    /** Checks the bounds. */
+    public Size {
+      SandboxOptions.builder().memory(memory).vcpus(vcpus).build();
+      if (minimum < 0 || maximum < 1 || maximum < minimum || maximum > MOST_MACHINES) {
+        throw new InvalidOptionException(
+            "A pool of %d to %d machines cannot be: 0 to %d of them, the lesser number first."
+                .formatted(minimum, maximum, MOST_MACHINES));
+      }
+    }
+  }
+
+  /** Checks the bounds. */
+  public PoolOptions {
+    sizes = List.copyOf(sizes);
+    if (sizes.isEmpty() || sizes.size() > MOST_SIZES) {
+      throw new InvalidOptionException(
+          "A pool has machines of 1 to " + MOST_SIZES + " sizes, not " + sizes.size() + ".");
+    }
+    Set<String> seen = new HashSet<>();
+    for (Size size : sizes) {
+      if (!seen.add(size.memory.bytes() + " " + size.vcpus)) {
+        throw new InvalidOptionException(
+            "A pool has machines of %s and %d vCPUs twice.".formatted(size.memory, size.vcpus));
+      }
+    }
+    if (longestWait.compareTo(SHORTEST_WAIT) < 0 || longestWait.compareTo(LONGEST_WAIT) > 0) {
+      throw new InvalidOptionException(
+          "Machines of a pool wait 10 seconds to 24 hours, not " + longestWait + ".");
+    }
+  }
+
+  /** So many machines of the default size. */
+  public static PoolOptions of(int minimum, int maximum) {
+    SandboxOptions usual = SandboxOptions.builder().local().build();
+    return new PoolOptions(
+        List.of(new Size(usual.memory(), usual.vcpus(), minimum, maximum)), USUAL_WAIT);
+  }
+}
