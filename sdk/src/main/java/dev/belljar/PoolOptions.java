@@ -3,7 +3,10 @@ package dev.belljar;
 import java.time.Duration;
 import java.util.HashSet;
 import java.util.List;
+import java.util.Optional;
 import java.util.Set;
+import java.util.regex.Matcher;
+import java.util.regex.Pattern;
 
 /**
  * How many machines are kept ready for sandboxes. Immutable.
@@ -13,6 +16,7 @@ import java.util.Set;
  *     hours, default 10 minutes
  */
 public record PoolOptions(List<Size> sizes, Duration longestWait) {
+  private static final Pattern RANGE = Pattern.compile("(\\d{1,4})(?:-(\\d{1,4}))?");
   private static final int MOST_SIZES = 8;
   private static final int MOST_MACHINES = 256;
   private static final Duration SHORTEST_WAIT = Duration.ofSeconds(10);
@@ -61,6 +65,25 @@ public record PoolOptions(List<Size> sizes, Duration longestWait) {
       throw new InvalidOptionException(
           "Machines of a pool wait 10 seconds to 24 hours, not " + longestWait + ".");
     }
+  }
+
+  /**
+   * Reads {@code MINIMUM-MAXIMUM}, a number for both, or {@code off}.
+   *
+   * @return machines of the default size; empty where none are wanted
+   */
+  public static Optional<PoolOptions> parse(String text) {
+    if (text.equals("off") || text.equals("0")) {
+      return Optional.empty();
+    }
+    Matcher matcher = RANGE.matcher(text);
+    if (!matcher.matches()) {
+      throw new InvalidOptionException(
+          "'" + text + "' says not how many machines wait: 2-8, 4 or off, for example.");
+    }
+    int minimum = Integer.parseInt(matcher.group(1));
+    String maximum = matcher.group(2);
+    return Optional.of(of(minimum, maximum == null ? minimum : Integer.parseInt(maximum)));
   }
 
   /** So many machines of the default size. */

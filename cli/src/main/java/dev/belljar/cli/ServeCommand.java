@@ -1,6 +1,7 @@
 package dev.belljar.cli;
 
 import dev.belljar.BelljarException;
+import dev.belljar.PoolOptions;
 import dev.belljar.engine.Host;
 import dev.belljar.engine.LocalSandboxProvider;
 import dev.belljar.server.BelljarServer;
@@ -66,6 +67,13 @@ final class ServeCommand implements Callable<Integer> {
       description = "How the log on standard error is written; text unless given.")
   private LogFormat logFormat = LogFormat.text;
 
+  @Option(
+      names = "--pool",
+      paramLabel = "MIN-MAX|off",
+      description =
+          "How many machines wait for sandboxes of the default size; 2-8 unless given or configured.")
+  private @Nullable String pool;
+
   @Option(names = "--check", description = "Start, see that everything is in order, and end again.")
   private boolean check;
 
@@ -83,6 +91,9 @@ final class ServeCommand implements Callable<Integer> {
     ServerConfig config = server.read();
     if (listen != null) {
       config = ServerConfigFile.listen(config, listen);
+    }
+    if (pool != null) {
+      config = config.with(PoolOptions.parse(pool));
     }
     jail.apply();
     FirstUse.prepare(streams, false);
@@ -102,7 +113,7 @@ final class ServeCommand implements Callable<Integer> {
             asked.countDown();
           });
       announce(running);
-      Thread.ofVirtual().name("first template").start(this::prepare);
+      Thread.ofVirtual().name("first machines").start(() -> prepare(running));
       asked.await();
       streams.say("draining; another signal ends it at once…");
       running.drain();
@@ -111,9 +122,10 @@ final class ServeCommand implements Callable<Integer> {
   }
 
   /** So that the first client need not wait for what is done once. */
-  private void prepare() {
+  private void prepare(BelljarServer running) {
     try {
       Host.setUp(step -> {}, false);
+      running.keepReady();
     } catch (BelljarException e) {
       streams.say("no sandbox can be made yet: " + e.getMessage());
     }

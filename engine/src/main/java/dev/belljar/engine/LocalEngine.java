@@ -77,6 +77,7 @@ final class LocalEngine {
   private final String qemuVersion;
   private final HostTools tools;
   private final Machines machines;
+  private volatile Optional<SandboxPool> usualPool = Optional.empty();
   private final Map<Path, VolumeStore> stores = new ConcurrentHashMap<>();
   private final Set<LocalSandbox> sandboxes = ConcurrentHashMap.newKeySet();
   private final ScheduledThreadPoolExecutor timer =
@@ -138,6 +139,7 @@ final class LocalEngine {
       if (instance == null) {
         try {
           instance = new LocalEngine(Directories.ofUser(), progress);
+          instance.openUsualPool();
         } catch (IOException e) {
           throwIfInterrupted(e);
           throw new SandboxUnavailableException(
@@ -173,8 +175,17 @@ final class LocalEngine {
     }
   }
 
+  /** What the environment asks for; {@link SandboxPool#open} comes in its place. */
+  private void openUsualPool() {
+    String asked = System.getProperty("belljar.pool", System.getenv("BELLJAR_POOL"));
+    if (asked != null && !asked.isEmpty()) {
+      PoolOptions.parse(asked).ifPresent(options -> usualPool = Optional.of(openPool(options)));
+    }
+  }
+
   /** Keeps machines ready from now on. */
   SandboxPool openPool(PoolOptions options) {
+    usualPool.ifPresent(SandboxPool::close);
     return machines.open(
         options,
         new Machines.Templates() {

@@ -1,6 +1,7 @@
 package dev.belljar.server;
 
 import dev.belljar.InvalidOptionException;
+import dev.belljar.SandboxPool;
 import dev.belljar.server.api.Handshakes;
 import dev.belljar.server.api.JsonErrors;
 import dev.belljar.server.api.Routes;
@@ -54,6 +55,9 @@ public final class BelljarServer implements AutoCloseable {
   private final SandboxRegistry registry;
   private final Javalin http;
   private final Optional<TokenSocket> operators;
+  private final SandboxProvider engine;
+  private Optional<SandboxPool> pool = Optional.empty();
+  private boolean closed;
 
   private BelljarServer(
       ServerConfig config,
@@ -62,7 +66,8 @@ public final class BelljarServer implements AutoCloseable {
       ServerEvents events,
       SandboxRegistry registry,
       Javalin http,
-      Optional<TokenSocket> operators) {
+      Optional<TokenSocket> operators,
+      SandboxProvider engine) {
     this.config = config;
     this.lock = lock;
     this.store = store;
@@ -70,6 +75,7 @@ public final class BelljarServer implements AutoCloseable {
     this.registry = registry;
     this.http = http;
     this.operators = operators;
+    this.engine = engine;
   }
 
   /**
@@ -118,7 +124,7 @@ public final class BelljarServer implements AutoCloseable {
               VERSION);
       Javalin http = listen(config, store, events, registry, routes, limits);
       Optional<TokenSocket> operators = TokenSocket.open(config.data(), store.tokens());
-      return new BelljarServer(config, lock, store, events, registry, http, operators);
+      return new BelljarServer(config, lock, store, events, registry, http, operators, engine);
     } catch (RuntimeException e) {
       store.close();
       throw e;
@@ -300,10 +306,39 @@ public final class BelljarServer implements AutoCloseable {
     hosted.disconnect(Closing.GOING_AWAY, "The server is shutting down.");
   }
 
+  /**
+   * Has machines wait for sandboxes from now on, as many as the configuration says. Blocks while
+   * the engine is made ready, which takes long on a new host.
+   */
+  public void keepReady() {
+    if (config.pool().isEmpty()) {
+      return;
+    }
+    Optional<SandboxPool> opened = engine.openPool(config.pool().get());
+    opened.ifPresent(events::pool);
+    synchronized (this) {
+      if (!closed) {
+        pool = opened;
+        return;
+      }
+    }
+    opened.ifPresent(SandboxPool::close);
+  }
+
+  private void closePool() {
+    Optional<SandboxPool> open;
+    synchronized (this) {
+      closed = true;
+      open = pool;
+    }
+    open.ifPresent(SandboxPool::close);
+  }
+
   /** Ends everything at once. Idempotent. */
   @Override
   public void close() {
     operators.ifPresent(TokenSocket::close);
+    closePool();
     registry.close();
     http.stop();
     events.close();

@@ -1,6 +1,7 @@
 package dev.belljar.server;
 
 import dev.belljar.InvalidOptionException;
+import dev.belljar.PoolOptions;
 import dev.belljar.SandboxOptions;
 import dev.belljar.SandboxOptions.ConnectTo;
 import dev.belljar.server.sandboxes.Limits;
@@ -31,6 +32,8 @@ import java.util.Optional;
  *     decided by the names that it uses
  * @param caCertificates added to every sandbox: PEM texts of authorities that it trusts besides the
  *     public ones, for example a company's own
+ * @param pool machines that wait for sandboxes; two to eight of the default size unless told
+ *     otherwise
  */
 public record ServerConfig(
     String host,
@@ -44,7 +47,8 @@ public record ServerConfig(
     Duration retention,
     Duration volumeGrace,
     List<ConnectTo> connectTo,
-    List<String> caCertificates) {
+    List<String> caCertificates,
+    Optional<PoolOptions> pool) {
 
   /** The default port. */
   public static final int PORT = 8460;
@@ -88,7 +92,8 @@ public record ServerConfig(
         Duration.ofDays(7),
         Duration.ofHours(24),
         List.of(),
-        List.of());
+        List.of(),
+        Optional.of(PoolOptions.DEFAULT));
   }
 
   /** The same, listening elsewhere. */
@@ -105,7 +110,8 @@ public record ServerConfig(
         retention,
         volumeGrace,
         connectTo,
-        caCertificates);
+        caCertificates,
+        pool);
   }
 
   /** The same with other limits for everybody. */
@@ -122,7 +128,8 @@ public record ServerConfig(
         retention,
         volumeGrace,
         connectTo,
-        caCertificates);
+        caCertificates,
+        pool);
   }
 
   /** The same with this for every sandbox. */
@@ -139,7 +146,26 @@ public record ServerConfig(
         retention,
         volumeGrace,
         redirections,
-        certificates);
+        certificates,
+        pool);
+  }
+
+  /** The same with other machines that wait, or none. */
+  public ServerConfig with(Optional<PoolOptions> machines) {
+    return new ServerConfig(
+        host,
+        port,
+        data,
+        store,
+        tls,
+        limits,
+        organizations,
+        drain,
+        retention,
+        volumeGrace,
+        connectTo,
+        caCertificates,
+        machines);
   }
 
   /** Adds what the operator gives to every sandbox. */

@@ -3,6 +3,8 @@ package dev.belljar.server;
 import dev.belljar.ByteSize;
 import dev.belljar.EgressLimits;
 import dev.belljar.InvalidOptionException;
+import dev.belljar.PoolOptions;
+import dev.belljar.PoolOptions.Size;
 import dev.belljar.SandboxOptions.ConnectTo;
 import dev.belljar.server.sandboxes.Limits;
 import dev.belljar.server.store.StoreConfig;
@@ -96,7 +98,8 @@ public final class ServerConfigFile {
             "limits",
             "organizations",
             "connect_to",
-            "ca_certificates"));
+            "ca_certificates",
+            "pool"));
     ServerConfig config = defaults;
     if (root.has("listen")) {
       config = listen(config, text(root, "listen"));
@@ -128,7 +131,46 @@ public final class ServerConfigFile {
         root.has("connect_to")
             ? texts("connect_to").stream().map(ConnectTo::parse).toList()
             : config.connectTo(),
-        root.has("ca_certificates") ? certificates() : config.caCertificates());
+        root.has("ca_certificates") ? certificates() : config.caCertificates(),
+        root.has("pool") ? pool(table(root, "pool")) : config.pool());
+  }
+
+  /** Of the default size, unless it names others. */
+  private Optional<PoolOptions> pool(JsonNode pool) {
+    only(pool, "pool.", Set.of("minimum", "maximum", "longest_wait", "sizes"));
+    PoolOptions usual = PoolOptions.DEFAULT;
+    Size standard = usual.sizes().getFirst();
+    int maximum = whole(pool, "pool", "maximum", standard.maximum());
+    List<Size> sizes = new ArrayList<>();
+    if (maximum > 0) {
+      int minimum = Math.min(maximum, standard.minimum());
+      sizes.add(
+          new Size(
+              standard.memory(),
+              standard.vcpus(),
+              whole(pool, "pool", "minimum", minimum),
+              maximum));
+    }
+    JsonNode others = table(pool, "sizes");
+    for (String memory : others.propertyNames()) {
+      sizes.add(size(memory, others.get(memory), standard));
+    }
+    return sizes.isEmpty()
+        ? Optional.empty()
+        : Optional.of(new PoolOptions(sizes, duration(pool, "longest_wait", usual.longestWait())));
+  }
+
+  private Size size(String memory, JsonNode node, Size standard) {
+    String name = "pool.sizes." + memory;
+    if (!node.isObject()) {
+      throw wrong(name, "a table");
+    }
+    only(node, name + ".", Set.of("vcpus", "minimum", "maximum"));
+    return new Size(
+        ByteSize.parse(memory),
+        whole(node, name, "vcpus", standard.vcpus()),
+        whole(node, name, "minimum", 1),
+        whole(node, name, "maximum", standard.maximum()));
   }
 
   private List<String> certificates() {

@@ -48,7 +48,8 @@ class ShutdownTest {
         some.retention(),
         some.volumeGrace(),
         some.connectTo(),
-        some.caCertificates());
+        some.caCertificates(),
+        some.pool());
   }
 
   @Test

@@ -1,6 +1,8 @@
 package dev.belljar.server.observe;
 
 import dev.belljar.Checkpoint;
+import dev.belljar.SandboxPool;
+import dev.belljar.SandboxPool.Status;
 import dev.belljar.Snapshot;
 import dev.belljar.Volume;
 import io.micrometer.core.instrument.Counter;
@@ -16,6 +18,7 @@ import java.time.Duration;
 import java.util.concurrent.atomic.AtomicInteger;
 import java.util.concurrent.atomic.AtomicLong;
 import java.util.function.Supplier;
+import java.util.function.ToLongFunction;
 import java.util.regex.Pattern;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
@@ -91,6 +94,22 @@ public final class ServerEvents implements AutoCloseable {
     Gauge.builder("belljar.sandboxes", count)
         .description("Sandboxes by state")
         .tag("state", state)
+        .register(registry);
+  }
+
+  /** Publishes what a pool of machines has and did. */
+  public void pool(SandboxPool pool) {
+    gauge("belljar.pool.waiting", "Machines that wait", () -> pool.status().waiting());
+    counted("taken", "Machines that waited and became sandboxes", pool, Status::taken);
+    counted(
+        "missed", "Sandboxes of the pool's sizes that found none waiting", pool, Status::missed);
+    counted("discarded", "Machines that waited and were given up", pool, Status::discarded);
+  }
+
+  private void counted(
+      String what, String description, SandboxPool pool, ToLongFunction<Status> count) {
+    FunctionCounter.builder("belljar.pool." + what, pool, of -> count.applyAsLong(of.status()))
+        .description(description)
         .register(registry);
   }
 
