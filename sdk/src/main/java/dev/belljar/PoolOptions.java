@@ -14,8 +14,11 @@ import java.util.regex.Pattern;
  * @param sizes each memory size at most once for a number of processors; 1 to 8
  * @param longestWait how long a machine waits before a new one takes its place; 10 seconds to 24
  *     hours, default 10 minutes
+ * @param deno whether a Deno process waits in each machine to be its sandbox's first evaluator
+ *     ({@link SandboxDeno#repl()}): it takes some 80 MB of each such sandbox's memory, and time of
+ *     a processor, used or not
  */
-public record PoolOptions(List<Size> sizes, Duration longestWait) {
+public record PoolOptions(List<Size> sizes, Duration longestWait, boolean deno) {
   private static final Pattern RANGE = Pattern.compile("(\\d{1,4})(?:-(\\d{1,4}))?");
   private static final int MOST_SIZES = 8;
   private static final int MOST_MACHINES = 256;
@@ -90,6 +93,11 @@ public record PoolOptions(List<Size> sizes, Duration longestWait) {
   public static PoolOptions of(int minimum, int maximum) {
     SandboxOptions usual = SandboxOptions.builder().local().build();
     return new PoolOptions(
-        List.of(new Size(usual.memory(), usual.vcpus(), minimum, maximum)), USUAL_WAIT);
+        List.of(new Size(usual.memory(), usual.vcpus(), minimum, maximum)), USUAL_WAIT, false);
+  }
+
+  /** The same, with Deno waiting in each machine, or not. */
+  public PoolOptions withDeno(boolean waits) {
+    return new PoolOptions(sizes, longestWait, waits);
   }
 }

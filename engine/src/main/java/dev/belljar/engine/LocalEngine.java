@@ -9,6 +9,7 @@ import dev.belljar.SandboxPool;
 import dev.belljar.SandboxUnavailableException;
 import dev.belljar.StorageException;
 import dev.belljar.StorageException.Reason;
+import dev.belljar.engine.ReadyMachine.Handed;
 import dev.belljar.engine.egress.EgressGateway;
 import dev.belljar.engine.egress.EgressLog;
 import dev.belljar.engine.egress.EgressPolicy;
@@ -274,11 +275,12 @@ final class LocalEngine {
       Origin origin = origin(options, tenant, id);
       disks = origin.disks();
       List<String> authorities = authorities(options, interception);
-      Machine machine =
+      Handed handed =
           machines.get(
               origin,
               new Machines.Identity(id, tenant.name(), options.processes(), authorities),
               gateway);
+      Machine machine = handed.machine();
       try {
         LocalEnv env =
             new LocalEnv(
@@ -296,6 +298,7 @@ final class LocalEngine {
                 gateway,
                 egress,
                 isolation(machine, origin.image()),
+                handed.deno(),
                 timer,
                 sandboxes::remove);
         // Before it starts: one that ends at once takes itself off again.

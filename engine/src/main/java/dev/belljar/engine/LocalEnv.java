@@ -13,7 +13,8 @@ import java.util.concurrent.ConcurrentHashMap;
  * The environment of one sandbox. It is kept here and goes along with each process that is started.
  */
 final class LocalEnv implements SandboxEnv {
-  private static final Map<String, String> DEFAULTS =
+  /** What every sandbox begins with. */
+  static final Map<String, String> DEFAULTS =
       Map.of(
           "PATH",
               "/home/app/.local/bin:/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin",

@@ -118,6 +118,7 @@ final class LocalSandbox implements Sandbox {
       EgressGateway gateway,
       EgressLog egress,
       Isolation isolation,
+      Optional<WarmDeno> waiting,
       ScheduledExecutorService timer,
       Consumer<LocalSandbox> onEnd) {
     this.id = id;
@@ -135,7 +136,7 @@ final class LocalSandbox implements Sandbox {
     this.env = env;
     fs = new LocalFs(this, machine.agent().files(), options.workingDirectory());
     fetch = new GuestFetch(this);
-    deno = new GuestDeno(this, fetch);
+    deno = new GuestDeno(this, fetch, waiting.map(one -> one.of(this)));
   }
 
   /** Begins its lifetime. */
@@ -159,6 +160,14 @@ final class LocalSandbox implements Sandbox {
   @Override
   public SandboxFs fs() {
     return fs;
+  }
+
+  LocalFs localFs() {
+    return fs;
+  }
+
+  LocalEnv localEnv() {
+    return env;
   }
 
   @Override

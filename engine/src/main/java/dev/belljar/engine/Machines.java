@@ -3,6 +3,7 @@ package dev.belljar.engine;
 import dev.belljar.PoolOptions;
 import dev.belljar.SandboxPool;
 import dev.belljar.SandboxUnavailableException;
+import dev.belljar.engine.ReadyMachine.Handed;
 import dev.belljar.engine.agent.Agent;
 import dev.belljar.engine.agent.AgentConnection.IncomingStreams;
 import dev.belljar.engine.agent.AgentErrorException;
@@ -102,29 +103,29 @@ final class Machines implements AutoCloseable {
    *
    * @param network what it reaches
    */
-  Machine get(Origin origin, Identity identity, IncomingStreams network) throws IOException {
+  Handed get(Origin origin, Identity identity, IncomingStreams network) throws IOException {
     try (Turn creating = admission.creating()) {
       if (origin.disks().isEmpty()) {
-        Optional<Machine> ready = ready(origin, identity, network);
+        Optional<Handed> ready = ready(origin, identity, network);
         if (ready.isPresent()) {
           return ready.get();
         }
       }
-      return restored(origin, identity, network);
+      return new Handed(restored(origin, identity, network), Optional.empty());
     }
   }
 
-  private Optional<Machine> ready(Origin origin, Identity identity, IncomingStreams network) {
+  private Optional<Handed> ready(Origin origin, Identity identity, IncomingStreams network) {
     MachinePool<MachineShape, ReadyMachine> open = pool.get();
     for (int attempt = 0; open != null && attempt < TRIES; attempt++) {
       Optional<ReadyMachine> next = open.take(origin.template().shape());
       if (next.isEmpty()) {
         break;
       }
-      Machine machine = next.get().handOver(network);
+      Handed handed = next.get().handOver(network);
       try {
-        activate(machine, identity, HAND_OVER_LIMIT);
-        return Optional.of(machine);
+        activate(handed.machine(), identity, HAND_OVER_LIMIT);
+        return Optional.of(handed);
       } catch (IOException e) {
         LOG.info("A machine that waited was not ready and is given up: {}", e.getMessage());
         next.get().close();
@@ -173,7 +174,7 @@ final class Machines implements AutoCloseable {
           MachinePool.open(
               sizes,
               options.longestWait(),
-              shape -> makeReady(templates.origin(shape)),
+              new Maker(templates, options.deno()),
               new Room(),
               System::nanoTime);
       pool.set(opened);
@@ -318,6 +319,28 @@ final class Machines implements AutoCloseable {
     MachinePool<MachineShape, ReadyMachine> open = pool.get();
     if (open != null) {
       open.close();
+    }
+  }
+
+  private final class Maker implements MachinePool.Maker<MachineShape, ReadyMachine> {
+    private final Templates templates;
+    private final boolean deno;
+
+    Maker(Templates templates, boolean deno) {
+      this.templates = templates;
+      this.deno = deno;
+    }
+
+    @Override
+    public ReadyMachine make(MachineShape shape) throws IOException {
+      return makeReady(templates.origin(shape));
+    }
+
+    @Override
+    public void improve(ReadyMachine machine) throws IOException {
+      if (deno) {
+        machine.warm();
+      }
     }
   }
 

@@ -2,10 +2,14 @@ package dev.belljar.engine;
 
 import dev.belljar.engine.agent.AgentConnection.Incoming;
 import dev.belljar.engine.agent.AgentConnection.IncomingStreams;
+import dev.belljar.engine.agent.AgentErrorException;
+import dev.belljar.engine.agent.AgentProcess;
 import dev.belljar.engine.agent.NoStreams;
 import dev.belljar.engine.pool.MachinePool;
 import dev.belljar.engine.vmm.Machine;
 import java.io.IOException;
+import java.util.Optional;
+import org.jspecify.annotations.Nullable;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
@@ -15,6 +19,12 @@ final class ReadyMachine implements MachinePool.Waiting {
 
   private final Machine machine;
   private final Network network;
+
+  /** Deno's process while it starts, and where it was given up before it had. */
+  private @Nullable AgentProcess starting;
+
+  private Optional<WarmDeno> deno = Optional.empty();
+  private boolean taken;
 
   private ReadyMachine(Machine machine, Network network) {
     this.machine = machine;
@@ -31,10 +41,51 @@ final class ReadyMachine implements MachinePool.Waiting {
     return new ReadyMachine(start.with(network), network);
   }
 
+  /**
+   * A machine that belongs to a sandbox.
+   *
+   * @param deno what waits in it
+   */
+  record Handed(Machine machine, Optional<WarmDeno> deno) {}
+
   /** From now on it reaches what that lets it, and whoever asked owns it. */
-  Machine handOver(IncomingStreams owner) {
+  synchronized Handed handOver(IncomingStreams owner) {
+    taken = true;
+    if (starting != null) {
+      // It would take another second, of which the sandbox would wait for a part.
+      WarmDeno.end(starting);
+    }
     network.owner = owner;
-    return machine;
+    return new Handed(machine, deno);
+  }
+
+  /** Has an evaluator wait in it as well; blocks until it does, or the machine was taken. */
+  void warm() throws IOException {
+    try {
+      AgentProcess process = start();
+      if (process != null) {
+        WarmDeno ready = WarmDeno.await(machine.agent(), process);
+        keep(process, ready);
+      }
+    } catch (AgentErrorException e) {
+      throw new IOException("Deno does not start in it (" + e.getMessage() + ")", e);
+    }
+  }
+
+  private synchronized @Nullable AgentProcess start() throws IOException, AgentErrorException {
+    if (!taken) {
+      starting = WarmDeno.spawn(machine.agent());
+    }
+    return starting;
+  }
+
+  private synchronized void keep(AgentProcess process, WarmDeno ready) {
+    if (taken) {
+      WarmDeno.end(process);
+      return;
+    }
+    starting = null;
+    deno = Optional.of(ready);
   }
 
   Machine machine() {

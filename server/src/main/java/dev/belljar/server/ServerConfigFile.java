@@ -137,7 +137,7 @@ public final class ServerConfigFile {
 
   /** Of the default size, unless it names others. */
   private Optional<PoolOptions> pool(JsonNode pool) {
-    only(pool, "pool.", Set.of("minimum", "maximum", "longest_wait", "sizes"));
+    only(pool, "pool.", Set.of("minimum", "maximum", "longest_wait", "deno", "sizes"));
     PoolOptions usual = PoolOptions.DEFAULT;
     Size standard = usual.sizes().getFirst();
     int maximum = whole(pool, "pool", "maximum", standard.maximum());
@@ -157,7 +157,11 @@ public final class ServerConfigFile {
     }
     return sizes.isEmpty()
         ? Optional.empty()
-        : Optional.of(new PoolOptions(sizes, duration(pool, "longest_wait", usual.longestWait())));
+        : Optional.of(
+            new PoolOptions(
+                sizes,
+                duration(pool, "longest_wait", usual.longestWait()),
+                yes(pool, "deno", usual.deno())));
   }
 
   private Size size(String memory, JsonNode node, Size standard) {
@@ -253,6 +257,16 @@ public final class ServerConfigFile {
             whole(node, name, "disks", otherwise.storage().disks()));
     return new Limits(
         sandboxes, memory, duration(node, "lifetime", otherwise.lifetime()), egress, storage);
+  }
+
+  private boolean yes(JsonNode node, String name, boolean otherwise) {
+    if (!node.has(name)) {
+      return otherwise;
+    }
+    if (!node.get(name).isBoolean()) {
+      throw wrong(name, "true or false");
+    }
+    return node.get(name).booleanValue();
   }
 
   private int whole(JsonNode node, String table, String name, int otherwise) {

@@ -7,6 +7,7 @@ import java.io.BufferedInputStream;
 import java.io.DataInputStream;
 import java.io.EOFException;
 import java.io.IOException;
+import java.io.InputStream;
 import java.io.InterruptedIOException;
 import java.nio.ByteBuffer;
 import java.util.Map;
@@ -14,6 +15,8 @@ import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.ConcurrentHashMap;
 import java.util.concurrent.ExecutionException;
 import java.util.concurrent.locks.ReentrantLock;
+import java.util.regex.Matcher;
+import java.util.regex.Pattern;
 import org.jspecify.annotations.Nullable;
 import tools.jackson.core.JacksonException;
 import tools.jackson.databind.json.JsonMapper;
@@ -23,6 +26,8 @@ import tools.jackson.databind.json.JsonMapper;
  * checked: anything can be at the other end.
  */
 final class ControlConnection implements AutoCloseable {
+  private static final Pattern GREETING = Pattern.compile("belljar ([0-9]{1,5}) ([0-9a-f-]{36})");
+  private static final int LONGEST_GREETING = 64;
   private static final int LARGEST = 64 << 20;
   private static final JsonMapper REQUESTS = JsonMapper.builder().build();
 
@@ -33,14 +38,50 @@ final class ControlConnection implements AutoCloseable {
   private volatile long lastId;
   private volatile @Nullable IOException end;
 
+  /** How a port of the guest is connected to. */
+  interface Dialer {
+    GuestConnection dial(int port) throws IOException;
+  }
+
+  /** Reads from an evaluator's stdout where it takes requests, and connects to it. */
+  static ControlConnection open(InputStream stdout, Dialer dialer) throws IOException {
+    Matcher greeting = GREETING.matcher(firstLine(stdout));
+    if (!greeting.matches()) {
+      throw new IOException("it did not greet as an evaluator does");
+    }
+    ControlConnection control;
+    try {
+      control = new ControlConnection(dialer.dial(Integer.parseInt(greeting.group(1))));
+    } catch (InvalidOptionException e) {
+      throw new IOException("it greeted with a port that cannot be", e);
+    }
+    try {
+      control.greet(greeting.group(2));
+      return control;
+    } catch (IOException | RuntimeException e) {
+      control.close();
+      throw e;
+    }
+  }
+
+  /** Byte for byte: what follows is the user's. */
+  private static String firstLine(InputStream stdout) throws IOException {
+    StringBuilder line = new StringBuilder();
+    int next;
+    while ((next = stdout.read()) != '\n' && next >= 0 && line.length() < LONGEST_GREETING) {
+      line.append((char) next);
+    }
+    return line.toString().stripTrailing();
+  }
+
   /** Takes ownership of the connection. */
-  ControlConnection(GuestConnection connection) {
+  private ControlConnection(GuestConnection connection) {
     this.connection = connection;
     input = new DataInputStream(new BufferedInputStream(connection.input()));
   }
 
   /** Shows the token and blocks until the evaluator has taken it; then answers are read. */
-  void greet(String token) throws IOException {
+  private void greet(String token) throws IOException {
     write(Map.of("token", token));
     if (!(read() instanceof Map<?, ?> answer) || !Long.valueOf(0).equals(answer.get("id"))) {
       throw new IOException("it did not greet as an evaluator does");

@@ -6,7 +6,6 @@ import dev.belljar.BelljarException;
 import dev.belljar.ChildProcess;
 import dev.belljar.ChildProcessStatus;
 import dev.belljar.DenoRepl;
-import dev.belljar.InvalidOptionException;
 import dev.belljar.ProcessEndedException;
 import dev.belljar.Sandbox;
 import dev.belljar.SandboxClosedException;
@@ -25,8 +24,6 @@ import java.util.concurrent.ExecutionException;
 import java.util.concurrent.FutureTask;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.TimeoutException;
-import java.util.regex.Matcher;
-import java.util.regex.Pattern;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -34,9 +31,7 @@ import org.jspecify.annotations.Nullable;
  * requests. That line is taken out here; the rest of the streams is the user's.
  */
 final class Evaluator extends Program implements DenoRepl {
-  private static final String DRIVER = driver();
-  private static final Pattern GREETING = Pattern.compile("belljar ([0-9]{1,5}) ([0-9a-f-]{36})");
-  private static final int LONGEST_GREETING = 64;
+  private static final List<String> DRIVER = List.of("eval", "--no-lock", "--ext=mjs", driver());
   private static final int LONGEST_COMPLAINT = 2048;
   private static final long START_SECONDS = 60;
   private static final long END_SECONDS = 2;
@@ -56,14 +51,9 @@ final class Evaluator extends Program implements DenoRepl {
   }
 
   static Evaluator start(Sandbox sandbox, GuestFetch fetch, SpawnOptions options) {
-    ChildProcess child =
-        spawn(
-            sandbox,
-            List.of("eval", "--no-lock", "--ext=mjs", DRIVER),
-            options,
-            new Piped(true, false));
+    ChildProcess child = spawn(sandbox, DRIVER, options, new Piped(true, false));
     FutureTask<ControlConnection> greeting =
-        new FutureTask<>(() -> control(sandbox, child.stdout()));
+        new FutureTask<>(() -> ControlConnection.open(child.stdout(), sandbox::dial));
     Thread.ofVirtual().name("start of evaluator " + child.pid()).start(greeting);
     try {
       ControlConnection control = greeting.get(START_SECONDS, TimeUnit.SECONDS);
@@ -79,6 +69,21 @@ final class Evaluator extends Program implements DenoRepl {
     } catch (ExecutionException e) {
       throw notStarted(child, options, e.getCause() == null ? e : e.getCause());
     }
+  }
+
+  /** Deno's arguments that make it one. */
+  static List<String> arguments() {
+    return DRIVER;
+  }
+
+  /** One that waited; its process is the sandbox's now. */
+  static Evaluator of(
+      Sandbox sandbox,
+      GuestFetch fetch,
+      ChildProcess child,
+      SpawnOptions options,
+      ControlConnection control) {
+    return new Evaluator(sandbox, fetch, child, options, control);
   }
 
   @Override
@@ -140,36 +145,6 @@ final class Evaluator extends Program implements DenoRepl {
     }
     return new BelljarException(
         "Evaluator " + pid() + " broke off and was ended: " + cause.getMessage() + ".", cause);
-  }
-
-  private static ControlConnection control(Sandbox sandbox, InputStream stdout) throws IOException {
-    Matcher greeting = GREETING.matcher(firstLine(stdout));
-    if (!greeting.matches()) {
-      throw new IOException("it did not greet as an evaluator does");
-    }
-    ControlConnection control;
-    try {
-      control = new ControlConnection(sandbox.dial(Integer.parseInt(greeting.group(1))));
-    } catch (InvalidOptionException e) {
-      throw new IOException("it greeted with a port that cannot be", e);
-    }
-    try {
-      control.greet(greeting.group(2));
-      return control;
-    } catch (IOException | RuntimeException e) {
-      control.close();
-      throw e;
-    }
-  }
-
-  /** Byte for byte: what follows is the user's. */
-  private static String firstLine(InputStream stdout) throws IOException {
-    StringBuilder line = new StringBuilder();
-    int next;
-    while ((next = stdout.read()) != '\n' && next >= 0 && line.length() < LONGEST_GREETING) {
-      line.append((char) next);
-    }
-    return line.toString().stripTrailing();
   }
 
   private static void abandon(ChildProcess child, FutureTask<ControlConnection> greeting) {

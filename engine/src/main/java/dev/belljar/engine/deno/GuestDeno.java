@@ -17,6 +17,8 @@ import dev.belljar.SpawnOptions;
 import dev.belljar.engine.fetch.GuestFetch;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.Optional;
+import java.util.concurrent.atomic.AtomicReference;
 import java.util.regex.Pattern;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
@@ -33,11 +35,17 @@ public final class GuestDeno implements SandboxDeno {
 
   private final Sandbox sandbox;
   private final GuestFetch fetch;
+  private final AtomicReference<Optional<WaitingEvaluator>> waiting;
 
-  /** Runs programs in that sandbox. */
-  public GuestDeno(Sandbox sandbox, GuestFetch fetch) {
+  /**
+   * Runs programs in that sandbox.
+   *
+   * @param waiting an evaluator that was started ahead of time
+   */
+  public GuestDeno(Sandbox sandbox, GuestFetch fetch, Optional<WaitingEvaluator> waiting) {
     this.sandbox = sandbox;
     this.fetch = fetch;
+    this.waiting = new AtomicReference<>(waiting);
   }
 
   @Override
@@ -50,7 +58,11 @@ public final class GuestDeno implements SandboxDeno {
 
   @Override
   public DenoRepl repl(SpawnOptions options) {
-    return Evaluator.start(sandbox, fetch, options);
+    // The first gets it, or nobody: it is not what a new one would be for long.
+    Optional<WaitingEvaluator> ready = waiting.getAndSet(Optional.empty());
+    return ready
+        .flatMap(one -> one.become(sandbox, fetch, options))
+        .orElseGet(() -> Evaluator.start(sandbox, fetch, options));
   }
 
   private DenoProcess run(Entrypoint entrypoint, SpawnOptions process) {

@@ -64,6 +64,12 @@ public final class MachinePool<S, M extends MachinePool.Waiting> implements Auto
   public interface Maker<S, M> {
     /** Makes one and blocks until it can be used. */
     M make(S shape) throws IOException, InterruptedException;
+
+    /**
+     * Does more for one that waits, and may be taken meanwhile: once for each, when as many wait as
+     * are to.
+     */
+    default void improve(M machine) throws IOException, InterruptedException {}
   }
 
   /**
@@ -125,7 +131,19 @@ public final class MachinePool<S, M extends MachinePool.Waiting> implements Auto
     }
   }
 
-  private record Ready<M>(M machine, long since) {}
+  private static final class Ready<M> {
+    final M machine;
+    final long since;
+    boolean improved;
+
+    Ready(M machine, long since) {
+      this.machine = machine;
+      this.since = since;
+    }
+  }
+
+  /** What is to be done: a machine to be made, or one to be improved. */
+  private record Work<S, M>(Optional<S> make, Optional<Ready<M>> improve) {}
 
   private MachinePool(
       Map<S, Bounds> sizes,
@@ -259,19 +277,23 @@ public final class MachinePool<S, M extends MachinePool.Waiting> implements Auto
   private void fill() {
     try {
       while (true) {
-        Optional<S> wanted = next();
-        if (wanted.isEmpty()) {
+        Optional<Work<S, M>> work = next();
+        if (work.isEmpty()) {
           return;
         }
-        make(wanted.get());
+        if (work.get().make.isPresent()) {
+          make(work.get().make.get());
+        } else {
+          improve(work.get().improve.orElseThrow());
+        }
       }
     } catch (InterruptedException e) {
       LOG.debug("The pool is closed");
     }
   }
 
-  /** Blocks until a machine is to be made; empty when the pool is closed. */
-  private Optional<S> next() throws InterruptedException {
+  /** Blocks until something is to be done; empty when the pool is closed. */
+  private Optional<Work<S, M>> next() throws InterruptedException {
     while (true) {
       List<M> given = new ArrayList<>();
       lock.lockInterruptibly();
@@ -282,7 +304,7 @@ public final class MachinePool<S, M extends MachinePool.Waiting> implements Auto
         long now = clock.getAsLong();
         giveUp(now, given);
         if (given.isEmpty()) {
-          Optional<S> wanted = wanted(now);
+          Optional<Work<S, M>> wanted = wanted(now);
           if (wanted.isPresent() && !room.isBusy()) {
             return wanted;
           }
@@ -295,14 +317,20 @@ public final class MachinePool<S, M extends MachinePool.Waiting> implements Auto
     }
   }
 
-  private Optional<S> wanted(long now) {
+  private Optional<Work<S, M>> wanted(long now) {
     if (scarce || now - resumeAt < 0) {
       return Optional.empty();
     }
-    return shelves.entrySet().stream()
-        .filter(entry -> entry.getValue().ready.size() < entry.getValue().target(now))
-        .map(Map.Entry::getKey)
-        .findFirst();
+    for (Map.Entry<S, Shelf<M>> entry : shelves.entrySet()) {
+      if (entry.getValue().ready.size() < entry.getValue().target(now)) {
+        return Optional.of(new Work<>(Optional.of(entry.getKey()), Optional.empty()));
+      }
+    }
+    return shelves.values().stream()
+        .flatMap(shelf -> shelf.ready.stream())
+        .filter(ready -> !ready.improved)
+        .findFirst()
+        .map(ready -> new Work<>(Optional.empty(), Optional.of(ready)));
   }
 
   /** What ended, waited too long or is too much; where memory is short, one after the other. */
@@ -352,6 +380,21 @@ public final class MachinePool<S, M extends MachinePool.Waiting> implements Auto
     }
     if (late) {
       close(machine);
+    }
+  }
+
+  private void improve(Ready<M> ready) throws InterruptedException {
+    try {
+      maker.improve(ready.machine);
+    } catch (IOException | RuntimeException e) {
+      // It may have been taken, or have ended: then it is no longer here.
+      LOG.debug("A machine that waits waits as it is", e);
+    }
+    lock.lock();
+    try {
+      ready.improved = true;
+    } finally {
+      lock.unlock();
     }
   }
 

@@ -2,6 +2,7 @@
 // relative to the working directory. The first line on stdout is "belljar PORT TOKEN"; a connection to that port of the
 // loopback which begins with the token becomes the control connection, and the listener is closed. Messages are JSON
 // behind a 32-bit length, big-endian; each request {id, code} or {id, call, args} has one answer {id, value} or {id, error}.
+// One that was started ahead of time is asked {id, become} first.
 import { Session } from "node:inspector";
 import v8 from "node:v8";
 
@@ -23,7 +24,8 @@ const { from, isArray } = Array;
 const { create, defineProperty, getOwnPropertyDescriptor, keys, prototype: anyObject, setPrototypeOf } = Object;
 const { isFinite, isNaN } = Number;
 const { isView } = ArrayBuffer;
-const { cwd, exit, inspect } = Deno;
+const { cwd, exit, inspect, lstatSync } = Deno;
+const environment = Deno.env;
 const uncurried = Function.prototype.bind.bind(Function.prototype.call);
 const endsWith = uncurried(String.prototype.endsWith);
 const slice = uncurried(String.prototype.slice);
@@ -227,7 +229,41 @@ async function evaluate(code) {
   return () => valueOf(answer.result);
 }
 
+// What Deno looks for beside and above a program when it starts.
+const PROJECT = [
+  "deno.json", "deno.jsonc", "deno.lock", "package.json", "package-lock.json", "pnpm-workspace.yaml", "tsconfig.json",
+  "jsconfig.json", "import_map.json", ".npmrc", ".env", "node_modules", "vendor",
+];
+
+function isThere(path) {
+  try {
+    lstatSync(path);
+    return true;
+  } catch {
+    return false;
+  }
+}
+
+/** Whether a program that started now would find something that this one has not read. */
+function inProject() {
+  for (let directory = cwd();; directory = directory.slice(0, directory.lastIndexOf("/"))) {
+    if (PROJECT.some((name) => isThere(`${directory}/${name}`))) return true;
+    if (directory === "") return false;
+  }
+}
+
+/** Takes an environment, unless this is not what a new program would be. */
+function become(variables) {
+  if (inProject()) return false;
+  for (const name of keys(environment.toObject())) {
+    if (!(name in variables)) environment.delete(name);
+  }
+  for (const name of keys(variables)) environment.set(name, variables[name]);
+  return true;
+}
+
 async function answerTo(request) {
+  if (request.become !== undefined) return become(setPrototypeOf(request.become, null));
   if (request.code !== undefined) {
     const take = await evaluate(request.code);
     return plain(await settled(await take()));
