@@ -52,7 +52,8 @@ public interface SandboxPool extends AutoCloseable {
   Status status();
 
   /**
-   * Blocks until as many machines of each size wait as are to wait when nothing happens.
+   * Blocks until as many machines of each size wait as are to wait when nothing happens, with Deno
+   * in them where it is to be.
    *
    * @return whether it came to that within the time
    */

@@ -214,7 +214,7 @@ public final class MachinePool<S, M extends MachinePool.Waiting> implements Auto
     }
   }
 
-  /** Blocks until what is to wait at least does; tells whether it came to that. */
+  /** Blocks until what is to wait at least does, improved; tells whether it came to that. */
   public boolean awaitReady(Duration limit) throws InterruptedException {
     long remaining = limit.toNanos();
     lock.lockInterruptibly();
@@ -232,7 +232,11 @@ public final class MachinePool<S, M extends MachinePool.Waiting> implements Auto
   }
 
   private boolean isReady() {
-    return shelves.values().stream().allMatch(shelf -> shelf.ready.size() >= shelf.bounds.minimum);
+    return shelves.values().stream()
+        .allMatch(
+            shelf ->
+                shelf.ready.stream().filter(ready -> ready.improved).count()
+                    >= shelf.bounds.minimum);
   }
 
   /**
@@ -393,6 +397,7 @@ public final class MachinePool<S, M extends MachinePool.Waiting> implements Auto
     lock.lock();
     try {
       ready.improved = true;
+      changed.signalAll();
     } finally {
       lock.unlock();
     }
