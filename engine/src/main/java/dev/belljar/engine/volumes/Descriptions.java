@@ -55,6 +55,7 @@ final class Descriptions {
         disk.capacity(),
         sizes.of(own(disk, false), disk.bytes()),
         used + image(disk),
+        used,
         disk.image().isPresent(),
         origin(disk),
         Optional.ofNullable(holders.get(disk.id())),

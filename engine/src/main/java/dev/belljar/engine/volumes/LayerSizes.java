@@ -17,7 +17,7 @@ import java.util.stream.Stream;
  * that may be written to meanwhile.
  */
 final class LayerSizes {
-  /** Bytes of tables that are read for one question; about a quarter of a second. */
+  /** Bytes of tables after which no more are read for one question: below a second. */
   private static final long MOST_READ = 256L << 20;
 
   /** What a small qcow2 file has beside tables of the second level and what they tell of. */
@@ -60,11 +60,9 @@ final class LayerSizes {
             .mapToLong(layer -> allocated.getOrDefault(LayerFiles.nameOf(layer), 0L))
             .sum();
     long most = Math.min(sum, bytes + ClusterTable.cost(bytes) + MOST_HEADERS);
-    long cost = chain.size() * ClusterTable.cost(bytes);
-    if (chain.size() < 2 || cost > left) {
+    if (chain.size() < 2 || left <= 0) {
       return most;
     }
-    left -= cost;
     BitSet counted = new BitSet();
     BitSet decided = new BitSet();
     int tables = 0;
@@ -73,6 +71,7 @@ final class LayerSizes {
       if (clusters.isEmpty()) {
         return most;
       }
+      left -= (long) clusters.get().tables() * ClusterTable.CLUSTER;
       BitSet held = clusters.get().held();
       BitSet hidden = clusters.get().hidden();
       held.andNot(decided);

@@ -312,6 +312,39 @@ class LongWorkTest {
     slow.get();
   }
 
+  /** Whoever needs what is being merged waits for so long and no longer. */
+  @Test
+  void aMergeOfTheSameLayers() throws Exception {
+    store.create(SLOW, VolumeOptions.of("data", SIZE), image);
+    for (int i = 0; i < 31; i++) {
+      store.snapshot(SLOW, "data", "kept-" + i);
+    }
+    mergesHang = true;
+    FutureTask<?> slow =
+        start(
+            () -> {
+              store.merge();
+              return store;
+            });
+    await(merging);
+    try (StoreDirectory same =
+            StoreDirectory.openAsItIs(
+                directory.resolve("storage"), Disks.tools(), InstantSource.system());
+        Merging impatient =
+            new Merging(same, Disks.merger(), Duration.ofHours(1), Duration.ofMillis(200))) {
+      assertThatExceptionOfType(StorageException.class)
+          .isThrownBy(() -> impatient.makeRoom(SLOW, "data"))
+          .satisfies(e -> assertThat(e.reason()).isEqualTo(Reason.BUSY))
+          .withMessageContaining("'data' are being merged");
+    }
+    FutureTask<?> waiting = start(() -> store.snapshot(SLOW, "data", "another"));
+    othersGoOn();
+    assertThat(waiting.isDone()).isFalse();
+    go.countDown();
+    waiting.get();
+    slow.get();
+  }
+
   @Test
   void ofTwoVolumesOfOneNameThereIsOne() throws Exception {
     hold("mkfs");
