@@ -13,7 +13,10 @@ import java.util.Optional;
  * @param region where it is; {@code loc} on this host
  * @param capacity bytes that its file system may take
  * @param allocatedSize bytes on the host that are its own, without those of a snapshot below
- * @param flattenedSize bytes that it would take without sharing anything with snapshots
+ * @param flattenedSize bytes that it would take without sharing anything with snapshots, with the
+ *     image of a bootable one
+ * @param usedSize bytes that it holds, those of snapshots below among them; what its capacity is
+ *     for, so that a bootable one's image does not count
  * @param bootable whether a sandbox may have it as its root
  * @param baseSnapshot what it was made from, as long as that is there
  * @param holder the sandbox that has it now
@@ -26,6 +29,7 @@ public record Volume(
     long capacity,
     long allocatedSize,
     long flattenedSize,
+    long usedSize,
     boolean bootable,
     Optional<Origin> baseSnapshot,
     Optional<String> holder,

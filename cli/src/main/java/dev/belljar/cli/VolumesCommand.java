@@ -108,7 +108,7 @@ final class VolumesCommand implements Runnable {
       name = "list",
       mixinStandardHelpOptions = true,
       description =
-          "Lists the volumes, oldest first: id, slug, what it takes of its capacity, whether it can be"
+          "Lists the volumes, oldest first: id, slug, what it holds of its capacity, whether it can be"
               + " a root, and which sandbox has it.",
       footer = {"", "Example:", "  belljar volumes list --search data"})
   int list(@Mixin StoredThings.ListOptions options, @Mixin EndpointOptions server)
@@ -166,7 +166,7 @@ final class VolumesCommand implements Runnable {
         "%s  %-24s  %10s of %-10s  %-8s  %s",
         volume.id(),
         volume.slug(),
-        new ByteSize(volume.allocatedSize()),
+        new ByteSize(volume.usedSize()),
         new ByteSize(volume.capacity()),
         volume.bootable() ? "bootable" : "",
         volume.holder().orElse(""));
@@ -179,6 +179,7 @@ final class VolumesCommand implements Runnable {
             .add("slug", volume.slug())
             .add("region", volume.region())
             .add("capacity", new ByteSize(volume.capacity()))
+            .add("used", new ByteSize(volume.usedSize()))
             .add("its own", new ByteSize(volume.allocatedSize()))
             .add("in all", new ByteSize(volume.flattenedSize()))
             .add("bootable", volume.bootable() ? "yes" : "no");
@@ -215,6 +216,7 @@ final class VolumesCommand implements Runnable {
             .put("capacity", volume.capacity())
             .put("allocated_size", volume.allocatedSize())
             .put("flattened_size", volume.flattenedSize())
+            .put("used_size", volume.usedSize())
             .put("bootable", volume.bootable());
     volume
         .baseSnapshot()

@@ -32,7 +32,7 @@ class StorageCommandsTest {
   private static final String VOLUME =
       """
       {"id":"vol_loc_0123456789abcdefghjk","slug":"tools","region":"loc","capacity":2147483648,
-       "estimated_allocated_size":1048576,"estimated_flattened_size":1073741824,"is_bootable":true,
+       "estimated_allocated_size":1048576,"estimated_flattened_size":1073741824,"used_size":536870912,"is_bootable":true,
        "base_snapshot":{"id":"snp_loc_0123456789abcdefghjk","slug":"base"},
        "holder":"sbx_loc_0123456789abcdefghjk","deleted_at":null}
       """;
@@ -127,7 +127,7 @@ class StorageCommandsTest {
     link = "</api/v2/volumes?cursor=two>; rel=\"next\"";
     answer = "[" + VOLUME + "]";
     String line =
-        "vol_loc_0123456789abcdefghjk  tools                          1 MiB of 2 GiB       bootable"
+        "vol_loc_0123456789abcdefghjk  tools                        512 MiB of 2 GiB       bootable"
             + "  sbx_loc_0123456789abcdefghjk\n";
     assertPrinted(on("volumes", "list", "--search", "tools"), line + line);
     assertThat(requests)
@@ -146,6 +146,7 @@ class StorageCommandsTest {
         slug       tools
         region     loc
         capacity   2 GiB
+        used       512 MiB
         its own    1 MiB
         in all     1 GiB
         bootable   yes
@@ -170,7 +171,7 @@ class StorageCommandsTest {
                   .readTree(
                       """
                       {"id":"vol_loc_0123456789abcdefghjk","slug":"tools","region":"loc",
-                       "capacity":2147483648,"allocated_size":1048576,"flattened_size":1073741824,
+                       "capacity":2147483648,"allocated_size":1048576,"flattened_size":1073741824,"used_size":536870912,
                        "bootable":true,
                        "base_snapshot":{"id":"snp_loc_0123456789abcdefghjk","slug":"base"},
                        "holder":"sbx_loc_0123456789abcdefghjk","deleted_at":null}

@@ -144,10 +144,12 @@ class UnfinishedMergeIT {
     try (VolumeStore store = store()) {
       VolumeOptions options = VolumeOptions.of("data", ByteSize.parse("300MB"));
       store.create("", options, new BootImage("none", directory));
+      // A head that is damaged like that has no snapshot.
+      store.snapshot("", "data", "s0");
       try (var opened = store.openVolume("", "data", "sbx")) {
-        damage(opened.layers().getFirst());
+        damage(opened.layers().getLast());
       }
-      for (int i = 0; i < 31; i++) {
+      for (int i = 1; i < 31; i++) {
         store.snapshot("", "data", "s" + i);
       }
     }
@@ -162,6 +164,7 @@ class UnfinishedMergeIT {
 
   /** Has the first entry of the table of its tables lead nowhere. */
   private static void damage(Path file) throws IOException {
+    assertThat(file.toFile().setWritable(true)).isTrue();
     try (RandomAccessFile layer = new RandomAccessFile(file.toFile(), "rw")) {
       layer.seek(40);
       long table = layer.readLong();

@@ -123,6 +123,8 @@ class VolumeArchiveIT {
     storage.volumes().create(VolumeOptions.of("data", SIZE));
     Path secret = Files.writeString(directory.resolve("secret"), "a secret of the host");
     Path layer = layerBelow(directory.resolve("here"));
+    // A head that names another is refused, and never gets that far.
+    storage.volumes().snapshot("data", "frozen");
     Files.delete(layer);
     Process made =
         new ProcessBuilder(

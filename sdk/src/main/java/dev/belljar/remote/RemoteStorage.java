@@ -133,13 +133,16 @@ final class RemoteStorage implements Storage {
 
   private static Volume volume(Reply reply) {
     Reply base = reply.member("base_snapshot");
+    long flattened = reply.number("estimated_flattened_size");
     return new Volume(
         reply.text("id"),
         reply.text("slug"),
         reply.optionalText("region").orElse(""),
         reply.number("capacity"),
         reply.number("estimated_allocated_size"),
-        reply.number("estimated_flattened_size"),
+        flattened,
+        // Deno's service does not say it.
+        reply.optionalNumber("used_size").orElse(flattened),
         reply.flag("is_bootable"),
         base.absent() ? Optional.empty() : Optional.of(origin(base)),
         reply.optionalText("holder"),

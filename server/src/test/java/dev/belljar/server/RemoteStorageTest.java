@@ -93,6 +93,7 @@ class RemoteStorageTest {
                 1_000_000_000,
                 1000,
                 2000,
+                1500,
                 true,
                 Optional.empty(),
                 Optional.empty(),

@@ -107,7 +107,7 @@ class StorageTest {
             RawClient.JSON.readTree(
                 """
                 {"id":"%s","slug":"tools","region":"loc","capacity":2147483648,
-                 "estimated_allocated_size":1000,"estimated_flattened_size":2000,"is_bootable":true,
+                 "estimated_allocated_size":1000,"estimated_flattened_size":2000,"used_size":1500,"is_bootable":true,
                  "base_snapshot":null,"holder":null,"deleted_at":null}
                 """
                     .formatted(id)));

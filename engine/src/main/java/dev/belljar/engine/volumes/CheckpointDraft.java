@@ -127,6 +127,7 @@ public final class CheckpointDraft implements AutoCloseable {
             if (!volume.top().equals(head.volume.top())) {
               throw Checkpointing.changed(volume.slug());
             }
+            Checks.checkWhole(store, catalog, volume.slug(), catalog.chain(volume.top()));
             changed = changed.with(head.layer).withVolume(volume.withTop(head.layer.id()));
           }
           if (!disks.tops().allMatch(top -> catalog.layer(top).isPresent())) {
@@ -170,29 +171,26 @@ public final class CheckpointDraft implements AutoCloseable {
 
   /** Lets it be used; all of it must be on the disk. */
   public Checkpoint complete() {
-    return store.locked(
-        () -> {
-          Catalog catalog = store.file.read();
-          SavedMachine found =
-              catalog.checkpoints().stream()
-                  .filter(one -> one.id().equals(id))
-                  .findFirst()
-                  .orElseThrow(() -> Checks.unknown("checkpoint", request.slug));
-          SavedMachine complete = found.completed();
-          store.file.write(catalog.withCheckpoint(complete));
-          FaultPoint.CHECKPOINT_COMPLETE.reached();
-          return Checkpointing.described(store, complete);
-        });
+    SavedMachine saved =
+        store.locked(
+            () -> {
+              Catalog catalog = store.file.read();
+              SavedMachine found =
+                  catalog.checkpoints().stream()
+                      .filter(one -> one.id().equals(id))
+                      .findFirst()
+                      .orElseThrow(() -> Checks.unknown("checkpoint", request.slug));
+              SavedMachine complete = found.completed();
+              store.file.write(catalog.withCheckpoint(complete));
+              FaultPoint.CHECKPOINT_COMPLETE.reached();
+              return complete;
+            });
+    return store.withoutLock(() -> Checkpointing.described(store, saved));
   }
 
   /** Gives up what keeps an unfinished one. */
   @Override
   public void close() {
-    store.locked(
-        () -> {
-          store.leases.release(lease);
-          store.collect();
-          return id;
-        });
+    store.giveUp(lease);
   }
 }

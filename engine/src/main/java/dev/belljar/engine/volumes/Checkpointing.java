@@ -36,10 +36,23 @@ final class Checkpointing {
   /** Begins to make one; what it needs is kept until the draft is closed. */
   CheckpointDraft begin(CheckpointDraft.Request request) {
     VolumeOptions.checkSlug(request.slug());
-    return store.locked(() -> draft(request));
+    Begun begun = store.locked(() -> lease(request));
+    try {
+      return store.withoutLock(() -> draft(request, begun));
+    } catch (RuntimeException e) {
+      store.giveUp(begun.lease, e);
+      throw e;
+    }
   }
 
-  private CheckpointDraft draft(CheckpointDraft.Request request) throws IOException {
+  /**
+   * What is to be made.
+   *
+   * @param heads of the volumes, not there yet
+   */
+  private record Begun(String id, Map<String, CheckpointDraft.NewHead> heads, Path lease) {}
+
+  private Begun lease(CheckpointDraft.Request request) throws IOException {
     Catalog catalog = store.file.read();
     Checks.checkFree(catalog, request.owner(), request.slug());
     store.quotas.check(catalog, request.owner(), request.bytes());
@@ -57,21 +70,19 @@ final class Checkpointing {
       needed.add(head.id());
     }
     needed.add(request.image().hash());
-    Path lease = store.leases.add(new Lease(id, request.sandbox(), needed));
-    try {
-      for (CheckpointDraft.NewHead head : heads.values()) {
-        store.empties.create(store.layers.fileOf(head.layer()), head.volume().bytes());
-        store.layers.force(head.layer());
-      }
-      store.images.keepForMachines(request.image());
-      Path directory = Files.createDirectories(directoryOf(id));
-      Files.setPosixFilePermissions(directory, PosixFilePermissions.fromString("rwxr-xr-x"));
-      FaultPoint.LAYER_MADE.reached();
-      return new CheckpointDraft(store, id, directory, request, heads, lease);
-    } catch (IOException | RuntimeException e) {
-      store.leases.release(lease);
-      throw e;
+    return new Begun(id, heads, store.leases.add(new Lease(id, request.sandbox(), needed)));
+  }
+
+  private CheckpointDraft draft(CheckpointDraft.Request request, Begun begun) throws IOException {
+    for (CheckpointDraft.NewHead head : begun.heads.values()) {
+      store.empties.create(store.layers.fileOf(head.layer()), head.volume().bytes());
+      store.layers.force(head.layer());
     }
+    Path directory = Files.createDirectories(directoryOf(begun.id));
+    Files.setPosixFilePermissions(directory, PosixFilePermissions.fromString("rwxr-xr-x"));
+    store.images.keepForMachines(request.image(), directory.resolve("image.new"));
+    FaultPoint.LAYER_MADE.reached();
+    return new CheckpointDraft(store, begun.id, directory, request, begun.heads, begun.lease);
   }
 
   private Path directoryOf(String id) {
@@ -80,19 +91,16 @@ final class Checkpointing {
 
   /** The checkpoint of that id or slug. */
   Optional<Checkpoint> get(String owner, String idOrSlug) {
-    return store.locked(
-        () -> {
-          Optional<SavedMachine> found = store.file.read().checkpoint(owner, idOrSlug);
-          return found.isEmpty() ? Optional.empty() : Optional.of(described(store, found.get()));
-        });
+    Optional<SavedMachine> found =
+        store.locked(() -> store.file.read().checkpoint(owner, idOrSlug));
+    return found.map(one -> store.withoutLock(() -> described(store, one)));
   }
 
   /** A part of the list of an owner's checkpoints. */
   Page<Checkpoint> list(String owner, PageRequest request) {
-    return store.locked(
-        () ->
-            Pages.of(
-                store.file.read().checkpoints(), owner, request, one -> described(store, one)));
+    Catalog catalog = store.locked(() -> store.file.read());
+    return store.withoutLock(
+        () -> Pages.of(catalog.checkpoints(), owner, request, one -> described(store, one)));
   }
 
   /** Deletes one; its files stay for as long as a sandbox runs from it. */
@@ -162,15 +170,10 @@ final class Checkpointing {
   }
 
   private void giveBack(Path lease) {
-    store.locked(
-        () -> {
-          store.leases.release(lease);
-          store.collect();
-          return lease;
-        });
+    store.giveUp(lease);
   }
 
-  /** As users see it. */
+  /** As users see it; without the lock. */
   static Checkpoint described(StoreDirectory store, SavedMachine one) throws IOException {
     Path directory = store.checkpointDirectory(one.id());
     List<Path> files =

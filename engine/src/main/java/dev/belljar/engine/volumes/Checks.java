@@ -150,12 +150,44 @@ final class Checks {
     }
     for (Layer layer : chain) {
       if (store.layers.isMissing(layer)) {
-        throw new StorageException(
-            Reason.DAMAGED,
-            "'%s' cannot be used: its layer %s is missing. 'belljar data check' tells what to do."
-                .formatted(slug, LayerFiles.nameOf(layer)));
+        throw missing(slug, layer);
       }
     }
+  }
+
+  static StorageException missing(String slug, Layer layer) {
+    return new StorageException(
+        Reason.DAMAGED,
+        "'%s' cannot be used: its layer %s is missing. 'belljar data check' tells what to do."
+            .formatted(slug, LayerFiles.nameOf(layer)));
+  }
+
+  /** Whether its layers are what they should be, as far as their headers tell. */
+  static void checkSound(StoreDirectory store, Disk disk, List<Layer> chain) throws IOException {
+    try {
+      for (Layer layer : chain) {
+        store.layers.check(layer, disk.bytes(), layer.id().equals(disk.top()));
+      }
+    } catch (StorageException e) {
+      throw unsound(disk, e);
+    }
+  }
+
+  /** Whether the head of a volume is one; nobody may have it open. */
+  static void checkHead(StoreDirectory store, Disk volume, Layer head) throws IOException {
+    try {
+      store.layers.checkHead(head, volume.bytes());
+    } catch (StorageException e) {
+      throw unsound(volume, e);
+    }
+  }
+
+  private static StorageException unsound(Disk disk, StorageException why) {
+    return new StorageException(
+        why.reason(),
+        "'%s' cannot be used. %s 'belljar data check' tells what to do."
+            .formatted(disk.slug(), why.getMessage()),
+        why);
   }
 
   /** The uppermost layer of a disk. */

@@ -77,11 +77,11 @@ public final class DataCheck {
       progress.accept("Checking " + one.slug());
       damage.addAll(new CheckpointCheck(store, looked, one).run());
     }
+    List<String> layers = store.locked(() -> files("layers"));
     long bytes =
-        store.locked(
+        store.withoutLock(
             () ->
-                LayerFiles.allocated(
-                        files("layers").stream().map(store.directory::resolve).toList())
+                LayerFiles.allocated(layers.stream().map(store.directory::resolve).toList())
                     .values()
                     .stream()
                     .mapToLong(Long::longValue)
@@ -240,6 +240,11 @@ public final class DataCheck {
     long leaked = 0;
     for (Layer layer : held.unused) {
       try {
+        Optional<Damage> head = ofHead(disk, layer);
+        if (head.isPresent()) {
+          damage.add(head.get());
+          continue;
+        }
         LayerCheck found = looked.look(layer);
         leaked += found.leaked();
         if (found.damage().isPresent()) {
@@ -263,6 +268,20 @@ public final class DataCheck {
         leaked,
         held.holder,
         damage);
+  }
+
+  /** What only a head may not be. */
+  private Optional<Damage> ofHead(Disk disk, Layer layer) throws IOException {
+    if (!disk.id().startsWith("vol") || !layer.id().equals(disk.top())) {
+      return Optional.empty();
+    }
+    try {
+      store.layers.checkHead(layer, disk.bytes());
+      return Optional.empty();
+    } catch (StorageException e) {
+      String what = Objects.toString(e.getMessage());
+      return Optional.of(store.locked(() -> damaged(store.file.read(), disk, what)));
+    }
   }
 
   /** What to do depends on what else there is of the disk. */

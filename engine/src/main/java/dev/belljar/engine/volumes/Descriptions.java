@@ -6,39 +6,56 @@ import dev.belljar.engine.volumes.Catalog.Disk;
 import dev.belljar.engine.volumes.Catalog.Layer;
 import dev.belljar.engine.volumes.Leases.Lease;
 import java.io.IOException;
+import java.util.LinkedHashSet;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
 import java.util.Set;
 import java.util.stream.Collectors;
+import java.util.stream.Stream;
 
-/** Disks as users see them: with sizes and holders, found out once for all that is asked. */
+/**
+ * Disks of an owner as users see them: with sizes and holders, found out once for all that is
+ * asked. Without the store's lock: files may go meanwhile.
+ */
 final class Descriptions {
   private final Catalog catalog;
   private final KeptImages images;
-  private final Map<String, Long> bytes;
+  private final LayerSizes sizes;
   private final Map<String, String> holders;
   private final Set<String> snapshotTops;
 
-  Descriptions(Catalog catalog, LayerFiles layers, KeptImages images, List<Lease> leases)
+  Descriptions(
+      Catalog catalog, String owner, LayerFiles layers, KeptImages images, List<Lease> leases)
       throws IOException {
     this.catalog = catalog;
     this.images = images;
-    bytes = LayerFiles.allocated(catalog.layers().stream().map(layers::fileOf).toList());
+    Set<Layer> of = new LinkedHashSet<>();
+    Stream.concat(catalog.volumes().stream(), catalog.snapshots().stream())
+        .filter(disk -> disk.owner().equals(owner))
+        .forEach(disk -> of.addAll(catalog.chain(disk.top())));
+    sizes = new LayerSizes(layers, of);
     holders =
         leases.stream()
             .collect(Collectors.toMap(Lease::disk, Lease::holder, (first, second) -> first));
     snapshotTops = catalog.snapshots().stream().map(Disk::top).collect(Collectors.toSet());
   }
 
+  /** Whether files were not where the catalog has them. */
+  boolean lacksSizes() {
+    return sizes.lacksSome();
+  }
+
   Volume volume(Disk disk) throws IOException {
+    long used = sizes.of(catalog.chain(disk.top()), disk.bytes());
     return new Volume(
         disk.id(),
         disk.slug(),
         disk.region(),
         disk.capacity(),
-        allocated(disk, false),
-        flattened(disk),
+        sizes.of(own(disk, false), disk.bytes()),
+        used + image(disk),
+        used,
         disk.image().isPresent(),
         origin(disk),
         Optional.ofNullable(holders.get(disk.id())),
@@ -51,29 +68,23 @@ final class Descriptions {
         disk.slug(),
         disk.region(),
         disk.capacity(),
-        allocated(disk, true),
-        flattened(disk),
+        sizes.of(own(disk, true), disk.bytes()),
+        sizes.of(catalog.chain(disk.top()), disk.bytes()) + image(disk),
         disk.image().isPresent(),
         new Volume.Origin(disk.origin().orElse(""), disk.originSlug().orElse("")));
   }
 
-  private long size(Layer layer) {
-    return bytes.getOrDefault(LayerFiles.nameOf(layer), 0L);
-  }
-
   /** Its own layers: down to those of the snapshot that it stands on. */
-  private long allocated(Disk disk, boolean isSnapshot) {
+  private List<Layer> own(Disk disk, boolean isSnapshot) {
     return catalog.chain(disk.top()).stream()
         .takeWhile(
             layer ->
                 !snapshotTops.contains(layer.id()) || (isSnapshot && layer.id().equals(disk.top())))
-        .mapToLong(this::size)
-        .sum();
+        .toList();
   }
 
-  private long flattened(Disk disk) throws IOException {
-    long image = disk.image().isPresent() ? images.size(disk.image().get()) : 0;
-    return image + catalog.chain(disk.top()).stream().mapToLong(this::size).sum();
+  private long image(Disk disk) throws IOException {
+    return disk.image().isPresent() ? images.size(disk.image().get()) : 0;
   }
 
   private Optional<Volume.Origin> origin(Disk disk) {

@@ -6,6 +6,8 @@ import java.io.RandomAccessFile;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.util.concurrent.CompletableFuture;
+import java.util.concurrent.TimeUnit;
 
 /**
  * The programs that make disks. Those that are not confined never read what a guest or its machine
@@ -21,6 +23,9 @@ public record DiskTools(Path qemuImg, Path mkfs, ConfinedDiskTool confined) {
 
   private static final int LONGEST_COMPLAINT = 4096;
 
+  /** Of the largest volume at 12 MB/s. */
+  private static final long LONGEST_MINUTES = 30;
+
   /** An empty qcow2 file, without a word of what it is to lie above. */
   void createEmpty(Path file, long bytes) throws IOException {
     run(qemuImg.toString(), "create", "-q", "-f", "qcow2", file.toString(), Long.toString(bytes));
@@ -28,7 +33,7 @@ public record DiskTools(Path qemuImg, Path mkfs, ConfinedDiskTool confined) {
 
   /** A qcow2 file with an empty ext4, whose root belongs to root or to the user of a sandbox. */
   void createFileSystem(Path file, long bytes, boolean ofRoot) throws IOException {
-    Path raw = file.resolveSibling(file.getFileName() + ".raw");
+    Path raw = rawOf(file);
     try {
       try (RandomAccessFile sparse = new RandomAccessFile(raw.toFile(), "rw")) {
         sparse.setLength(bytes);
@@ -41,6 +46,11 @@ public record DiskTools(Path qemuImg, Path mkfs, ConfinedDiskTool confined) {
     } finally {
       Files.deleteIfExists(raw);
     }
+  }
+
+  /** What {@link #createFileSystem} has beside that file meanwhile. */
+  static Path rawOf(Path file) {
+    return file.resolveSibling(file.getFileName() + ".raw");
   }
 
   /** Copies a file with its holes; shares its blocks where the file system can. */
@@ -56,6 +66,11 @@ public record DiskTools(Path qemuImg, Path mkfs, ConfinedDiskTool confined) {
   private static void run(String... command) throws IOException {
     Process process = new ProcessBuilder(command).redirectErrorStream(true).start();
     process.getOutputStream().close();
+    CompletableFuture<Process> watched =
+        process
+            .onExit()
+            .orTimeout(LONGEST_MINUTES, TimeUnit.MINUTES)
+            .exceptionally(late -> process.destroyForcibly());
     String said =
         new String(process.getInputStream().readNBytes(LONGEST_COMPLAINT), StandardCharsets.UTF_8);
     try {
@@ -66,6 +81,8 @@ public record DiskTools(Path qemuImg, Path mkfs, ConfinedDiskTool confined) {
       process.destroyForcibly();
       Thread.currentThread().interrupt();
       throw new InterruptedIOException("Interrupted while running " + command[0] + ".");
+    } finally {
+      watched.cancel(false);
     }
   }
 }

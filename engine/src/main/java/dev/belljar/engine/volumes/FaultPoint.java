@@ -14,6 +14,12 @@ enum FaultPoint {
   LAYER_MADE,
   /** It is noted who has a disk; no machine has it yet. */
   LEASED,
+  /** What somebody has opened was looked at; nothing is changed yet. */
+  LOOKED_AT,
+  /** An image to be kept has a second name, or is copied, beside a layer. */
+  IMAGE_MADE,
+  /** It is where it is kept; nothing refers to it. */
+  IMAGE_KEPT,
   /** A volume's head is in the catalog as new; a machine still writes to the old one. */
   HEAD_COMMITTED,
   /** A machine writes to the new head; its file system is still frozen. */

@@ -28,30 +28,34 @@ final class KeptImages {
     return Files.exists(root) ? Files.size(root) : 0;
   }
 
-  /** Returns when the disk has it. */
-  void keep(BootImage image) throws IOException {
-    keep(image.hash(), image.file());
+  /**
+   * Keeps an image; returns when the disk has it. Copies it where it is on another disk. Without
+   * the store's lock: a lease keeps the image and what is being made.
+   *
+   * @param making a file that the lease keeps, for what is not whole yet
+   */
+  void keep(BootImage image, Path making) throws IOException {
+    keep(image.hash(), image.file(), making);
   }
 
   /** As above, with all that a machine that has booted needs of it. */
-  void keepForMachines(BootImage image) throws IOException {
-    keep(image);
-    keep(image.hash(), image.directory().resolve(BootImage.BLANK_DISK), BootImage.BLANK_DISK);
+  void keepForMachines(BootImage image, Path making) throws IOException {
+    keep(image, making);
+    Path blank = image.directory().resolve(BootImage.BLANK_DISK);
+    keep(image.hash(), blank, BootImage.BLANK_DISK, making);
   }
 
-  /** As {@link #keep(BootImage)}, of a root that is somewhere else. */
-  void keep(String hash, Path file) throws IOException {
-    keep(hash, file, BootImage.NAME);
+  /** As {@link #keep(BootImage, Path)}, of a root that is somewhere else. */
+  void keep(String hash, Path file, Path making) throws IOException {
+    keep(hash, file, BootImage.NAME, making);
   }
 
-  private void keep(String hash, Path file, String name) throws IOException {
+  private void keep(String hash, Path file, String name, Path making) throws IOException {
     Path kept = directoryOf(hash);
-    Path root = kept.resolve(name);
-    if (Files.exists(root)) {
+    Path there = kept.resolve(name);
+    if (Files.exists(there)) {
       return;
     }
-    Files.createDirectories(kept);
-    Path making = kept.resolve(name + ".new");
     Files.deleteIfExists(making);
     try {
       Files.createLink(making, file);
@@ -62,8 +66,13 @@ final class KeptImages {
         channel.force(true);
       }
     }
-    Files.move(making, root, StandardCopyOption.ATOMIC_MOVE);
+    FaultPoint.IMAGE_MADE.reached();
+    Files.createDirectories(kept);
+    Files.move(making, there, StandardCopyOption.ATOMIC_MOVE);
+    // Two names of one file are both left where somebody else was faster (rename(2)).
+    Files.deleteIfExists(making);
     CatalogFile.force(kept);
+    FaultPoint.IMAGE_KEPT.reached();
   }
 
   /** Removes the others. */

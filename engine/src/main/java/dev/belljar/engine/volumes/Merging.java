@@ -2,6 +2,7 @@ package dev.belljar.engine.volumes;
 
 import dev.belljar.BelljarException;
 import dev.belljar.StorageException;
+import dev.belljar.StorageException.Reason;
 import dev.belljar.engine.volumes.Catalog.Disk;
 import dev.belljar.engine.volumes.Catalog.Layer;
 import dev.belljar.engine.volumes.Leases.Lease;
@@ -13,16 +14,17 @@ import java.nio.file.Path;
 import java.time.Duration;
 import java.time.Instant;
 import java.util.ArrayList;
-import java.util.HashMap;
 import java.util.HashSet;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
 import java.util.Set;
+import java.util.concurrent.ConcurrentHashMap;
 import java.util.concurrent.CountDownLatch;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.locks.ReentrantLock;
 import java.util.function.Predicate;
+import java.util.stream.Collectors;
 import org.jspecify.annotations.Nullable;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
@@ -35,8 +37,13 @@ import org.slf4j.LoggerFactory;
 final class Merging implements AutoCloseable {
   private static final Logger LOG = LoggerFactory.getLogger(Merging.class);
 
-  /** Of this process: sandboxes need the disk as well. */
+  /** In the background of this process: sandboxes need the disk as well. */
   private static final ReentrantLock ONE_AT_A_TIME = new ReentrantLock(true);
+
+  /** How long somebody waits for another merge of what is to be merged. */
+  private static final Duration LONGEST_WAIT = Duration.ofMinutes(1);
+
+  private static final long LOOK_MILLIS = 100;
 
   private static final String HOLDER = "a merge";
 
@@ -48,15 +55,19 @@ final class Merging implements AutoCloseable {
   private final StoreDirectory store;
   private final LayerMerger merger;
   private final Duration delay;
+  private final Duration longestWait;
   private final CountDownLatch closing = new CountDownLatch(1);
 
-  /** Layers that are not replaced, until when; under {@link #ONE_AT_A_TIME}. */
-  private final Map<String, Instant> failed = new HashMap<>();
+  /** Layers that are not replaced, until when. */
+  private final Map<String, Instant> failed = new ConcurrentHashMap<>();
 
+  /** What somebody waits for does not wait for others. */
+  private final Turns foreground;
+
+  private final Set<Thread> copying = new HashSet<>();
   private boolean wanted;
-  private boolean busy;
+  private int busy;
   private @Nullable Thread worker;
-  private @Nullable Thread copying;
 
   /**
    * In that store.
@@ -64,9 +75,16 @@ final class Merging implements AutoCloseable {
    * @param delay how long what there is to merge waits for the background
    */
   Merging(StoreDirectory store, LayerMerger merger, Duration delay) {
+    this(store, merger, delay, LONGEST_WAIT);
+  }
+
+  /** As above, with another time that somebody waits for a merge of what is to be merged. */
+  Merging(StoreDirectory store, LayerMerger merger, Duration delay, Duration longestWait) {
     this.store = store;
     this.merger = merger;
     this.delay = delay;
+    this.longestWait = longestWait;
+    foreground = new Turns(1, longestWait);
   }
 
   /** Has a thread merge what there is to merge, in a while. */
@@ -125,19 +143,43 @@ final class Merging implements AutoCloseable {
   void mergeAll() throws InterruptedException {
     Outcome outcome = Outcome.DONE;
     while (outcome != Outcome.NOTHING) {
-      outcome = mergeOne(disk -> true, true);
+      ONE_AT_A_TIME.lockInterruptibly();
+      try {
+        outcome = mergeOne(disk -> true, true);
+      } finally {
+        ONE_AT_A_TIME.unlock();
+      }
     }
   }
 
   /**
    * Shortens the chain of a volume that could not get another layer. Blocks for as long as copying
-   * takes; where it cannot be done, the chain stays as it is.
+   * takes, beside what is merged in the background; where it cannot be done, the chain stays as it
+   * is.
+   *
+   * @throws StorageException where somebody else merges these layers, or others of this owner, for
+   *     longer than a minute
    */
   void makeRoom(String owner, String idOrSlug) {
-    try {
-      Optional<String> volume = atTheBound(owner, idOrSlug);
-      while (volume.isPresent() && mergeOne(new Only(volume.get()), false) == Outcome.DONE) {
-        volume = atTheBound(owner, idOrSlug);
+    Optional<Full> volume = atTheBound(owner, idOrSlug);
+    if (volume.isEmpty()) {
+      return;
+    }
+    String busy = "Layers of volume '%s' are being merged, so it can have no snapshot yet";
+    try (Turns.Turn turn = foreground.take(owner, busy.formatted(idOrSlug))) {
+      long deadline = System.nanoTime() + longestWait.toNanos();
+      for (; volume.isPresent(); volume = atTheBound(owner, idOrSlug)) {
+        if (volume.get().isMerged) {
+          if (System.nanoTime() > deadline) {
+            throw new StorageException(
+                Reason.BUSY, busy.formatted(idOrSlug) + ". Try again when that is done.");
+          }
+          if (closing.await(LOOK_MILLIS, TimeUnit.MILLISECONDS)) {
+            return;
+          }
+        } else if (mergeOne(new Only(volume.get().id), false) != Outcome.DONE) {
+          return;
+        }
       }
     } catch (InterruptedException e) {
       Thread.currentThread().interrupt();
@@ -152,14 +194,28 @@ final class Merging implements AutoCloseable {
     }
   }
 
-  private Optional<String> atTheBound(String owner, String idOrSlug) {
+  /**
+   * A volume that can have no other layer.
+   *
+   * @param isMerged whether somebody is at it
+   */
+  private record Full(String id, boolean isMerged) {}
+
+  private Optional<Full> atTheBound(String owner, String idOrSlug) {
     return store.locked(
         () -> {
           Catalog catalog = store.file.read();
-          return catalog
-              .volume(owner, idOrSlug)
-              .filter(volume -> Checks.isAtTheBound(catalog, volume))
-              .map(Disk::id);
+          Optional<Disk> volume =
+              catalog.volume(owner, idOrSlug).filter(disk -> Checks.isAtTheBound(catalog, disk));
+          if (volume.isEmpty()) {
+            return Optional.empty();
+          }
+          Set<String> chain =
+              catalog.chain(volume.get().top()).stream().map(Layer::id).collect(Collectors.toSet());
+          boolean isMerged =
+              store.leases.all().stream()
+                  .anyMatch(lease -> lease.holder().equals(HOLDER) && chain.contains(lease.disk()));
+          return Optional.of(new Full(volume.get().id(), isMerged));
         });
   }
 
@@ -177,45 +233,48 @@ final class Merging implements AutoCloseable {
    * @param yields whether what another process is at, and what failed a while ago, is left alone
    */
   private Outcome mergeOne(Predicate<Disk> disks, boolean yields) throws InterruptedException {
-    ONE_AT_A_TIME.lockInterruptibly();
+    if (!begin()) {
+      return Outcome.NOTHING;
+    }
     try {
-      if (!begin()) {
-        return Outcome.NOTHING;
-      }
-      try {
-        Optional<Prepared> prepared = store.locked(() -> prepare(disks, yields));
-        return prepared.isEmpty() ? Outcome.NOTHING : merge(prepared.get());
-      } finally {
-        end();
-      }
+      Map<String, Long> sizes = store.withoutLock(this::sizes);
+      Optional<Prepared> prepared = store.locked(() -> prepare(disks, yields, sizes));
+      return prepared.isEmpty() ? Outcome.NOTHING : merge(prepared.get());
     } finally {
-      ONE_AT_A_TIME.unlock();
+      end();
     }
   }
 
+  private Map<String, Long> sizes() throws IOException {
+    return LayerFiles.allocated(
+        store.file.read().layers().stream().map(store.layers::fileOf).toList());
+  }
+
   private synchronized boolean begin() {
-    busy = !isClosing();
-    return busy;
+    if (isClosing()) {
+      return false;
+    }
+    busy++;
+    return true;
   }
 
   private synchronized void end() {
-    busy = false;
+    busy--;
     notifyAll();
   }
 
   /**
-   * A merge whose new layer is there, and empty.
+   * A merge whose new layer is to be made.
    *
    * @param bytes how large it is, as the guest sees it
    * @param lease keeps it until the catalog does, and what is copied
    */
   private record Prepared(Merge merge, Layer made, long bytes, Path lease) {}
 
-  private Optional<Prepared> prepare(Predicate<Disk> disks, boolean yields) throws IOException {
+  private Optional<Prepared> prepare(Predicate<Disk> disks, boolean yields, Map<String, Long> sizes)
+      throws IOException {
     Catalog catalog = store.file.read();
     List<Lease> leases = store.leases.all();
-    Map<String, Long> sizes =
-        LayerFiles.allocated(catalog.layers().stream().map(store.layers::fileOf).toList());
     MergePlan plan =
         new MergePlan(catalog, leases, layer -> sizes.getOrDefault(LayerFiles.nameOf(layer), 0L));
     Instant now = store.clock.instant();
@@ -256,14 +315,6 @@ final class Merging implements AutoCloseable {
     List<String> open = new ArrayList<>(List.of(made.id()));
     merge.chain().forEach(layer -> open.add(layer.id()));
     Path lease = store.leases.add(new Lease(merge.replaced().id(), HOLDER, open));
-    try {
-      store.layers.makeDirectory(made);
-      store.empties.create(store.layers.fileOf(made), bytes);
-      store.layers.force(made);
-    } catch (IOException | RuntimeException e) {
-      store.leases.release(lease);
-      throw e;
-    }
     return new Prepared(merge, made, bytes, lease);
   }
 
@@ -288,12 +339,7 @@ final class Merging implements AutoCloseable {
         noteFailed(prepared.merge());
       }
     } finally {
-      store.locked(
-          () -> {
-            store.leases.release(prepared.lease());
-            store.collect();
-            return prepared;
-          });
+      store.giveUp(prepared.lease());
     }
     if (interrupted) {
       throw new InterruptedException();
@@ -310,13 +356,16 @@ final class Merging implements AutoCloseable {
   /** Without the lock: it takes as long as it takes. */
   private void copy(Prepared prepared) throws IOException {
     Merge merge = prepared.merge();
+    store.layers.makeDirectory(prepared.made());
+    store.empties.create(store.layers.fileOf(prepared.made()), prepared.bytes());
+    store.layers.force(prepared.made());
     List<Path> files = new ArrayList<>(List.of(store.layers.fileOf(prepared.made())));
     merge.chain().forEach(layer -> files.add(store.layers.fileOf(layer)));
-    setCopying(Thread.currentThread());
+    copying();
     try {
       merger.merge(files, merge.chain().size() - merge.copied(), prepared.bytes());
     } finally {
-      setCopying(null);
+      copied();
     }
     store.layers.check(prepared.made(), prepared.bytes(), true);
     store.layers.force(prepared.made());
@@ -324,11 +373,15 @@ final class Merging implements AutoCloseable {
     FaultPoint.MERGED.reached();
   }
 
-  private synchronized void setCopying(@Nullable Thread thread) throws InterruptedIOException {
-    if (thread != null && isClosing()) {
+  private synchronized void copying() throws InterruptedIOException {
+    if (isClosing()) {
       throw new InterruptedIOException("The storage is being closed.");
     }
-    copying = thread;
+    copying.add(Thread.currentThread());
+  }
+
+  private synchronized void copied() {
+    copying.remove(Thread.currentThread());
   }
 
   /** Not once the storage is being closed: then the lease may be gone, and with it the file. */
@@ -355,12 +408,10 @@ final class Merging implements AutoCloseable {
   @Override
   public synchronized void close() {
     closing.countDown();
-    if (copying != null) {
-      copying.interrupt();
-    }
+    copying.forEach(Thread::interrupt);
     long deadline = System.nanoTime() + LONGEST_END.toNanos();
     try {
-      while (busy && System.nanoTime() < deadline) {
+      while (busy > 0 && System.nanoTime() < deadline) {
         TimeUnit.NANOSECONDS.timedWait(this, deadline - System.nanoTime());
       }
     } catch (InterruptedException e) {

@@ -10,7 +10,9 @@ import dev.belljar.engine.volumes.Catalog.Disk;
 import dev.belljar.engine.volumes.Catalog.Layer;
 import dev.belljar.engine.volumes.Leases.Lease;
 import java.io.IOException;
+import java.nio.file.NoSuchFileException;
 import java.nio.file.Path;
+import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
@@ -22,11 +24,15 @@ import org.slf4j.LoggerFactory;
 final class Snapshotting {
   private static final Logger LOG = LoggerFactory.getLogger(Snapshotting.class);
 
+  private static final String HOLDER = "a snapshot";
+
   private final StoreDirectory store;
+  private final Opening opening;
   private final Map<String, RunningDisk> running = new ConcurrentHashMap<>();
 
-  Snapshotting(StoreDirectory store) {
+  Snapshotting(StoreDirectory store, Opening opening) {
     this.store = store;
+    this.opening = opening;
   }
 
   /** From now on, snapshots of that volume are made through its machine. */
@@ -52,65 +58,77 @@ final class Snapshotting {
   }
 
   private Snapshot make(String owner, String idOrSlug, String slug) {
-    Prepared prepared = store.locked(() -> prepare(owner, idOrSlug, slug));
+    Begun begun = store.locked(() -> begin(owner, idOrSlug, slug));
     try {
+      Prepared prepared = store.withoutLock(() -> prepare(begun));
+      FaultPoint.LAYER_MADE.reached();
       Disk made =
           prepared.machine().isPresent()
               ? ofRunning(prepared, prepared.machine().get(), slug)
               : store.locked(() -> commit(prepared, slug, () -> true));
       // Sizes are looked at when the guest goes on.
-      return store.locked(() -> store.described(store.file.read()).snapshot(made));
+      return store.look(owner, (catalog, described) -> described.snapshot(made));
     } finally {
-      store.locked(
-          () -> {
-            store.leases.release(prepared.lease());
-            store.collect();
-            return slug;
-          });
+      store.giveUp(begun.lease);
     }
   }
+
+  /**
+   * A snapshot that is to be made.
+   *
+   * @param volume as it is now
+   * @param head what it is to have, not there yet
+   * @param machine what writes to the volume
+   * @param lease keeps the head until the catalog does; nobody else gets the volume meanwhile
+   */
+  private record Begun(
+      Catalog catalog, Disk volume, Layer head, Optional<RunningDisk> machine, Path lease) {}
 
   /**
    * A head that a volume is to have.
    *
    * @param volume as it was when the head was made
    * @param machine what writes to the volume
-   * @param lease keeps the head until the catalog does
+   * @param looked whether the volume's last end was unclean, and it is whole
    */
-  private record Prepared(Disk volume, Layer head, Optional<RunningDisk> machine, Path lease) {}
+  private record Prepared(Disk volume, Layer head, Optional<RunningDisk> machine, boolean looked) {}
 
-  private Prepared prepare(String owner, String idOrSlug, String slug) throws IOException {
+  private Begun begin(String owner, String idOrSlug, String slug) throws IOException {
     Catalog catalog = store.file.read();
     Disk volume = Checks.snapshotable(catalog, owner, idOrSlug);
+    check(catalog, owner, slug);
+    Checks.checkDepth(catalog, volume);
+    List<Layer> chain = catalog.chain(volume.top());
+    Checks.checkWhole(store, catalog, volume.slug(), chain);
+    Optional<RunningDisk> machine = Optional.ofNullable(running.get(volume.id()));
+    Layer head = store.newLayer(Optional.of(volume.top()));
+    List<String> kept = new ArrayList<>(List.of(head.id()));
+    if (machine.isPresent()) {
+      // The machine sees no other directory.
+      head = head.in(chain.getFirst().directory());
+      Path lease = store.leases.add(new Lease(head.id(), HOLDER, kept));
+      return new Begun(catalog, volume, head, machine, lease);
+    }
+    Checks.checkUnused(store, volume);
+    chain.forEach(layer -> kept.add(layer.id()));
+    Path lease = store.leases.add(new Lease(volume.id(), HOLDER, kept));
+    return new Begun(catalog, volume, head, machine, lease);
+  }
+
+  private void check(Catalog catalog, String owner, String slug) throws IOException {
     Checks.checkFree(catalog, owner, slug);
     store.quotas.check(catalog, owner, 0);
     Checks.checkRoom(store);
-    Checks.checkDepth(catalog, volume);
-    Optional<RunningDisk> machine = Optional.ofNullable(running.get(volume.id()));
-    Layer head = store.newLayer(Optional.of(volume.top()));
-    String used = head.id();
-    if (machine.isPresent()) {
-      // The machine sees no other directory.
-      head = head.in(Checks.topOf(catalog, volume).directory());
-    } else {
-      Checks.checkUnused(store, volume);
-      // Nobody gets it meanwhile.
-      used = volume.id();
-      store.layers.awaitFree(Checks.topOf(catalog, volume));
-      store.ends.check(store, catalog, catalog, volume);
-    }
-    Path lease = store.leases.add(new Lease(used, "a snapshot", List.of(head.id())));
-    try {
-      store.layers.makeDirectory(head);
-      store.empties.create(store.layers.fileOf(head), volume.bytes());
-      store.layers.force(head);
-    } catch (IOException | RuntimeException e) {
-      store.leases.release(lease);
-      store.collectAfter(e);
-      throw e;
-    }
-    FaultPoint.LAYER_MADE.reached();
-    return new Prepared(volume, head, machine, lease);
+  }
+
+  /** Without the lock: a volume whose machine was killed is looked at for as long as that takes. */
+  private Prepared prepare(Begun begun) throws IOException {
+    boolean looked = begun.machine.isEmpty() && opening.look(begun.catalog, begun.volume);
+    FaultPoint.LOOKED_AT.reached();
+    store.layers.makeDirectory(begun.head);
+    store.empties.create(store.layers.fileOf(begun.head), begun.volume.bytes());
+    store.layers.force(begun.head);
+    return new Prepared(begun.volume, begun.head, begun.machine, looked);
   }
 
   /** The guest is waited for without the lock: it takes as long as it likes. */
@@ -168,7 +186,7 @@ final class Snapshotting {
   private Disk commit(Prepared prepared, String slug, Step machine) throws IOException {
     Catalog catalog = store.file.read();
     Disk volume = Checks.existing(catalog, prepared.volume().owner(), prepared.volume().id());
-    Checks.checkFree(catalog, volume.owner(), slug);
+    check(catalog, volume.owner(), slug);
     boolean same =
         volume.top().equals(prepared.volume().top())
             && Optional.ofNullable(running.get(volume.id())).equals(prepared.machine());
@@ -178,6 +196,7 @@ final class Snapshotting {
           "Volume '%s' changed hands while a snapshot was being made. Try again."
               .formatted(volume.slug()));
     }
+    Checks.checkWhole(store, catalog, volume.slug(), catalog.chain(volume.top()));
     Layer old = Checks.topOf(catalog, volume);
     Disk snapshot =
         new Disk(
@@ -210,7 +229,15 @@ final class Snapshotting {
       throw e;
     }
     FaultPoint.HEAD_SWITCHED.reached();
-    store.layers.freeze(old);
+    try {
+      store.layers.freeze(old);
+    } catch (NoSuchFileException e) {
+      store.file.write(changed.withoutSnapshot(snapshot.id()));
+      throw Checks.missing(volume.slug(), old);
+    }
+    if (prepared.looked()) {
+      store.ends.forget(volume);
+    }
     return snapshot;
   }
 

@@ -33,6 +33,7 @@ final class StoreDirectory implements AutoCloseable {
   private static final String ALPHABET = "0123456789abcdefghjkmnpqrstuvwxyz";
   private static final int ID_LENGTH = 20;
   private static final String CHECKPOINTS = "checkpoints";
+  private static final int LOOKED_AGAIN = 3;
 
   final Path directory;
   final CatalogFile file;
@@ -116,7 +117,15 @@ final class StoreDirectory implements AutoCloseable {
                 }));
   }
 
-  /** Something that takes long, without the lock; failures become what users see. */
+  /**
+   * Something that takes long, which nobody else waits for, to its end, whether interrupted or not;
+   * failures become what users see. A lease keeps what it makes and what it looks at.
+   */
+  <T> T withoutLock(Work<T> work) {
+    return Uninterrupted.run("storage", () -> onDisk(work));
+  }
+
+  /** As above, on this thread, which an interrupt cuts off. */
   <T> T onDisk(Work<T> work) {
     try {
       return work.run();
@@ -185,13 +194,23 @@ final class StoreDirectory implements AutoCloseable {
     ends.keepOnly(changed.volumes().stream().map(Disk::id).collect(Collectors.toSet()));
   }
 
-  /** Removes what something that failed has left; under the lock. The failure is what counts. */
-  void collectAfter(Exception failure) {
+  /** Gives up what something that failed has used, and removes it. The failure is what counts. */
+  void giveUp(Path lease, RuntimeException failure) {
     try {
-      collect();
-    } catch (IOException | RuntimeException e) {
+      giveUp(lease);
+    } catch (RuntimeException e) {
       failure.addSuppressed(e);
     }
+  }
+
+  /** Gives up what was used until now, and removes what nothing else refers to. */
+  void giveUp(Path lease) {
+    locked(
+        () -> {
+          leases.release(lease);
+          collect();
+          return lease;
+        });
   }
 
   /**
@@ -223,9 +242,34 @@ final class StoreDirectory implements AutoCloseable {
     return directory.resolve(CHECKPOINTS).resolve(id);
   }
 
-  /** Disks of that catalog as users see them. */
-  Descriptions described(Catalog catalog) throws IOException {
-    return new Descriptions(catalog, layers, images, leases.all());
+  /** What users see of what there is. */
+  interface Look<T> {
+    T of(Catalog catalog, Descriptions described) throws IOException;
+  }
+
+  private record Seen(Catalog catalog, List<Lease> leases) {}
+
+  /** Looks at what an owner has, as it is at one instant; sizes are found out without the lock. */
+  <T> T look(String owner, Look<T> look) {
+    return withoutLock(
+        () -> {
+          Seen seen = locked(() -> new Seen(file.read(), leases.all()));
+          Descriptions described = described(seen, owner);
+          // Layers may have been merged since, into one that holds the same.
+          for (int i = 0; i < LOOKED_AGAIN && described.lacksSizes(); i++) {
+            Seen again = locked(() -> new Seen(file.read(), leases.all()));
+            if (again.catalog.equals(seen.catalog)) {
+              break;
+            }
+            seen = again;
+            described = described(seen, owner);
+          }
+          return look.of(seen.catalog, described);
+        });
+  }
+
+  private Descriptions described(Seen seen, String owner) throws IOException {
+    return new Descriptions(seen.catalog, owner, layers, images, seen.leases);
   }
 
   /** A layer that is not there yet. */

@@ -16,12 +16,12 @@ import java.util.Set;
 /**
  * Volumes whose machine was killed at any instant, with its process or alone. What the machine
  * wrote to is looked at before another machine gets it. A file for each, which is there until that
- * was done and all was well; all under the store's lock.
+ * was done and all was well; it is made and removed under the store's lock.
  */
 final class UncleanEnds {
   private static final String VOLUME = "vol_";
 
-  /** Everybody else waits meanwhile. */
+  /** Whoever wants the volume waits meanwhile. */
   private static final Duration LONGEST = Duration.ofSeconds(20);
 
   private final Path directory;
@@ -47,21 +47,18 @@ final class UncleanEnds {
   }
 
   /**
-   * Looks at what was written to, where the last end was unclean; quick where it was not. Nobody
-   * may have the volume open.
+   * Looks at what was written to, where the last end was unclean; quick where it was not. Without
+   * the store's lock: it may take 20 s for each layer. Whoever asks has a lease of the volume.
    *
-   * @param found the catalog as that end left it
-   * @param settled the catalog by now
+   * @param catalog as that end left it
+   * @return whether there was something to look at, and it is whole
    * @throws StorageException where it is damaged; it is looked at again the next time
    */
-  void check(StoreDirectory store, Catalog found, Catalog settled, Disk volume) throws IOException {
-    Path file = directory.resolve(volume.id());
-    if (!Files.exists(file)) {
-      return;
+  boolean look(StoreDirectory store, Catalog catalog, Disk volume) throws IOException {
+    if (!Files.exists(directory.resolve(volume.id()))) {
+      return false;
     }
-    for (String id : written(found, volume)) {
-      Layer layer = settled.layer(id).orElseThrow();
-      store.layers.check(layer, volume.bytes(), id.equals(volume.top()));
+    for (Layer layer : written(catalog, volume)) {
       LayerCheck seen = LayerCheck.of(store.tools.confined(), store.layers.fileOf(layer), LONGEST);
       if (seen.damage().isPresent()) {
         throw new StorageException(
@@ -70,15 +67,19 @@ final class UncleanEnds {
                 .formatted(volume.slug(), seen.damage().get()));
       }
     }
-    Files.delete(file);
+    return true;
+  }
+
+  /** It was looked at, and all was well. */
+  void forget(Disk volume) throws IOException {
+    Files.deleteIfExists(directory.resolve(volume.id()));
   }
 
   /** What the machine could write to is in one directory with its head. */
-  private static List<String> written(Catalog catalog, Disk volume) {
+  private static List<Layer> written(Catalog catalog, Disk volume) {
     List<Layer> chain = catalog.chain(volume.top());
     return chain.stream()
         .filter(layer -> layer.directory().equals(chain.getFirst().directory()))
-        .map(Layer::id)
         .toList();
   }
 

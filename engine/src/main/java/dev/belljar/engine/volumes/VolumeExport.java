@@ -8,7 +8,6 @@ import dev.belljar.engine.volumes.ArchiveManifest.DiskPart;
 import dev.belljar.engine.volumes.ArchiveManifest.ImagePart;
 import dev.belljar.engine.volumes.Catalog.Disk;
 import dev.belljar.engine.volumes.Catalog.Layer;
-import dev.belljar.engine.volumes.Leases.Lease;
 import java.io.IOException;
 import java.io.InputStream;
 import java.io.OutputStream;
@@ -18,7 +17,6 @@ import java.nio.file.Files;
 import java.nio.file.Path;
 import java.nio.file.StandardOpenOption;
 import java.security.MessageDigest;
-import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.BitSet;
 import java.util.HexFormat;
@@ -35,9 +33,11 @@ final class VolumeExport {
   private static final String HOLDER = "an export";
 
   private final StoreDirectory store;
+  private final Opening opening;
 
-  VolumeExport(StoreDirectory store) {
+  VolumeExport(StoreDirectory store, Opening opening) {
     this.store = store;
+    this.opening = opening;
   }
 
   /**
@@ -47,7 +47,7 @@ final class VolumeExport {
    * @param raw the file that is to hold what they hold
    * @param content of that file
    */
-  private record Held(Disk disk, List<Path> files, Path raw, FileChannel content, Path lease) {}
+  private record Held(Disk disk, List<Path> files, Path raw, FileChannel content) {}
 
   /**
    * Exports a disk.
@@ -57,53 +57,45 @@ final class VolumeExport {
    */
   void export(String owner, String idOrSlug, boolean withImage, OutputStream out)
       throws IOException {
-    Held held = store.locked(() -> hold(owner, idOrSlug));
-    try (FileChannel content = held.content) {
-      write(held, content, withImage, out);
+    Layer scratch = store.newLayer(Optional.empty());
+    Path raw = store.layers.directoryOf(scratch).resolve(scratch.id() + ".raw");
+    Opening.Open open =
+        opening.open(
+            catalog -> wanted(catalog, owner, idOrSlug),
+            HOLDER,
+            List.of(scratch.id(), String.valueOf(raw.getFileName())));
+    try {
+      Held held = store.withoutLock(() -> hold(open, scratch, raw));
+      try (FileChannel content = held.content) {
+        write(held, content, withImage, out);
+      }
     } finally {
-      store.locked(
-          () -> {
-            FileTree.delete(directoryOf(held.raw));
-            store.leases.release(held.lease);
-            store.collect();
-            return held;
-          });
+      try {
+        store.withoutLock(
+            () -> {
+              FileTree.delete(directoryOf(raw));
+              return raw;
+            });
+      } finally {
+        store.giveUp(open.lease());
+      }
     }
   }
 
-  private Held hold(String owner, String idOrSlug) throws IOException {
-    Catalog catalog = store.file.read();
+  private Opening.Wanted wanted(Catalog catalog, String owner, String idOrSlug) throws IOException {
     Optional<Disk> snapshot = catalog.snapshot(owner, idOrSlug);
     Disk disk = snapshot.orElseGet(() -> Checks.existing(catalog, owner, idOrSlug));
-    Catalog settled = catalog;
     if (snapshot.isEmpty()) {
       checkUnused(disk);
-      Checks.checkWhole(store, catalog, disk.slug(), catalog.chain(disk.top()));
-      settled = store.settled(catalog, disk);
-      store.layers.awaitFree(Checks.topOf(settled, disk));
-      store.ends.check(store, catalog, settled, disk);
     }
-    List<Layer> chain = settled.chain(disk.top());
-    Checks.checkWhole(store, settled, disk.slug(), chain);
-    for (Layer layer : chain) {
-      store.layers.check(layer, disk.bytes(), layer.id().equals(disk.top()));
-    }
-    List<Path> files = chain.stream().map(store.layers::fileOf).toList();
-    checkRoom(files, disk.bytes());
-    Layer scratch = store.newLayer(Optional.empty());
-    Path raw = store.layers.directoryOf(scratch).resolve(scratch.id() + ".raw");
-    List<String> used = new ArrayList<>(chain.stream().map(Layer::id).toList());
-    used.add(String.valueOf(raw.getFileName()));
+    return new Opening.Wanted(disk, snapshot.isEmpty());
+  }
+
+  private Held hold(Opening.Open open, Layer scratch, Path raw) throws IOException {
+    List<Path> files = open.files(store.layers);
+    checkRoom(files, open.disk().bytes());
     store.layers.makeDirectory(scratch);
-    FileChannel content = made(raw, disk.bytes());
-    try {
-      // Nobody removes files while this has the lock.
-      Path lease = store.leases.add(new Lease(disk.id(), HOLDER, used));
-      return new Held(disk, files, raw, content, lease);
-    } catch (IOException | RuntimeException e) {
-      content.close();
-      throw e;
-    }
+    return new Held(open.disk(), files, raw, made(raw, open.disk().bytes()));
   }
 
   private void checkUnused(Disk volume) throws IOException {
@@ -113,7 +105,9 @@ final class VolumeExport {
       throw new StorageException(
           e.reason(),
           e.getMessage()
-              + " Or export it as it is now: 'belljar snapshots create %s NAME', then export NAME."
+              + (" Export it then. As it is now it can be exported where a server runs the sandbox:"
+                      + " only who runs one can make a snapshot of what it has. 'belljar snapshots"
+                      + " create %s NAME --endpoint URL', then export NAME.")
                   .formatted(volume.slug()),
           e);
     }

@@ -81,12 +81,7 @@ final class VolumeImport {
       readDisk(tar, manifest, volume.bytes(), raw);
       return finish(volume, below, making);
     } finally {
-      store.locked(
-          () -> {
-            store.leases.release(making.lease);
-            store.collect();
-            return making;
-          });
+      store.giveUp(making.lease);
     }
   }
 
@@ -134,7 +129,10 @@ final class VolumeImport {
       // Nobody removes files while this has the lock.
       List<String> used =
           List.of(
-              layer.id(), String.valueOf(raw.getFileName()), String.valueOf(image.getFileName()));
+              layer.id(),
+              String.valueOf(raw.getFileName()),
+              String.valueOf(image.getFileName()),
+              String.valueOf(copyOf(image).getFileName()));
       Path lease = store.leases.add(new Lease(layer.id(), HOLDER, used));
       return new Making(layer, raw, content, image, lease);
     } catch (IOException | RuntimeException e) {
@@ -286,29 +284,51 @@ final class VolumeImport {
           return layer;
         });
     FaultPoint.LAYER_MADE.reached();
-    return store.locked(
-        () -> {
-          Catalog catalog = store.file.read();
-          Checks.checkFree(catalog, begun.owner(), begun.slug());
-          store.quotas.check(catalog, begun.owner(), begun.capacity());
-          Disk volume = begun.withTop(layer.id()).above(below.map(Below::hash));
-          if (below.isPresent()) {
-            keep(below.get());
-          }
-          Catalog made = catalog.with(layer).withVolume(volume);
-          store.file.write(made);
-          return store.described(made).volume(volume);
-        });
+    if (below.isEmpty()) {
+      return commit(begun, below, making);
+    }
+    Path lease = store.locked(() -> kept(below.get(), making));
+    try {
+      if (below.get().file.isPresent()) {
+        store.onDisk(
+            () -> {
+              store.images.keep(below.get().hash, below.get().file.get(), copyOf(making.image));
+              return lease;
+            });
+      }
+      return commit(begun, below, making);
+    } finally {
+      store.giveUp(lease);
+    }
   }
 
-  private void keep(Below below) throws IOException {
-    if (below.file.isPresent()) {
-      store.images.keep(below.hash, below.file.get());
-    } else if (store.images.size(below.hash) == 0) {
+  private Volume commit(Disk begun, Optional<Below> below, Making making) {
+    Layer layer = making.layer;
+    Disk made =
+        store.locked(
+            () -> {
+              Catalog catalog = store.file.read();
+              Checks.checkFree(catalog, begun.owner(), begun.slug());
+              store.quotas.check(catalog, begun.owner(), begun.capacity());
+              Disk volume = begun.withTop(layer.id()).above(below.map(Below::hash));
+              store.file.write(catalog.with(layer).withVolume(volume));
+              return volume;
+            });
+    return store.look(made.owner(), (catalog, described) -> described.volume(made));
+  }
+
+  /** A lease of the image that it is to lie above. */
+  private Path kept(Below below, Making making) throws IOException {
+    if (below.file.isEmpty() && store.images.size(below.hash) == 0) {
       throw new StorageException(
           Reason.NOT_FOUND,
           "The image %s was removed while the volume was being imported. Try again."
               .formatted(below.hash));
     }
+    return store.leases.add(new Lease(making.layer.id(), HOLDER, List.of(below.hash)));
+  }
+
+  private static Path copyOf(Path image) {
+    return image.resolveSibling(image.getFileName() + ".copy");
   }
 }

@@ -1,6 +1,5 @@
 package dev.belljar.engine.volumes;
 
-import dev.belljar.ByteSize;
 import dev.belljar.Checkpoint;
 import dev.belljar.InvalidOptionException;
 import dev.belljar.Page;
@@ -11,8 +10,6 @@ import dev.belljar.StorageException.Reason;
 import dev.belljar.Volume;
 import dev.belljar.VolumeOptions;
 import dev.belljar.engine.volumes.Catalog.Disk;
-import dev.belljar.engine.volumes.Catalog.Layer;
-import dev.belljar.engine.volumes.Leases.Lease;
 import dev.belljar.spi.StorageLimits;
 import java.io.IOException;
 import java.io.InputStream;
@@ -35,13 +32,17 @@ public final class VolumeStore implements AutoCloseable {
   private static final Duration MERGING_DELAY = Duration.ofSeconds(2);
 
   private final StoreDirectory store;
+  private final Creating creating;
+  private final Opening opening;
   private final Snapshotting snapshotting;
   private final Checkpointing checkpointing;
   private final Merging merging;
 
   private VolumeStore(StoreDirectory store, LayerMerger merger, Duration delay) {
     this.store = store;
-    snapshotting = new Snapshotting(store);
+    creating = new Creating(store);
+    opening = new Opening(store);
+    snapshotting = new Snapshotting(store, opening);
     checkpointing = new Checkpointing(store);
     merging = new Merging(store, merger, delay);
   }
@@ -86,94 +87,20 @@ public final class VolumeStore implements AutoCloseable {
   // Volumes.
 
   /**
-   * Makes a volume.
+   * Makes a volume. Blocks for as long as making its file system, or copying the image where it is
+   * on another disk, takes; an owner that makes several waits for its turn, for at most a minute.
    *
    * @param image the image that a bootable one lies above where it is not made from a snapshot
    */
   public Volume create(String owner, VolumeOptions options, BootImage image) {
-    long capacity = options.capacity().bytes();
-    Checks.checkCapacity(options.capacity());
-    return store.locked(
-        () -> {
-          Catalog catalog = store.file.read();
-          Checks.checkFree(catalog, owner, options.slug());
-          store.quotas.check(catalog, owner, capacity);
-          Checks.checkRoom(store);
-          Optional<String> from = options.from();
-          boolean builtin = from.isPresent() && from.get().equals(VolumeOptions.BUILTIN);
-          Optional<Disk> origin =
-              builtin ? Optional.empty() : from.map(name -> originOf(catalog, owner, name));
-          origin.ifPresent(snapshot -> checkNotLess(capacity, snapshot));
-          Layer layer = store.newLayer(origin.map(Disk::top));
-          Disk volume =
-              new Disk(
-                  store.newId("vol"),
-                  owner,
-                  options.slug(),
-                  options.region().orElse(StoreDirectory.region()),
-                  capacity,
-                  store.clock.instant(),
-                  layer.id(),
-                  builtin ? Optional.of(image.hash()) : origin.flatMap(Disk::image),
-                  origin.map(Disk::id),
-                  origin.map(Disk::slug),
-                  Optional.empty());
-          if (origin.isPresent()) {
-            Checks.checkDepth(catalog, origin.get());
-          }
-          try {
-            make(layer, volume, origin.isPresent(), builtin);
-            if (builtin) {
-              store.images.keep(image);
-            }
-          } catch (IOException | RuntimeException e) {
-            store.collectAfter(e);
-            throw e;
-          }
-          FaultPoint.LAYER_MADE.reached();
-          Catalog made = catalog.with(layer).withVolume(volume);
-          store.file.write(made);
-          return store.described(made).volume(volume);
-        });
-  }
-
-  private void make(Layer layer, Disk volume, boolean above, boolean ofRoot) throws IOException {
-    store.layers.makeDirectory(layer);
-    if (above) {
-      store.empties.create(store.layers.fileOf(layer), volume.bytes());
-    } else {
-      store.tools.createFileSystem(store.layers.fileOf(layer), volume.bytes(), ofRoot);
-    }
-    store.layers.force(layer);
-  }
-
-  private static Disk originOf(Catalog catalog, String owner, String name) {
-    return catalog
-        .snapshot(owner, name)
-        .orElseThrow(
-            () ->
-                new StorageException(
-                    Reason.NOT_FOUND,
-                    "There is no snapshot '"
-                        + name
-                        + "' to make a volume from. 'belljar snapshots list' shows those there are; "
-                        + VolumeOptions.BUILTIN
-                        + " is the image."));
-  }
-
-  private static void checkNotLess(long capacity, Disk origin) {
-    if (capacity < origin.capacity()) {
-      throw new InvalidOptionException(
-          "A capacity of %s is less than the %s of snapshot '%s'."
-              .formatted(new ByteSize(capacity), new ByteSize(origin.capacity()), origin.slug()));
-    }
+    return creating.create(owner, options, image);
   }
 
   /** The volume of that id or slug, deleted or not where it is an id. */
   public Optional<Volume> volume(String owner, String idOrSlug) {
-    return store.locked(
-        () -> {
-          Catalog catalog = store.file.read();
+    return store.look(
+        owner,
+        (catalog, described) -> {
           Optional<Disk> found =
               catalog
                   .volume(owner, idOrSlug)
@@ -183,20 +110,15 @@ public final class VolumeStore implements AutoCloseable {
                               .filter(disk -> disk.owner().equals(owner))
                               .filter(disk -> disk.id().equals(idOrSlug))
                               .findFirst());
-          return found.isEmpty()
-              ? Optional.empty()
-              : Optional.of(store.described(catalog).volume(found.get()));
+          return found.isEmpty() ? Optional.empty() : Optional.of(described.volume(found.get()));
         });
   }
 
   /** A part of the list of an owner's volumes. */
   public Page<Volume> volumes(String owner, PageRequest request) {
-    return store.locked(
-        () -> {
-          Catalog catalog = store.file.read();
-          Descriptions described = store.described(catalog);
-          return Pages.of(catalog.volumes(), owner, request, described::volume);
-        });
+    return store.look(
+        owner,
+        (catalog, described) -> Pages.of(catalog.volumes(), owner, request, described::volume));
   }
 
   /** Deletes a volume; it can be restored for a while. */
@@ -215,32 +137,31 @@ public final class VolumeStore implements AutoCloseable {
 
   /** Takes back a deletion. */
   public Volume restore(String owner, String idOrSlug) {
-    return store.locked(
-        () -> {
-          Catalog catalog = store.file.read();
-          Disk volume =
-              catalog.volumes().stream()
-                  .filter(disk -> !disk.isThere() && disk.isCalled(owner, idOrSlug))
-                  .reduce(
-                      (one, other) ->
-                          one.deleted()
-                                  .orElse(Instant.MIN)
-                                  .isAfter(other.deleted().orElse(Instant.MIN))
-                              ? one
-                              : other)
-                  .orElseThrow(
-                      () ->
-                          new StorageException(
-                              Reason.NOT_FOUND,
-                              "There is no deleted volume '"
-                                  + idOrSlug
-                                  + "': it was never there, or its time was over."));
-          Checks.checkRestorable(catalog, volume);
-          Disk restored = volume.deletedAt(Optional.empty());
-          Catalog changed = catalog.withVolume(restored);
-          store.file.write(changed);
-          return store.described(changed).volume(restored);
-        });
+    Disk restored = store.locked(() -> restored(owner, idOrSlug));
+    return store.look(owner, (catalog, described) -> described.volume(restored));
+  }
+
+  private Disk restored(String owner, String idOrSlug) throws IOException {
+    Catalog catalog = store.file.read();
+    Disk volume =
+        catalog.volumes().stream()
+            .filter(disk -> !disk.isThere() && disk.isCalled(owner, idOrSlug))
+            .reduce(
+                (one, other) ->
+                    one.deleted().orElse(Instant.MIN).isAfter(other.deleted().orElse(Instant.MIN))
+                        ? one
+                        : other)
+            .orElseThrow(
+                () ->
+                    new StorageException(
+                        Reason.NOT_FOUND,
+                        "There is no deleted volume '"
+                            + idOrSlug
+                            + "': it was never there, or its time was over."));
+    Checks.checkRestorable(catalog, volume);
+    Disk restored = volume.deletedAt(Optional.empty());
+    store.file.write(catalog.withVolume(restored));
+    return restored;
   }
 
   // Snapshots.
@@ -258,24 +179,19 @@ public final class VolumeStore implements AutoCloseable {
 
   /** The snapshot of that id or slug. */
   public Optional<Snapshot> snapshot(String owner, String idOrSlug) {
-    return store.locked(
-        () -> {
-          Catalog catalog = store.file.read();
+    return store.look(
+        owner,
+        (catalog, described) -> {
           Optional<Disk> found = catalog.snapshot(owner, idOrSlug);
-          return found.isEmpty()
-              ? Optional.empty()
-              : Optional.of(store.described(catalog).snapshot(found.get()));
+          return found.isEmpty() ? Optional.empty() : Optional.of(described.snapshot(found.get()));
         });
   }
 
   /** A part of the list of an owner's snapshots. */
   public Page<Snapshot> snapshots(String owner, PageRequest request) {
-    return store.locked(
-        () -> {
-          Catalog catalog = store.file.read();
-          Descriptions described = store.described(catalog);
-          return Pages.of(catalog.snapshots(), owner, request, described::snapshot);
-        });
+    return store.look(
+        owner,
+        (catalog, described) -> Pages.of(catalog.snapshots(), owner, request, described::snapshot));
   }
 
   /** Deletes a snapshot; its layers stay for as long as something needs them. */
@@ -332,7 +248,7 @@ public final class VolumeStore implements AutoCloseable {
    */
   public void exportTo(String owner, String idOrSlug, boolean withImage, OutputStream out)
       throws IOException {
-    new VolumeExport(store).export(owner, idOrSlug, withImage, out);
+    new VolumeExport(store, opening).export(owner, idOrSlug, withImage, out);
   }
 
   /**
@@ -377,28 +293,30 @@ public final class VolumeStore implements AutoCloseable {
   }
 
   /**
-   * Opens a volume to be mounted.
+   * Opens a volume to be mounted. May take a while where the machine that had it was killed: what
+   * it wrote is looked at first.
    *
    * @param holder the sandbox
    */
   public Opened openVolume(String owner, String idOrSlug, String holder) {
-    return store.locked(
-        () -> {
-          Catalog catalog = store.file.read();
+    return opened(
+        catalog -> {
           if (catalog.snapshot(owner, idOrSlug).isPresent()) {
             throw new InvalidOptionException(
                 "'%s' is a snapshot, which can be a root and cannot be mounted. Make a volume from it."
                     .formatted(idOrSlug));
           }
-          return openVolume(catalog, Checks.existing(catalog, owner, idOrSlug), holder);
-        });
+          Disk volume = Checks.existing(catalog, owner, idOrSlug);
+          Checks.checkUnused(store, volume);
+          return new Opening.Wanted(volume, true);
+        },
+        holder);
   }
 
-  /** Opens a volume or snapshot to boot from. */
+  /** Opens a volume or snapshot to boot from, as {@link #openVolume} does. */
   public Opened openRoot(String owner, String idOrSlug, String holder) {
-    return store.locked(
-        () -> {
-          Catalog catalog = store.file.read();
+    return opened(
+        catalog -> {
           Optional<Disk> snapshot = catalog.snapshot(owner, idOrSlug);
           Disk disk = snapshot.orElseGet(() -> Checks.existing(catalog, owner, idOrSlug));
           if (disk.image().isEmpty()) {
@@ -407,39 +325,24 @@ public final class VolumeStore implements AutoCloseable {
                 "'%s' cannot be a root: it was not made from %s or from a snapshot that is bootable."
                     .formatted(idOrSlug, VolumeOptions.BUILTIN));
           }
-          return snapshot.isPresent()
-              ? opened(catalog, disk, holder, false)
-              : openVolume(catalog, disk, holder);
-        });
+          if (snapshot.isEmpty()) {
+            Checks.checkUnused(store, disk);
+          }
+          return new Opening.Wanted(disk, snapshot.isEmpty());
+        },
+        holder);
   }
 
-  private Opened openVolume(Catalog found, Disk volume, String holder) throws IOException {
-    Checks.checkUnused(store, volume);
-    Checks.checkWhole(store, found, volume.slug(), found.chain(volume.top()));
-    Catalog catalog = store.settled(found, volume);
-    store.layers.awaitFree(catalog.layer(volume.top()).orElseThrow());
-    store.ends.check(store, found, catalog, volume);
-    return opened(catalog, volume, holder, true);
-  }
-
-  private Opened opened(Catalog catalog, Disk disk, String holder, boolean writable)
-      throws IOException {
-    List<Layer> chain = catalog.chain(disk.top());
-    Checks.checkWhole(store, catalog, disk.slug(), chain);
-    long bytes = disk.bytes();
-    for (Layer layer : chain) {
-      store.layers.check(layer, bytes, layer.id().equals(disk.top()));
-    }
-    Path lease =
-        store.leases.add(new Lease(disk.id(), holder, chain.stream().map(Layer::id).toList()));
-    FaultPoint.LEASED.reached();
+  private Opened opened(Opening.Finding finding, String holder) {
+    Opening.Open open = opening.open(finding, holder, List.of());
+    Disk disk = open.disk();
     return new Opened(
         disk.id(),
-        chain.stream().map(store.layers::fileOf).toList(),
-        bytes,
-        writable,
+        open.files(store.layers),
+        disk.bytes(),
+        open.writable(),
         disk.image(),
-        () -> close(disk.id(), lease));
+        () -> close(disk.id(), open.lease()));
   }
 
   private void close(String disk, Path lease) {

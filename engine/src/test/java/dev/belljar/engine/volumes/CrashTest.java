@@ -14,6 +14,7 @@ import java.util.Optional;
 import java.util.Set;
 import java.util.TreeSet;
 import java.util.concurrent.TimeUnit;
+import java.util.stream.Collectors;
 import java.util.stream.Stream;
 import org.junit.jupiter.api.Timeout;
 import org.junit.jupiter.api.io.TempDir;
@@ -47,6 +48,14 @@ class CrashTest {
     "LAYER_MADE, 2",
     "LAYER_MADE, 3",
     "LAYER_MADE, 4",
+    "LOOKED_AT, 1",
+    "LOOKED_AT, 2",
+    "LOOKED_AT, 3",
+    "LOOKED_AT, 4",
+    "IMAGE_MADE, 1",
+    "IMAGE_MADE, 2",
+    "IMAGE_KEPT, 1",
+    "IMAGE_KEPT, 2",
     "HEAD_COMMITTED, 1",
     "HEAD_COMMITTED, 2",
     "HEAD_SWITCHED, 1",
@@ -115,6 +124,7 @@ class CrashTest {
         }
       }
       assertThat(layerFiles(storage)).hasSameSizeAs(new CatalogFile(storage).read().layers());
+      assertThat(kept(storage)).isEqualTo(new CatalogFile(storage).read().images());
       // Another pass has nothing left to do, and nothing is lost that is referred to.
       Set<Path> before = files(storage);
       store.collect();
@@ -142,6 +152,16 @@ class CrashTest {
       return Set.of(true);
     }
     return said.contains("asks " + promised) ? Set.of(true, false) : Set.of(false);
+  }
+
+  private static Set<String> kept(Path storage) throws IOException {
+    Path images = storage.resolve("images");
+    if (!Files.exists(images)) {
+      return Set.of();
+    }
+    try (Stream<Path> all = Files.list(images)) {
+      return all.map(image -> String.valueOf(image.getFileName())).collect(Collectors.toSet());
+    }
   }
 
   private static Set<Path> layerFiles(Path storage) throws IOException {

@@ -108,6 +108,12 @@ final class Disks {
     run("qemu-io", "-c", "write -P %d %dk 1k".formatted(value, kibibyte), json(files));
   }
 
+  /** Has a part of what a chain holds be full of a value, in mebibytes; zeros take no room. */
+  static void fill(List<Path> files, int from, int count, int value) throws IOException {
+    String what = value == 0 ? "-z" : "-P " + value;
+    run("qemu-io", "-c", "write %s %dM %dM".formatted(what, from, count), json(files));
+  }
+
   /** The first byte of each of so many kibibytes of what a chain holds. */
   static List<Integer> read(List<Path> files, int kibibytes, Path scratch) throws IOException {
     String count = "count=" + kibibytes;

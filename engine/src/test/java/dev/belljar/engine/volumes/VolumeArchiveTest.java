@@ -204,7 +204,7 @@ class VolumeArchiveTest {
     store.snapshot(ME, "data", "frozen");
     try (Opened opened = store.openVolume(ME, "data", "sbx_one")) {
       assertThat(opened.writable()).isTrue();
-      refuses(Reason.BUSY, () -> exported("data", true), "snapshots create data");
+      refuses(Reason.BUSY, () -> exported("data", true), "snapshots create data NAME --endpoint");
       assertThat(exported("frozen", true)).isNotEmpty();
     }
     refuses(Reason.NOT_FOUND, () -> exported("nothing", true), "nothing");

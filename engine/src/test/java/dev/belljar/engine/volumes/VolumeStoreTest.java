@@ -23,6 +23,7 @@ import java.nio.file.StandardOpenOption;
 import java.time.Duration;
 import java.time.Instant;
 import java.util.ArrayList;
+import java.util.Arrays;
 import java.util.List;
 import java.util.Optional;
 import java.util.Set;
@@ -321,6 +322,96 @@ class VolumeStoreTest {
     Files.delete(file);
     refuses(Reason.DAMAGED, () -> store.openVolume(ME, "data", "sbx"));
     assertThat(store.volume(ME, "data").orElseThrow().holder()).isEmpty();
+  }
+
+  /** Whatever stands where the head should be, it is no snapshot, and the volume stays as it is. */
+  @ParameterizedTest
+  @ValueSource(strings = {"zeros", "short", "cut off", "external", "backing", "missing"})
+  void aHeadThatIsNoneBecomesNoSnapshot(String how) throws IOException {
+    create("data");
+    Path head;
+    try (Opened opened = store.openVolume(ME, "data", "sbx")) {
+      head = opened.layers().getFirst();
+      Disks.write(List.of(head), 200_000, 7);
+    }
+    byte[] bytes = Files.readAllBytes(head);
+    int length = bytes.length;
+    switch (how) {
+      case "zeros" -> Arrays.fill(bytes, (byte) 0);
+      case "short" -> length = 100;
+      case "cut off" -> length = bytes.length / 2;
+      case "external" -> bytes[79] |= 4;
+      case "backing" -> bytes[14] = 2; // its name is at 512
+      default -> length = -1;
+    }
+    if (length < 0) {
+      Files.delete(head);
+    } else {
+      Files.write(head, Arrays.copyOf(bytes, length), StandardOpenOption.TRUNCATE_EXISTING);
+    }
+    List<Runnable> uses =
+        List.of(
+            () -> store.snapshot(ME, "data", "frozen"),
+            () -> store.openVolume(ME, "data", "sbx"),
+            () -> export("data"));
+    for (Runnable use : uses) {
+      assertThatExceptionOfType(StorageException.class)
+          .isThrownBy(use::run)
+          .withMessageContaining("'data' cannot be used")
+          .withMessageContaining("belljar data check")
+          .satisfies(e -> assertThat(e.reason()).isEqualTo(Reason.DAMAGED));
+    }
+    assertThat(store.snapshot(ME, "frozen")).isEmpty();
+    assertThat(store.volume(ME, "data").orElseThrow().holder()).isEmpty();
+    assertThat(layerFiles()).hasSize(length < 0 ? 0 : 1);
+    DataReport report =
+        DataCheck.run(directory.resolve("storage"), Disks.tools(), () -> now, text -> {});
+    assertThat(report.disks().stream().flatMap(disk -> disk.damage().stream())).isNotEmpty();
+  }
+
+  @Test
+  void aHeadThatGoesWhileItsGuestStandsStillIsSaid() throws IOException {
+    create("data");
+    try (Opened opened = store.openVolume(ME, "data", "sbx")) {
+      Path head = opened.layers().getFirst();
+      store.runs(opened.id(), new Losing(head, false));
+      saysMissing("'data'", head, () -> store.snapshot(ME, "data", "frozen"));
+      assertThat(store.snapshot(ME, "frozen")).isEmpty();
+    }
+  }
+
+  /** After the catalog was written: then the volume has a new head above what is gone. */
+  @Test
+  void aHeadThatGoesWhileItsMachineIsSwitchedIsSaid() throws IOException {
+    create("data");
+    try (Opened opened = store.openVolume(ME, "data", "sbx")) {
+      Path head = opened.layers().getFirst();
+      store.runs(opened.id(), new Losing(head, true));
+      saysMissing("'data'", head, () -> store.snapshot(ME, "data", "frozen"));
+      assertThat(store.snapshot(ME, "frozen")).isEmpty();
+    }
+  }
+
+  /** Stands for a machine under which its head is removed. */
+  private record Losing(Path head, boolean later) implements RunningDisk {
+    @Override
+    public void admit(Path file) {}
+
+    @Override
+    public void freeze() throws IOException {
+      if (!later) {
+        Files.delete(head);
+      }
+    }
+
+    @Override
+    public boolean switchTo(Path file) throws IOException {
+      Files.delete(head);
+      return true;
+    }
+
+    @Override
+    public void thaw() {}
   }
 
   @Test

@@ -182,6 +182,7 @@ final class StorageRoutes {
             .put("capacity", volume.capacity())
             .put("estimated_allocated_size", volume.allocatedSize())
             .put("estimated_flattened_size", volume.flattenedSize())
+            .put("used_size", volume.usedSize())
             .put("is_bootable", volume.bootable());
     volume
         .baseSnapshot()
