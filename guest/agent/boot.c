@@ -162,7 +162,8 @@ static void mount_kernel_file_systems(void) {
     mount_or_die("devpts", "/dev/pts", "devpts", MS_NOSUID | MS_NOEXEC, "gid=5,mode=620,ptmxmode=666");
     mount_or_die("shm", "/dev/shm", "tmpfs", MS_NOSUID | MS_NODEV, "mode=1777");
     mount_or_die("run", "/run", "tmpfs", MS_NOSUID | MS_NODEV, "mode=755,size=20%");
-    mount_or_die("cgroup2", "/sys/fs/cgroup", "cgroup2", KERNEL_FLAGS, NULL);
+    // Starting a process in a group of its own then waits for no grace period of the kernel's.
+    mount_or_die("cgroup2", "/sys/fs/cgroup", "cgroup2", KERNEL_FLAGS, "favordynmods");
     mkdir("/run/lock", 01777);
     make_devices();
 }

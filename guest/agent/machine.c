@@ -38,6 +38,7 @@ struct activation {
     size_t entropy_length;
     const char *host_name, *machine_id;
     uint32_t process_limit;
+    bool rehearse;
 };
 
 static int parse_activation(struct body *body, struct activation *activation) {
@@ -46,7 +47,7 @@ static int parse_activation(struct body *body, struct activation *activation) {
     activation->host_name = take_text(body);
     activation->machine_id = take_text(body);
     activation->process_limit = take_u32(body);
-    take_u32(body); // grace, reserved
+    activation->rehearse = take_u32(body) == 1;
     int error = body_end(body);
     if (error) return error;
     size_t name = strlen(activation->host_name);
@@ -145,7 +146,7 @@ void call_activate(uint32_t call, struct body *body) {
     struct activation activation;
     int error = parse_activation(body, &activation);
     if (!error && in_machine) {
-        rehearsal_start();
+        rehearsal_end(activation.rehearse);
         error = activate(&activation);
     }
     result_error(call, error);

@@ -10,5 +10,5 @@
 /** Makes the process, which then waits. Once; without effect where there are no control groups. */
 void rehearsal_prepare(void);
 
-/** Lets it run /bin/true, and end. Without effect unless it was prepared. */
-void rehearsal_start(void);
+/** Lets it run /bin/true, or not, and end. Without effect unless it was prepared. */
+void rehearsal_end(bool run);

@@ -265,7 +265,8 @@ final class Machines implements AutoCloseable {
                   bytes(ENTROPY_BYTES),
                   hostName(identity.id),
                   HexFormat.of().formatHex(bytes(16)),
-                  identity.processes));
+                  identity.processes,
+                  !admission.isCrowded()));
           LOG.debug("Activated after {} µs", (System.nanoTime() - began) / 1000);
           CaCertificates.install(agent.files(), identity.authorities);
         });

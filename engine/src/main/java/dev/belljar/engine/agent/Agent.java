@@ -35,10 +35,16 @@ public final class Agent implements AutoCloseable {
    * @param hostName 1 to 63 characters
    * @param machineId 32 hexadecimal digits
    * @param processLimit how many processes may exist
+   * @param rehearse whether a second processor runs what a first command needs meanwhile
    */
   @SuppressWarnings("ArrayRecordComponent") // random bytes, made for this and used once
   public record Activation(
-      Instant wallClock, byte[] entropy, String hostName, String machineId, int processLimit) {}
+      Instant wallClock,
+      byte[] entropy,
+      String hostName,
+      String machineId,
+      int processLimit,
+      boolean rehearse) {}
 
   /**
    * How much of the machine is used; bytes, milliseconds of uptime, microseconds of processor time.
@@ -86,7 +92,7 @@ public final class Agent implements AutoCloseable {
             .str(activation.hostName)
             .str(activation.machineId)
             .u32(activation.processLimit)
-            .u32(0),
+            .u32(activation.rehearse ? 1 : 0),
         "activate");
   }
 

@@ -106,6 +106,16 @@ public final class Admission {
     }
   }
 
+  /** Whether machines are started on more than half of the processors, or somebody waits. */
+  public boolean isCrowded() {
+    lock.lock();
+    try {
+      return starting > Math.max(1, atOnce / 2) || waiting > 0;
+    } finally {
+      lock.unlock();
+    }
+  }
+
   /**
    * Blocks until a machine may be started.
    *
