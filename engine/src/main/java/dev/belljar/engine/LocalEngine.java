@@ -281,6 +281,8 @@ final class LocalEngine {
         sandbox.start();
         return sandbox;
       } catch (IOException | RuntimeException e) {
+        // Its guest may have mounted them, and written to them.
+        disks.ifPresent(mounted -> mounted.endUncleanlyAfter(e));
         machine.close();
         throw e;
       }
