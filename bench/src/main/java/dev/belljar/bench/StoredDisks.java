@@ -42,6 +42,7 @@ final class StoredDisks implements Subject {
     measurements.addAll(new VolumeSnapshots(new Here(scratch.resolve("snapshots"))).measure(bench));
     measurements.addAll(SnapshotRoots.measure(bench, new Here(scratch.resolve("roots"))));
     measurements.addAll(Forks.measure(bench, new Here(scratch.resolve("forks"))));
+    measurements.addAll(Standstills.measure(bench, new Here(scratch.resolve("standing"))));
     measurements.addAll(VolumeWrites.measure(bench, new Here(scratch.resolve("writes"))));
     return measurements;
   }

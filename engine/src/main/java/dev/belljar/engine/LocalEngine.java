@@ -306,6 +306,7 @@ final class LocalEngine {
         sandbox.start();
         return sandbox;
       } catch (RuntimeException e) {
+        disks.ifPresent(mounted -> mounted.endUncleanlyAfter(e));
         machine.close();
         throw e;
       }

@@ -471,7 +471,8 @@ final class LocalSandbox implements Sandbox {
     return new SandboxClosedException("Sandbox " + id + " has ended: " + reason + ".", cause);
   }
 
-  private static String rootOf(Throwable failure) {
+  /** What something failed for in the end, in words. */
+  static String rootOf(Throwable failure) {
     Throwable root = failure;
     while (root.getCause() != null) {
       root = root.getCause();

@@ -13,6 +13,7 @@ import dev.belljar.engine.vmm.MachineFiles;
 import dev.belljar.engine.vmm.RefusedByMonitorException;
 import dev.belljar.engine.volumes.BootImage;
 import dev.belljar.engine.volumes.CheckpointDraft;
+import dev.belljar.engine.volumes.FaultPoint;
 import dev.belljar.engine.volumes.MachineKind;
 import dev.belljar.engine.volumes.SavedDisks;
 import dev.belljar.engine.volumes.SavedDisks.SavedDisk;
@@ -179,7 +180,9 @@ final class MachineSaving implements AutoCloseable {
     try {
       try {
         machine.pause();
+        FaultPoint.MACHINE_PAUSED.reached();
         long bytes = saveMachine(draft);
+        FaultPoint.MACHINE_SAVED.reached();
         draft.commit(kind, saved(draft, turns), () -> switchHeads(turns));
         finish(draft, turns);
         LOG.debug(
@@ -194,6 +197,7 @@ final class MachineSaving implements AutoCloseable {
       held = false;
       release();
       setClock();
+      FaultPoint.MACHINE_RESUMED.reached();
     } catch (AgentErrorException e) {
       // What was saved is of a guest that could not be taken over.
       throw new IOException("the guest went on while it was being saved", e);

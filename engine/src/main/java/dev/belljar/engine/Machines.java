@@ -148,6 +148,8 @@ final class Machines implements AutoCloseable {
         }
         return machine;
       } catch (IOException | RuntimeException e) {
+        // Its guest may have mounted them, and written to them.
+        origin.disks().ifPresent(mounted -> mounted.endUncleanlyAfter(e));
         machine.close();
         throw e;
       }

@@ -17,6 +17,7 @@ import dev.belljar.engine.vmm.MachineDisk.Format;
 import dev.belljar.engine.vmm.MachineDisk.Layer;
 import dev.belljar.engine.vmm.RefusedByMonitorException;
 import dev.belljar.engine.volumes.BootImage;
+import dev.belljar.engine.volumes.FaultPoint;
 import dev.belljar.engine.volumes.OpenedCheckpoint;
 import dev.belljar.engine.volumes.OpenedCheckpoint.OpenedDisk;
 import dev.belljar.engine.volumes.RunningDisk;
@@ -222,6 +223,7 @@ final class SandboxDisks implements AutoCloseable {
       // The guest has them mounted.
       return;
     }
+    FaultPoint.MACHINE_RUNS.reached();
     machine.announce(disks);
     Agent agent = machine.agent();
     int at = 0;
@@ -235,6 +237,7 @@ final class SandboxDisks implements AutoCloseable {
       if (use.opened.writable()) {
         store.runs(use.opened.id(), new Running(machine, disk));
       }
+      FaultPoint.DISK_MOUNTED.reached();
     }
   }
 
@@ -272,6 +275,15 @@ final class SandboxDisks implements AutoCloseable {
       if (use.opened.writable()) {
         store.endedUncleanly(use.opened.id());
       }
+    }
+  }
+
+  /** As above, of a sandbox that could not be made; that failure is what counts. */
+  void endUncleanlyAfter(Exception failure) {
+    try {
+      endUncleanly();
+    } catch (StorageException e) {
+      failure.addSuppressed(e);
     }
   }
 
@@ -327,7 +339,7 @@ final class SandboxDisks implements AutoCloseable {
         throw new IOException(
             e.getCause() instanceof AgentErrorException refused
                 ? said(refused)
-                : String.valueOf(e.getMessage()),
+                : LocalSandbox.rootOf(e),
             e);
       } catch (TimeoutException e) {
         throw new IOException("it took longer than " + FREEZING_SECONDS + " s", e);
@@ -358,6 +370,8 @@ final class SandboxDisks implements AutoCloseable {
             });
       } catch (AgentErrorException e) {
         throw new IOException(said(e), e);
+      } catch (IOException e) {
+        throw new IOException(LocalSandbox.rootOf(e), e);
       }
     }
   }

@@ -11,6 +11,7 @@ import dev.belljar.StorageException;
 import dev.belljar.VolumeOptions;
 import dev.belljar.engine.vmm.HostTools;
 import dev.belljar.engine.volumes.BootImage;
+import dev.belljar.engine.volumes.DataReport;
 import dev.belljar.engine.volumes.DiskTools;
 import dev.belljar.engine.volumes.VolumeStore;
 import dev.belljar.spi.Tenant;
@@ -137,6 +138,41 @@ class UnfinishedMergeIT {
     made.removeAll(before);
     assertThat(made).hasSize(1);
     io("read " + WRITTEN, made.iterator().next());
+  }
+
+  @Test
+  void aMergeWhoseQemuIsKilledLeavesEverythingAsItWas() throws Exception {
+    HostStock stock = HostStock.take();
+    prepare();
+    Set<Path> before = files();
+    Tenant tenant = new Tenant("", Optional.of(storage()));
+    Storage storage = LocalEngine.instance().storage(tenant);
+    ProcessHandle qemu =
+        await()
+            .pollInterval(SOON)
+            .until(() -> HostProcesses.qemus(ProcessHandle.current()), found -> !found.isEmpty())
+            .getFirst();
+    assertThat(files()).hasSize(before.size() + 1);
+    assertThat(qemu.destroyForcibly()).isTrue();
+    await()
+        .atMost(Duration.ofSeconds(20))
+        .untilAsserted(() -> assertThat(files()).isEqualTo(before));
+    stock.assertNothingMore();
+    DataReport report = StoredData.check(storage(), step -> {});
+    assertThat(report.isFine()).as(report::toString).isTrue();
+    assertThat(report.removed()).isEmpty();
+    // What it was killed over is as it was, and can be used.
+    io("read " + WRITTEN, largest(before));
+    storage.volumes().create(VolumeOptions.of("copy", ByteSize.parse("2GB")).from("second"));
+    storage.volumes().snapshot("data", "third");
+  }
+
+  private static Path largest(Set<Path> files) throws IOException {
+    Path largest = files.iterator().next();
+    for (Path file : files) {
+      largest = Files.size(file) > Files.size(largest) ? file : largest;
+    }
+    return largest;
   }
 
   @Test

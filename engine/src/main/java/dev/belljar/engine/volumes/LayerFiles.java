@@ -109,6 +109,11 @@ final class LayerFiles {
     Files.setAttribute(file, "unix:mode", FROZEN);
   }
 
+  /** Whether everybody may read it and nobody write to it. */
+  boolean isFrozen(Layer layer) throws IOException {
+    return ((Integer) Files.getAttribute(fileOf(layer), "unix:mode") & 0777) == FROZEN;
+  }
+
   /** Takes it back from the user that a machine ran as. */
   void takeBack(Layer layer) throws IOException {
     takeBack(fileOf(layer));
@@ -244,10 +249,12 @@ final class LayerFiles {
 
   /** Whether a QEMU has it open to write to it. */
   boolean isOpen(Layer layer) throws IOException {
-    Path file = fileOf(layer);
-    return Files.isRegularFile(file, LinkOption.NOFOLLOW_LINKS)
-        && Files.isWritable(file)
-        && !isFree(file);
+    return isWritable(layer) && !isFree(fileOf(layer));
+  }
+
+  /** Whether it is there, and not frozen or this process may write to it all the same. */
+  boolean isWritable(Layer layer) {
+    return !isMissing(layer) && Files.isWritable(fileOf(layer));
   }
 
   private static boolean isFree(Path file) throws IOException {

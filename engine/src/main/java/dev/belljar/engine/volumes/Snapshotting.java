@@ -139,6 +139,7 @@ final class Snapshotting {
     } catch (IOException e) {
       throw notFrozen(prepared, e);
     }
+    FaultPoint.GUEST_FROZEN.reached();
     Disk made;
     try {
       made =
@@ -163,6 +164,7 @@ final class Snapshotting {
           });
       throw notFrozen(prepared, e);
     }
+    FaultPoint.GUEST_THAWED.reached();
     return made;
   }
 
@@ -226,7 +228,7 @@ final class Snapshotting {
     } catch (IOException e) {
       // Wherever the last was written, the chain holds it.
       store.file.write(changed.withoutSnapshot(snapshot.id()));
-      throw e;
+      throw ended(volume, e);
     }
     FaultPoint.HEAD_SWITCHED.reached();
     try {
@@ -246,6 +248,15 @@ final class Snapshotting {
         Reason.BUSY,
         "The machine that has volume '%s' cannot write to another file; the host's log tells why. Try again."
             .formatted(volume.slug()));
+  }
+
+  private static StorageException ended(Disk volume, IOException e) {
+    LOG.warn("A machine ended while its disk was to be switched to another file", e);
+    return new StorageException(
+        Reason.BUSY,
+        "The machine that has volume '%s' ended while a snapshot was being made of it; there is no snapshot. Try again."
+            .formatted(volume.slug()),
+        e);
   }
 
   private static void thawQuietly(RunningDisk machine) {

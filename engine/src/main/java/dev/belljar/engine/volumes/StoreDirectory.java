@@ -185,6 +185,7 @@ final class StoreDirectory implements AutoCloseable {
       file.write(changed);
     }
     layers.keepOnly(new HashSet<>(changed.layers()), openLayers);
+    freezeWhatIsBelowHeads(changed);
     changed.checkpoints().forEach(one -> usedDisks.add(one.id()));
     Checkpointing.keepOnly(directory.resolve(CHECKPOINTS), usedDisks);
     // What is being saved is not in the catalog yet.
@@ -192,6 +193,19 @@ final class StoreDirectory implements AutoCloseable {
     images.addAll(openLayers);
     this.images.keepOnly(images);
     ends.keepOnly(changed.volumes().stream().map(Disk::id).collect(Collectors.toSet()));
+  }
+
+  /**
+   * Whoever made something a head's lower layer may have ended before it was frozen: other machines
+   * could not read it.
+   */
+  private void freezeWhatIsBelowHeads(Catalog catalog) throws IOException {
+    Set<String> heads = catalog.volumes().stream().map(Disk::top).collect(Collectors.toSet());
+    for (Layer layer : catalog.layers()) {
+      if (!heads.contains(layer.id()) && !layers.isMissing(layer) && !layers.isFrozen(layer)) {
+        layers.freeze(layer);
+      }
+    }
   }
 
   /** Gives up what something that failed has used, and removes it. The failure is what counts. */
@@ -215,8 +229,9 @@ final class StoreDirectory implements AutoCloseable {
 
   /**
    * Gives a head that was made while a machine had the volume a directory of its own, and takes it
-   * back from the user that the machine ran as; under the lock. One that is missing is said where
-   * it is opened.
+   * back from the user that the machine ran as; under the lock. What the machine wrote to before is
+   * waited for: it may have ended between the commit of the head and the switch to it. One that is
+   * missing is said where it is opened.
    */
   Catalog settled(Catalog catalog, Disk volume) throws IOException {
     Layer head = catalog.layer(volume.top()).orElseThrow();
@@ -226,6 +241,13 @@ final class StoreDirectory implements AutoCloseable {
     layers.takeBack(head);
     if (head.directory().equals(head.id())) {
       return catalog;
+    }
+    for (Layer layer : catalog.chain(volume.top())) {
+      if (layer.directory().equals(head.directory())
+          && !layer.equals(head)
+          && layers.isWritable(layer)) {
+        layers.awaitFree(layer);
+      }
     }
     Layer moved = head.in(head.id());
     layers.link(head, moved);

@@ -9,14 +9,16 @@ import java.io.IOException;
 import java.nio.file.DirectoryStream;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.nio.file.StandardOpenOption;
 import java.time.Duration;
+import java.util.HashSet;
 import java.util.List;
 import java.util.Set;
 
 /**
  * Volumes whose machine was killed at any instant, with its process or alone. What the machine
  * wrote to is looked at before another machine gets it. A file for each, which is there until that
- * was done and all was well; it is made and removed under the store's lock.
+ * was done and all was well, and names layers; all under the store's lock.
  */
 final class UncleanEnds {
   private static final String VOLUME = "vol_";
@@ -32,17 +34,27 @@ final class UncleanEnds {
 
   /** The process that had it is dead. */
   void note(Lease lease) throws IOException {
-    note(lease.disk());
+    note(lease.disk(), List.of());
   }
 
-  /** A machine that had it ended by itself, or was killed alone. */
-  void note(String disk) throws IOException {
+  /**
+   * A machine that had it ended by itself, or was killed alone. What it wrote to is noted: giving
+   * the volume back moves its head out of the directory that tells.
+   */
+  void note(Catalog catalog, String disk) throws IOException {
+    note(
+        disk,
+        catalog.volumes().stream()
+            .filter(volume -> volume.id().equals(disk))
+            .flatMap(volume -> written(catalog, volume).stream())
+            .toList());
+  }
+
+  private void note(String disk, List<String> layers) throws IOException {
     if (disk.startsWith(VOLUME)) {
       Files.createDirectories(directory);
-      Path file = directory.resolve(disk);
-      if (!Files.exists(file)) {
-        Files.createFile(file);
-      }
+      Files.write(
+          directory.resolve(disk), layers, StandardOpenOption.CREATE, StandardOpenOption.APPEND);
     }
   }
 
@@ -58,7 +70,12 @@ final class UncleanEnds {
     if (!Files.exists(directory.resolve(volume.id()))) {
       return false;
     }
-    for (Layer layer : written(catalog, volume)) {
+    Set<String> written = new HashSet<>(Files.readAllLines(directory.resolve(volume.id())));
+    written.addAll(written(catalog, volume));
+    for (Layer layer : catalog.chain(volume.top())) {
+      if (!written.contains(layer.id())) {
+        continue;
+      }
       LayerCheck seen = LayerCheck.of(store.tools.confined(), store.layers.fileOf(layer), LONGEST);
       if (seen.damage().isPresent()) {
         throw new StorageException(
@@ -76,10 +93,11 @@ final class UncleanEnds {
   }
 
   /** What the machine could write to is in one directory with its head. */
-  private static List<Layer> written(Catalog catalog, Disk volume) {
+  private static List<String> written(Catalog catalog, Disk volume) {
     List<Layer> chain = catalog.chain(volume.top());
     return chain.stream()
         .filter(layer -> layer.directory().equals(chain.getFirst().directory()))
+        .map(Layer::id)
         .toList();
   }
 

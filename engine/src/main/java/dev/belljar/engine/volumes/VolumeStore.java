@@ -381,7 +381,7 @@ public final class VolumeStore implements AutoCloseable {
   public void endedUncleanly(String volume) {
     store.locked(
         () -> {
-          store.ends.note(volume);
+          store.ends.note(store.file.read(), volume);
           return volume;
         });
   }

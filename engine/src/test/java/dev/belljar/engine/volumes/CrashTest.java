@@ -8,6 +8,7 @@ import dev.belljar.engine.volumes.VolumeStore.Opened;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.nio.file.attribute.PosixFilePermissions;
 import java.time.InstantSource;
 import java.util.List;
 import java.util.Optional;
@@ -60,6 +61,8 @@ class CrashTest {
     "HEAD_COMMITTED, 2",
     "HEAD_SWITCHED, 1",
     "HEAD_SWITCHED, 2",
+    "GUEST_FROZEN, 1",
+    "GUEST_THAWED, 1",
     "CATALOG_WRITTEN, 11",
     "CATALOG_WRITTEN, 12",
     "CATALOG_WRITTEN, 13",
@@ -81,13 +84,14 @@ class CrashTest {
     Process child =
         new ProcessBuilder(
                 ProcessHandle.current().info().command().orElseThrow(),
-                "-D" + FaultPoint.PROPERTY + "=" + point + ":" + time,
                 "-cp",
                 System.getProperty("java.class.path"),
                 CrashingStore.class.getName(),
                 storage.toString(),
                 notes.toString(),
-                image.toString())
+                image.toString(),
+                point.name(),
+                String.valueOf(time))
             .inheritIO()
             .start();
     assertThat(child.waitFor(60, TimeUnit.SECONDS)).isTrue();
@@ -108,6 +112,12 @@ class CrashTest {
       if (one.isPresent()) {
         assertThat(one.get().holder()).isEmpty();
         try (Opened opened = store.openVolume("me", "one", "sbx")) {
+          // Another machine, of another user, can read what lies below its head.
+          assertThat(opened.layers().stream().skip(1))
+              .allSatisfy(
+                  layer ->
+                      assertThat(Files.getPosixFilePermissions(layer))
+                          .isEqualTo(PosixFilePermissions.fromString("r--r--r--")));
           if (said.contains("written")) {
             int places = CrashingStore.WRITTEN_AT + 1;
             assertThat(Disks.read(opened.layers(), places, directory.resolve("scratch")).getLast())

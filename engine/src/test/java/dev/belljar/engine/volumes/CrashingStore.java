@@ -11,6 +11,7 @@ import java.nio.file.StandardOpenOption;
 import java.time.InstantSource;
 import java.util.List;
 import java.util.Optional;
+import java.util.concurrent.atomic.AtomicInteger;
 
 /**
  * Does everything that changes a store, to be ended at one of the {@link FaultPoint}s. What stands
@@ -25,10 +26,13 @@ final class CrashingStore {
 
   static final int WRITTEN = 42;
 
+  private static final int KILLED = 137;
+
   private CrashingStore() {}
 
-  /** The store, and a file to note in. */
+  /** The store, a file to note in, an image; the point to end at, and at which time it comes. */
   public static void main(String[] arguments) throws IOException, InterruptedException {
+    endAt(FaultPoint.valueOf(arguments[3]), Integer.parseInt(arguments[4]));
     Path notes = Path.of(arguments[1]);
     VolumeStore store = Disks.store(Path.of(arguments[0]), Disks.merger(), InstantSource.system());
     BootImage image = new BootImage("0123abcd", Path.of(arguments[2]));
@@ -55,6 +59,17 @@ final class CrashingStore {
     note(notes, "deleted two");
     saveMachine(store, notes, image);
     store.close();
+  }
+
+  /** As kill -9 does. */
+  private static void endAt(FaultPoint chosen, int time) {
+    AtomicInteger times = new AtomicInteger();
+    FaultPoint.at(
+        point -> {
+          if (point == chosen && times.incrementAndGet() == time) {
+            Runtime.getRuntime().halt(KILLED);
+          }
+        });
   }
 
   private static void saveMachine(VolumeStore store, Path notes, BootImage image)

@@ -120,6 +120,42 @@ class UncleanEndsTest {
     assertThat(directory.resolve("unclean")).isEmptyDirectory();
   }
 
+  /** Giving the volume back moves its head away from what its machine wrote to before. */
+  @Test
+  void whatAMachineWroteToBeforeASnapshotIsLookedAtToo() throws IOException {
+    try (Opened opened = store.openVolume(ME, "data", "sbx_two")) {
+      store.runs(opened.id(), new Dying());
+      assertThatExceptionOfType(StorageException.class)
+          .isThrownBy(() -> store.snapshot(ME, "data", "frozen"))
+          .satisfies(e -> assertThat(e.reason()).isEqualTo(Reason.BUSY));
+      store.endedUncleanly(opened.id());
+    }
+    count(0, 0);
+    refuses(() -> store.openVolume(ME, "data", "sbx_three"));
+    count(0, 1);
+    try (Opened opened = store.openVolume(ME, "data", "sbx_three")) {
+      assertThat(opened.layers()).hasSize(2).contains(head);
+    }
+    assertThat(directory.resolve("unclean")).isEmptyDirectory();
+  }
+
+  /** Stands for a machine that ends before it writes to another file. */
+  private static final class Dying implements RunningDisk {
+    @Override
+    public void admit(Path file) {}
+
+    @Override
+    public void freeze() {}
+
+    @Override
+    public boolean switchTo(Path file) throws IOException {
+      throw new IOException("no answer");
+    }
+
+    @Override
+    public void thaw() {}
+  }
+
   @Test
   void whatItLeakedIsNoDamage() throws IOException {
     killed();

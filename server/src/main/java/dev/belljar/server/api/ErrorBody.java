@@ -30,14 +30,18 @@ record ErrorBody(int status, String code, String message) {
           new ErrorBody(e.status(), e.code(), String.valueOf(e.getMessage()));
       case InvalidOptionException e ->
           new ErrorBody(400, "INVALID_REQUEST", String.valueOf(e.getMessage()));
-      case StorageException e -> of(e);
+      case StorageException e -> of(e, trace);
       case SandboxPausedException e ->
           new ErrorBody(409, "SANDBOX_PAUSED", String.valueOf(e.getMessage()));
       case SandboxClosedException e ->
           new ErrorBody(410, "SANDBOX_ENDED", String.valueOf(e.getMessage()));
       case SandboxUnavailableException e -> {
+        // What QEMU or the jail said names files of this host, which is nobody else's business.
         LOG.warn("A request needs what this host has not got", e);
-        yield new ErrorBody(503, "SANDBOX_UNAVAILABLE", String.valueOf(e.getMessage()));
+        yield new ErrorBody(
+            503,
+            "SANDBOX_UNAVAILABLE",
+            "This host could not do that now; its log has more under trace " + trace + ".");
       }
       case HttpResponseException e -> of(e.getStatus());
       case IOException e -> {
@@ -54,7 +58,8 @@ record ErrorBody(int status, String code, String message) {
     };
   }
 
-  private static ErrorBody of(StorageException failure) {
+  private static ErrorBody of(StorageException failure, String trace) {
+    String message = String.valueOf(failure.getMessage());
     int status =
         switch (failure.reason()) {
           case NOT_BOOTABLE -> 400;
@@ -63,11 +68,11 @@ record ErrorBody(int status, String code, String message) {
           case FULL -> 507;
           case DAMAGED -> {
             LOG.error("A disk of this host is damaged", failure);
+            message += " The host's log has more under trace " + trace + ".";
             yield 500;
           }
         };
-    return new ErrorBody(
-        status, StorageCode.of(failure.reason()), String.valueOf(failure.getMessage()));
+    return new ErrorBody(status, StorageCode.of(failure.reason()), message);
   }
 
   /** What a status of HTTP says by itself. */

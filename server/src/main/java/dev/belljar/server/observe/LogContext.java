@@ -1,6 +1,7 @@
 package dev.belljar.server.observe;
 
 import java.util.Map;
+import java.util.Objects;
 import org.slf4j.MDC;
 
 /**
@@ -20,6 +21,11 @@ public final class LogContext {
   public static void owner(String organization, String token) {
     MDC.put("organization", organization);
     MDC.put("token", token);
+  }
+
+  /** The trace of what this thread works on; empty where there is none. */
+  public static String trace() {
+    return Objects.requireNonNullElse(MDC.get("trace"), "");
   }
 
   /** For a thread that goes on with it. */

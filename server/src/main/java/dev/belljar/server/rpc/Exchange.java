@@ -2,10 +2,13 @@ package dev.belljar.server.rpc;
 
 import dev.belljar.BelljarException;
 import dev.belljar.SandboxClosedException;
+import dev.belljar.SandboxUnavailableException;
+import dev.belljar.StorageException;
 import dev.belljar.server.observe.LogContext;
 import dev.belljar.server.rpc.Method.Answer;
 import dev.belljar.server.sandboxes.Closing;
 import java.io.IOException;
+import java.nio.file.FileSystemException;
 import org.jspecify.annotations.Nullable;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
@@ -132,13 +135,31 @@ final class Exchange implements Runnable {
   }
 
   private WireError error(Exception e) {
-    if (!(e instanceof BelljarException || e instanceof IOException)) {
+    boolean known = e instanceof BelljarException || e instanceof IOException;
+    if (!known || isOfThisHost(e)) {
       LOG.warn("{} of {} failed", name, exchanges.sandboxId(), e);
+    }
+    if (isOfThisHost(e)) {
+      return WireError.of(
+          "Error",
+          "The server could not do this; its log has more under trace " + LogContext.trace() + ".",
+          null);
     }
     if (e instanceof SandboxClosedException) {
       return WireError.of("Error", String.valueOf(e.getMessage()), "SANDBOX_ENDED");
     }
     return WireError.of(e);
+  }
+
+  /** Whether its message may name files of this host. */
+  private static boolean isOfThisHost(Throwable failure) {
+    for (Throwable one = failure; one != null; one = one.getCause()) {
+      if (one instanceof FileSystemException || one instanceof SandboxUnavailableException) {
+        // A closed sandbox and a damaged disk are said in words of our own.
+        return !(failure instanceof SandboxClosedException || failure instanceof StorageException);
+      }
+    }
+    return false;
   }
 
   private void failed(WireError error) {

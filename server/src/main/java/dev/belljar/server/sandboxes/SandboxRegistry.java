@@ -5,7 +5,6 @@ import dev.belljar.Checkpoint;
 import dev.belljar.InvalidOptionException;
 import dev.belljar.Sandbox;
 import dev.belljar.SandboxOptions;
-import dev.belljar.SandboxUnavailableException;
 import dev.belljar.Storage;
 import dev.belljar.StorageException;
 import dev.belljar.StorageException.Reason;
@@ -84,7 +83,9 @@ public final class SandboxRegistry implements AutoCloseable {
   /**
    * Makes a sandbox and blocks until it answers.
    *
-   * @throws RefusedException where it cannot be made, or is over a limit
+   * @throws RefusedException where it is over a limit, or its options cannot be
+   * @throws dev.belljar.SandboxUnavailableException where this host cannot make it; the message may
+   *     name files of the host
    * @throws dev.belljar.StorageException where it cannot have a volume, snapshot or checkpoint that
    *     it is to have
    */
@@ -105,9 +106,6 @@ public final class SandboxRegistry implements AutoCloseable {
       return hosted;
     } catch (InvalidOptionException e) {
       throw new RefusedException(400, "INVALID_CONFIG", String.valueOf(e.getMessage()), e);
-    } catch (SandboxUnavailableException e) {
-      LOG.warn("No sandbox could be made", e);
-      throw new RefusedException(503, "SANDBOX_UNAVAILABLE", String.valueOf(e.getMessage()), e);
     } finally {
       if (!made) {
         release(owner.organization());
