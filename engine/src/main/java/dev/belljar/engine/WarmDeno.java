@@ -61,7 +61,9 @@ final class WarmDeno {
               new WarmDeno(
                   process,
                   WaitingEvaluator.connect(
-                      process.stdout().orElseThrow().input(), port -> dial(agent, port))));
+                      process.stdout().orElseThrow().input(),
+                      LocalEnv.DEFAULTS,
+                      port -> dial(agent, port))));
     } catch (AgentErrorException e) {
       throw new IOException(e.getMessage(), e);
     }

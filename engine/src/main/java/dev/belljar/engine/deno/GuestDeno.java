@@ -2,6 +2,7 @@ package dev.belljar.engine.deno;
 
 import static java.nio.charset.StandardCharsets.UTF_8;
 
+import dev.belljar.BelljarException;
 import dev.belljar.DenoProcess;
 import dev.belljar.DenoRepl;
 import dev.belljar.DenoRunOptions;
@@ -20,6 +21,7 @@ import java.util.List;
 import java.util.Optional;
 import java.util.concurrent.atomic.AtomicReference;
 import java.util.regex.Pattern;
+import org.jspecify.annotations.Nullable;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
@@ -36,6 +38,7 @@ public final class GuestDeno implements SandboxDeno {
   private final Sandbox sandbox;
   private final GuestFetch fetch;
   private final AtomicReference<Optional<WaitingEvaluator>> waiting;
+  private final AtomicReference<@Nullable Thread> ending = new AtomicReference<>();
 
   /**
    * Runs programs in that sandbox.
@@ -63,6 +66,31 @@ public final class GuestDeno implements SandboxDeno {
     return ready
         .flatMap(one -> one.become(sandbox, fetch, options))
         .orElseGet(() -> Evaluator.start(sandbox, fetch, options));
+  }
+
+  /** Nobody sees its output: it ends while the caller goes on, and before the next begins. */
+  @Override
+  public @Nullable Object eval(String code) {
+    joinLast();
+    DenoRepl repl = repl();
+    try {
+      return repl.eval(code);
+    } finally {
+      ending.set(Thread.ofVirtual().name("end of evaluator " + repl.pid()).start(repl::close));
+    }
+  }
+
+  private void joinLast() {
+    Thread last = ending.getAndSet(null);
+    if (last == null) {
+      return;
+    }
+    try {
+      last.join();
+    } catch (InterruptedException e) {
+      Thread.currentThread().interrupt();
+      throw new BelljarException("Interrupted while an evaluator ended.", e);
+    }
   }
 
   private DenoProcess run(Entrypoint entrypoint, SpawnOptions process) {

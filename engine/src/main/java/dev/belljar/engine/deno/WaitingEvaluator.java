@@ -35,6 +35,8 @@ public final class WaitingEvaluator implements AutoCloseable {
               + "|no_?color|clicolor.*|path|home|user|logname|lang|language|tz|tzdir|term|colorterm|tmpdir|temp|tmp"
               + "|ci|shell|pwd|localdomain|res_options|hostaliases)");
 
+  private static final int REHEARSALS = 5;
+
   private final Waiter waiter;
   private final ControlConnection control;
 
@@ -69,13 +71,21 @@ public final class WaitingEvaluator implements AutoCloseable {
     return Evaluator.arguments();
   }
 
-  /** Connects to one that was just started, and has it answer once; blocks until it did. */
-  public static Answering connect(InputStream stdout, Dialer dialer) throws IOException {
+  /**
+   * Connects to one that was just started, and has it answer some times; blocks until it did. What
+   * a first question needs is translated and compiled by then.
+   *
+   * @param environment what it was started with
+   */
+  public static Answering connect(
+      InputStream stdout, Map<String, String> environment, Dialer dialer) throws IOException {
     ControlConnection control = ControlConnection.open(stdout, dialer::dial);
     try {
-      // What a first question needs has been there once.
-      control.ask(Map.of("code", "1 + 1"));
-      control.ask(Map.of("call", "() => 1", "args", List.of()));
+      for (int i = 0; i < REHEARSALS; i++) {
+        control.ask(Map.of("become", environment));
+        control.ask(Map.of("code", "1 + 1"));
+        control.ask(Map.of("call", "() => [1]", "args", List.of()));
+      }
       return new Answering(control);
     } catch (IOException | RuntimeException e) {
       control.close();
