@@ -12,14 +12,27 @@ import java.util.Set;
  *
  * @param runs how often each thing is measured
  * @param json where to write the report for machines
+ * @param against a report to compare ratios with
  * @param only the subjects to measure; empty for all
  * @param image whether the image's build is measured, too
  * @param boots whether boots of templates are measured, too
+ * @param quick whether slow subjects are left out, and the others measured few times
  * @param help whether only the usage is wanted
  */
 record Arguments(
-    int runs, Optional<Path> json, Set<String> only, boolean image, boolean boots, boolean help) {
+    int runs,
+    Optional<Path> json,
+    Optional<Path> against,
+    Set<String> only,
+    boolean image,
+    boolean boots,
+    boolean quick,
+    boolean help) {
   private static final int DEFAULT_RUNS = 30;
+  private static final int QUICK_RUNS = 5;
+
+  /** What takes minutes however few the runs. */
+  private static final Set<String> SLOW = Set.of("storage", "idle", "row", "server", "crowd");
 
   Arguments {
     only = Set.copyOf(only);
@@ -33,6 +46,8 @@ record Arguments(
   static Arguments parse(List<String> words) {
     int runs = DEFAULT_RUNS;
     Optional<Path> json = Optional.empty();
+    Optional<Path> against = Optional.empty();
+    boolean quick = false;
     Set<String> only = Set.of();
     boolean image = false;
     boolean boots = false;
@@ -42,6 +57,11 @@ record Arguments(
       String option = left.remove();
       switch (option) {
         case "--runs" -> runs = positive(option, value(option, left));
+        case "--quick" -> {
+          quick = true;
+          runs = QUICK_RUNS;
+        }
+        case "--against" -> against = Optional.of(Path.of(value(option, left)));
         case "--json" -> json = Optional.of(Path.of(value(option, left)));
         case "--only" -> only = Set.of(value(option, left).split(","));
         case "--image" -> image = true;
@@ -50,7 +70,7 @@ record Arguments(
         default -> throw new IllegalArgumentException("There is no option '" + option + "'.");
       }
     }
-    return new Arguments(runs, json, only, image, boots, help);
+    return new Arguments(runs, json, against, only, image, boots, quick, help);
   }
 
   /** Whether a subject is asked for. */
@@ -59,7 +79,7 @@ record Arguments(
         || switch (subject) {
           case "image" -> image;
           case "boots" -> boots;
-          default -> only.isEmpty();
+          default -> only.isEmpty() && !(quick && SLOW.contains(subject));
         };
   }
 

@@ -20,6 +20,7 @@ public final class Bench {
   private static final List<Subject> SUBJECTS =
       List.of(
           new FirstAnswer(),
+          new Pooled(),
           new Exec(),
           HelloProgram.deno(),
           HelloProgram.node(),
@@ -31,6 +32,7 @@ public final class Bench {
           new WholeProgram(),
           new IdleMachines(),
           new ManyInARow(),
+          new Crowd(),
           new Served(),
           new ImageBuild(),
           new TemplateBoots());
@@ -38,6 +40,7 @@ public final class Bench {
   private static final String USAGE =
       """
       Usage: bench/run [--runs N] [--only NAME,…] [--image] [--json FILE]
+               (or: belljar bench …)
              bench/run soak [--minutes N] [--clients N]
              bench/run jmh [ARGUMENT…]
 
@@ -45,12 +48,17 @@ public final class Bench {
         --only NAME,…  only these: NAMES
         --image        also build the image anew, in an empty cache directory: minutes, and a network
         --boots        also boot machines for templates, as many as runs: seconds each
+        --quick        five runs, and without what takes minutes: storage, idle, row, server, crowd
+        --against FILE compare with a report of --json: ratios to the alternatives, never times; ends
+                       with 3 where one got worse by half
         --json FILE    write the report there as JSON, too, with every sample
         --help         this text
 
       With soak: many clients work a server for minutes; 'bench/run soak --help' says how.
       With jmh: the benchmarks of single classes, with JMH's own arguments.
       """;
+
+  private static final int GOT_WORSE = 3;
 
   private final Arguments arguments;
   private final List<Measurement> measurements = new ArrayList<>();
@@ -119,7 +127,20 @@ public final class Bench {
     if (arguments.json().isPresent()) {
       Files.writeString(arguments.json().get(), JsonReport.of(report));
     }
-    return failed ? 1 : 0;
+    if (failed) {
+      return 1;
+    }
+    return arguments.against().isPresent() ? compare(arguments.against().get()) : 0;
+  }
+
+  private int compare(Path recorded) throws IOException {
+    List<String> worse = Comparison.with(recorded).worse(measurements);
+    worse.forEach(line -> System.err.println("bench: worse: " + line));
+    System.err.println(
+        worse.isEmpty()
+            ? "bench: no ratio got worse by half."
+            : "bench: compared with " + recorded);
+    return worse.isEmpty() ? 0 : GOT_WORSE;
   }
 
   /** One failure does not cost the figures of the others. */

@@ -7,7 +7,7 @@ import java.util.Optional;
 
 /** A command in a sandbox that runs. */
 final class Exec implements Subject {
-  private static final double TARGET_MILLIS = 15;
+  private static final double TARGET_MILLIS = 8;
 
   @Override
   public String name() {

@@ -10,7 +10,7 @@ import java.util.Random;
 /** Files of 64 MiB through the API. */
 final class FileTransfer implements Subject {
   private static final int SIZE = 64 << 20;
-  private static final double TARGET_RATE = 60;
+  private static final double TARGET_RATE = 90;
   private static final String GUEST_FILE = "/tmp/data";
 
   @Override

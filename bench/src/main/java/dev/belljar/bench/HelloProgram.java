@@ -12,7 +12,7 @@ import java.util.OptionalDouble;
 /** The smallest program of a language: in a new sandbox, in a running one, and on this host. */
 final class HelloProgram implements Subject {
   private static final String ANSWER = "hello";
-  private static final double DENO_TARGET_MILLIS = 1200;
+  private static final double DENO_TARGET_MILLIS = 900;
 
   private final String name;
   private final String file;

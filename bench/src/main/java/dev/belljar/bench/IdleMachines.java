@@ -10,7 +10,10 @@ import java.util.List;
 /** What sandboxes cost that do nothing: memory and processor time, alone and ten together. */
 final class IdleMachines implements Subject {
   private static final double TARGET_MEGABYTES = 45;
+  private static final double TOTAL_TARGET_MEGABYTES = 3000;
+  private static final double TOTAL_TARGET_PERCENT = 20;
   private static final int MANY = 10;
+  private static final int VERY_MANY = 100;
   private static final int RUNS_ALONE = 5;
   private static final long SETTLE_MILLIS = 3000;
   private static final long WATCH_MILLIS = 5000;
@@ -34,7 +37,27 @@ final class IdleMachines implements Subject {
             "10",
             "each of ten idle sandboxes",
             new Rounds(0, 1).play(List.of(into -> watch(MANY, into)))));
+    Recording crowd = new Rounds(0, 1).play(List.of(into -> watch(VERY_MANY, into)));
+    measurements.add(
+        new Measurement(
+            "idle.pss.total.100",
+            "proportional memory (PSS) of a hundred idle sandboxes together",
+            total(crowd.samples("pss", Unit.MEGABYTES)),
+            TOTAL_TARGET_MEGABYTES,
+            List.of()));
+    measurements.add(
+        new Measurement(
+            "idle.processor.total.100",
+            "processor time of a hundred idle sandboxes together, of one core",
+            total(crowd.samples("processor", Unit.PERCENT)),
+            TOTAL_TARGET_PERCENT,
+            List.of()));
     return measurements;
+  }
+
+  private static Samples total(Samples each) {
+    return new Samples(
+        each.unit(), List.of(each.values().stream().mapToDouble(Double::doubleValue).sum()));
   }
 
   private static List<Measurement> measurements(String count, String whose, Recording recording) {

@@ -41,6 +41,7 @@ final class JsonReport {
   private static void put(ObjectNode node, Samples samples) {
     node.put("p50", samples.p50());
     node.put("p95", samples.p95());
+    node.put("p99", samples.p99());
     node.put("best", samples.best());
     node.put("mean", samples.mean());
     ArrayNode values = node.putArray("samples");

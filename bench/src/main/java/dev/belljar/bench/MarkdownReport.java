@@ -8,8 +8,8 @@ import java.util.stream.Collectors;
 final class MarkdownReport {
   private static final String HEAD =
       """
-      | what | p50 | p95 | best | mean | runs | target (p50) | kept | alternatives, p50 (Belljar ÷ alternative) |
-      |---|---:|---:|---:|---:|---:|---:|---|---|
+      | what | p50 | p95 | p99 | best | mean | runs | target (p50) | kept | alternatives, p50 (Belljar ÷ alternative) |
+      |---|---:|---:|---:|---:|---:|---:|---:|---|---|
       """;
 
   private MarkdownReport() {}
@@ -39,6 +39,7 @@ final class MarkdownReport {
             measurement.what(),
             figure(ours.p50(), unit),
             figure(ours.p95(), unit),
+            figure(ours.p99(), unit),
             figure(ours.best(), unit),
             figure(ours.mean(), unit),
             Integer.toString(ours.values().size()),

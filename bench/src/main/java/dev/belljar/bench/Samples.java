@@ -26,6 +26,11 @@ record Samples(Unit unit, List<Double> values) {
     return rank(0.95);
   }
 
+  /** What 99 of 100 runs were no worse than; of fewer, the worst. */
+  double p99() {
+    return rank(0.99);
+  }
+
   /** The least of what should be little, the most of what should be much. */
   double best() {
     return rank(0);

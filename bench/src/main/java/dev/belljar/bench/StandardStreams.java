@@ -13,6 +13,7 @@ final class StandardStreams implements Subject {
   private static final String[] WRITER = {
     "/usr/bin/head", "-c", Integer.toString(SIZE), "/dev/zero"
   };
+  private static final double STDOUT_TARGET_RATE = 90;
   private static final String READER = "/bin/cat";
 
   @Override
@@ -70,7 +71,11 @@ final class StandardStreams implements Subject {
                     new Alternative(other.name().substring(stream.length() + 2), other.samples()))
             .toList();
     return new Measurement(
-        stream, what, recording.samples(stream, rate), OptionalDouble.empty(), alternatives);
+        stream,
+        what,
+        recording.samples(stream, rate),
+        stream.equals("stdout") ? OptionalDouble.of(STDOUT_TARGET_RATE) : OptionalDouble.empty(),
+        alternatives);
   }
 
   private static void check(long length) throws IOException {

@@ -6,6 +6,8 @@ enum Unit {
   SECONDS("s", true),
   MEGABYTES("MB", true),
   PERCENT("%", true),
+  PER_SECOND("/s", false),
+  PER_MINUTE("/min", false),
 
   /** Ours as a multiple of what it stands beside, where more is better. */
   TIMES("×", false),

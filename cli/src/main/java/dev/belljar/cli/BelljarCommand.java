@@ -25,6 +25,7 @@ import picocli.CommandLine.Spec;
       "  belljar checkpoint $id warm               a running sandbox, to go on from again and again",
       "  belljar data check                        are all disks there and whole?",
       "  belljar serve                             a service for Deno Sandbox's clients",
+      "  belljar bench --quick                     how fast it is here, beside what is installed",
       "  belljar doctor                            what this machine offers and lacks",
       "",
       "'belljar help COMMAND' says more about a command."
