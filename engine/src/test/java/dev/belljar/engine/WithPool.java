@@ -19,7 +19,7 @@ final class WithPool implements BeforeAllCallback, BeforeEachCallback, AfterAllC
 
   @Override
   public void beforeAll(ExtensionContext context) throws InterruptedException {
-    pool = SandboxPool.open(PoolOptions.of(2, 4).withDeno(true));
+    pool = SandboxPool.open(PoolOptions.of(2, 4));
     assertThat(pool.awaitReady(LONGEST_WAIT)).isTrue();
   }
 
