@@ -12,7 +12,11 @@ import dev.belljar.Sandbox;
 import dev.belljar.SandboxOptions;
 import dev.belljar.SandboxPool;
 import dev.belljar.Secret;
+import dev.belljar.engine.storage.Directories;
+import dev.belljar.engine.storage.FileTree;
 import java.io.IOException;
+import java.nio.file.Files;
+import java.nio.file.Path;
 import java.time.Duration;
 import java.time.Instant;
 import java.util.ArrayList;
@@ -25,6 +29,7 @@ import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.Timeout;
+import org.junit.jupiter.api.io.TempDir;
 
 /** Sandboxes that get machines which waited. */
 @Timeout(300)
@@ -203,6 +208,35 @@ class PoolIT {
         storage.checkpoints().delete(name);
       }
       assertThat(pool.status().taken()).isEqualTo(1);
+    }
+  }
+
+  @Test
+  void templatesThatAreMadeAnewUnderItAreUsedFromThenOn(@TempDir Path cache) throws Exception {
+    Directories own = new Directories(cache.resolve("cache"));
+    own.makeAll();
+    // Images and jails as they are; templates of its own.
+    for (Path shared : List.of(Directories.ofUser().images(), Directories.ofUser().jails())) {
+      FileTree.delete(own.images().resolveSibling(shared.getFileName()));
+      Files.createSymbolicLink(own.images().resolveSibling(shared.getFileName()), shared);
+    }
+    LocalEngine engine = new LocalEngine(own, step -> {});
+    try (SandboxPool pool = engine.openPool(PoolOptions.of(1, 1))) {
+      assertThat(pool.awaitReady(LONG)).isTrue();
+      FileTree.delete(own.templates());
+      for (int i = 0; i < 2; i++) {
+        try (Sandbox sandbox =
+            engine.create(SandboxOptions.builder().build(), dev.belljar.spi.Tenant.OWN)) {
+          assertThat(sandbox.sh("cat /etc/hostname; ls /usr/bin | grep -c deno").noThrow().text())
+              .startsWith(sandbox.id().replace('_', '-'));
+          assertThat(sandbox.sh("node -p 6*7").text()).isEqualTo("42\n");
+        }
+        assertThat(pool.awaitReady(LONG)).isTrue();
+      }
+      assertThat(pool.status().taken()).isPositive();
+      assertThat(own.templates()).isNotEmptyDirectory();
+    } finally {
+      engine.end();
     }
   }
 
