@@ -52,7 +52,7 @@ public final class Main {
     var failures = new Failures(streams);
     var belljar = new CommandLine(new BelljarCommand());
     // Each that is looked through costs milliseconds, and a command that runs needs no other.
-    boolean named = args.length > 0 && COMMANDS.contains(args[0]);
+    boolean named = args.length > 0 && COMMANDS.contains(args[0]) && !args[0].equals("help");
     for (String name : named ? List.of(args[0]) : COMMANDS) {
       belljar.addSubcommand(command(name, streams));
     }

@@ -56,6 +56,9 @@ import picocli.CommandLine.Parameters;
       "  belljar run -c 'echo \"$1\"' 'an argument'",
       "  belljar run --json -c 'exit 3' | jq .status",
       "",
+      "Where this user runs 'belljar serve', the sandbox is made there, which is faster; not with",
+      "--no-server, --root, --volume, --checkpoint or --insecure-jail.",
+      "",
       "Input is passed on even if the program does not read it; in a shell loop that reads,",
       "add < /dev/null."
     })
