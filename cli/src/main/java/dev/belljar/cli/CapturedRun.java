@@ -23,7 +23,7 @@ final class CapturedRun implements Callable<Integer> {
     var err = new BoundedCapture(LIMIT_BYTES);
     long begin = System.nanoTime();
     RunReport report;
-    try (Sandbox sandbox = Sandbox.create(request.options())) {
+    try (Sandbox sandbox = request.create()) {
       long created = System.nanoTime();
       request.fill(sandbox);
       long filled = System.nanoTime();

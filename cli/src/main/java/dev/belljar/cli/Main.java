@@ -4,11 +4,40 @@ import java.io.OutputStreamWriter;
 import java.io.PrintWriter;
 import java.nio.charset.StandardCharsets;
 import java.util.List;
+import java.util.Set;
 import picocli.CommandLine;
 import picocli.CommandLine.Help;
 
 /** Where the launcher {@code belljar} begins. */
 public final class Main {
+  /** In the order of the help. */
+  private static final List<String> COMMANDS =
+      List.of(
+          "run",
+          "demo",
+          "doctor",
+          "setup",
+          "serve",
+          "tokens",
+          "create",
+          "list",
+          "exec",
+          "copy",
+          "extend",
+          "kill",
+          "pause",
+          "resume",
+          "checkpoint",
+          "checkpoints",
+          "volumes",
+          "snapshots",
+          "data",
+          "help");
+
+  /** No program's words stand there, so that options may come after other words. */
+  private static final Set<String> WITHOUT_PROGRAM =
+      Set.of("volumes", "snapshots", "checkpoints", "checkpoint", "pause", "resume", "data");
+
   private Main() {}
 
   /** Runs one command and ends this process with its exit status. */
@@ -21,49 +50,52 @@ public final class Main {
     var out = new PrintWriter(new OutputStreamWriter(streams.out(), StandardCharsets.UTF_8), true);
     var err = new PrintWriter(streams.err(), true, StandardCharsets.UTF_8);
     var failures = new Failures(streams);
-    var volumes = new CommandLine(new VolumesCommand(streams));
-    var snapshots = new CommandLine(new SnapshotsCommand(streams));
-    var data = new CommandLine(new DataCommand(streams));
-    var checkpoints = new CommandLine(new CheckpointsCommand(streams));
-    var checkpoint = new CommandLine(new CheckpointCommand(streams));
-    var pause = new CommandLine(new PauseCommand());
-    var resume = new CommandLine(new ResumeCommand());
-    CommandLine belljar =
-        new CommandLine(new BelljarCommand())
-            .addSubcommand(new RunCommand(streams))
-            .addSubcommand(new DemoCommand(streams))
-            .addSubcommand(new DoctorCommand(streams))
-            .addSubcommand(new SetupCommand(streams))
-            .addSubcommand(new ServeCommand(streams))
-            .addSubcommand(new TokensCommand(streams))
-            .addSubcommand(new CreateCommand(streams))
-            .addSubcommand(new ListCommand(streams))
-            .addSubcommand(new ExecCommand(streams))
-            .addSubcommand(new CopyCommand())
-            .addSubcommand(new ExtendCommand(streams))
-            .addSubcommand(new KillCommand())
-            .addSubcommand(pause)
-            .addSubcommand(resume)
-            .addSubcommand(checkpoint)
-            .addSubcommand(checkpoints)
-            .addSubcommand(volumes)
-            .addSubcommand(snapshots)
-            .addSubcommand(data)
-            .addSubcommand(new CommandLine.HelpCommand())
-            // Whatever follows FILE belongs to the program, also what looks like an option or a
-            // file.
-            .setStopAtPositional(true)
-            .setExpandAtFiles(false)
-            .setColorScheme(Help.defaultColorScheme(Help.Ansi.OFF))
-            .setUsageHelpAutoWidth(false)
-            .setUsageHelpWidth(100)
-            .setParameterExceptionHandler(failures)
-            .setExecutionExceptionHandler(failures)
-            .setOut(out)
-            .setErr(err);
-    // No program's words stand there.
-    List.of(volumes, snapshots, checkpoints, checkpoint, pause, resume, data)
-        .forEach(command -> command.setStopAtPositional(false));
+    var belljar = new CommandLine(new BelljarCommand());
+    // Each that is looked through costs milliseconds, and a command that runs needs no other.
+    boolean named = args.length > 0 && COMMANDS.contains(args[0]) && !args[0].equals("help");
+    for (String name : named ? List.of(args[0]) : COMMANDS) {
+      belljar.addSubcommand(command(name, streams));
+    }
+    belljar
+        // Whatever follows FILE belongs to the program, also what looks like an option or a file.
+        .setStopAtPositional(true)
+        .setExpandAtFiles(false)
+        .setColorScheme(Help.defaultColorScheme(Help.Ansi.OFF))
+        .setUsageHelpAutoWidth(false)
+        .setUsageHelpWidth(100)
+        .setParameterExceptionHandler(failures)
+        .setExecutionExceptionHandler(failures)
+        .setOut(out)
+        .setErr(err);
+    belljar
+        .getSubcommands()
+        .forEach((name, command) -> command.setStopAtPositional(!WITHOUT_PROGRAM.contains(name)));
     return belljar.execute(args);
+  }
+
+  private static Object command(String name, StandardStreams streams) {
+    return switch (name) {
+      case "run" -> new RunCommand(streams);
+      case "demo" -> new DemoCommand(streams);
+      case "doctor" -> new DoctorCommand(streams);
+      case "setup" -> new SetupCommand(streams);
+      case "serve" -> new ServeCommand(streams);
+      case "tokens" -> new TokensCommand(streams);
+      case "create" -> new CreateCommand(streams);
+      case "list" -> new ListCommand(streams);
+      case "exec" -> new ExecCommand(streams);
+      case "copy" -> new CopyCommand();
+      case "extend" -> new ExtendCommand(streams);
+      case "kill" -> new KillCommand();
+      case "pause" -> new PauseCommand();
+      case "resume" -> new ResumeCommand();
+      case "checkpoint" -> new CheckpointCommand(streams);
+      case "checkpoints" -> new CheckpointsCommand(streams);
+      case "volumes" -> new VolumesCommand(streams);
+      case "snapshots" -> new SnapshotsCommand(streams);
+      case "data" -> new DataCommand(streams);
+      case "help" -> new CommandLine.HelpCommand();
+      default -> throw new IllegalArgumentException(name);
+    };
   }
 }

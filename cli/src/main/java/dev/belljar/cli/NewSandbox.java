@@ -154,6 +154,11 @@ final class NewSandbox {
     return options;
   }
 
+  /** Whether it needs volumes, snapshots or checkpoints, which each server has of its own. */
+  boolean namesStorage() {
+    return root != null || checkpoint != null || !volumes.isEmpty();
+  }
+
   /** Says which secrets can never be used, though nothing is wrong with them. */
   static void warnOfSecrets(SandboxOptions options, StandardStreams streams) {
     if (options.secrets().isEmpty()) {

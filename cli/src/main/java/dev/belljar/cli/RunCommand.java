@@ -1,11 +1,13 @@
 package dev.belljar.cli;
 
+import dev.belljar.Endpoint;
 import dev.belljar.InvalidOptionException;
 import dev.belljar.SandboxOptions;
 import java.io.IOException;
 import java.time.Duration;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.Map;
 import java.util.Optional;
 import java.util.concurrent.Callable;
 import org.jspecify.annotations.Nullable;
@@ -53,6 +55,9 @@ import picocli.CommandLine.Parameters;
       "  echo 'print(6*7)' | belljar run --lang python -",
       "  belljar run -c 'echo \"$1\"' 'an argument'",
       "  belljar run --json -c 'exit 3' | jq .status",
+      "",
+      "Where this user runs 'belljar serve', the sandbox is made there, which is faster; not with",
+      "--no-server, --root, --volume, --checkpoint or --insecure-jail.",
       "",
       "Input is passed on even if the program does not read it; in a shell loop that reads,",
       "add < /dev/null."
@@ -117,6 +122,13 @@ final class RunCommand implements Callable<Integer> {
 
   @Mixin private EndpointOptions server = new EndpointOptions();
 
+  @Option(
+      names = "--no-server",
+      description =
+          "Make the sandbox in this process, also where this user runs 'belljar serve', which makes"
+              + " it faster; BELLJAR_NO_SERVER=1 does the same.")
+  private boolean noServer;
+
   @Mixin private JailOption jail = new JailOption();
 
   @Parameters(paramLabel = "FILE ARG", hidden = true)
@@ -129,10 +141,13 @@ final class RunCommand implements Callable<Integer> {
   @Override
   public Integer call() throws IOException {
     CommandLogging.to(streams, logDetail());
+    Program program = program();
+    ServerChoice choice = server();
     var request =
         new RunRequest(
-            program(),
-            options(),
+            program,
+            choice,
+            options(choice),
             copies.stream().map(CopyRequest::parse).toList(),
             Optional.ofNullable(cwd).map(GuestPath::absolute),
             Optional.ofNullable(timeout));
@@ -184,9 +199,27 @@ final class RunCommand implements Callable<Integer> {
         : Program.ofFile(words.getFirst(), languageName, args);
   }
 
-  private SandboxOptions options() throws IOException {
-    SandboxOptions.Builder options = sandbox.options(server.find());
-    if (timeout != null) {
+  /**
+   * The server that is named, else the one that this user runs, unless storage is named, which may
+   * be the user's own and not the server's, or something that only this process can do is wanted.
+   */
+  private ServerChoice server() throws IOException {
+    Optional<Endpoint> named = server.find();
+    Map<String, String> environment = System.getenv();
+    if (named.isPresent()
+        || noServer
+        || ServerChoice.isOff(environment)
+        || jail.insecure()
+        || sandbox.namesStorage()) {
+      return ServerChoice.named(named);
+    }
+    return ServerChoice.ofUser(environment);
+  }
+
+  private SandboxOptions options(ServerChoice choice) throws IOException {
+    SandboxOptions.Builder options = sandbox.options(choice.endpoint());
+    // One that was found ends the sandbox with the connection, and so with this process.
+    if (timeout != null && !choice.found()) {
       options.timeout(timeout.plus(LIFETIME_MARGIN));
     }
     return options.build();

@@ -17,6 +17,7 @@ import java.util.Optional;
  * What {@code run} was asked for.
  *
  * @param program what to run
+ * @param server where the sandbox is made
  * @param options in what sandbox
  * @param copies what to copy into it first
  * @param workingDirectory where the program starts, absolute; empty is the sandbox's own
@@ -24,10 +25,16 @@ import java.util.Optional;
  */
 record RunRequest(
     Program program,
+    ServerChoice server,
     SandboxOptions options,
     List<CopyRequest> copies,
     Optional<String> workingDirectory,
     Optional<Duration> timeout) {
+
+  /** Makes the sandbox. */
+  Sandbox create() {
+    return server.create(options);
+  }
 
   /** Puts everything that the program needs into the sandbox. */
   void fill(Sandbox sandbox) throws IOException {

@@ -112,6 +112,10 @@ final class ServeCommand implements Callable<Integer> {
             }
             asked.countDown();
           });
+      // A run that did not ask for an insecure jail must not get one by way of a server.
+      if (!Host.acceptsInsecureJails() && running.offerToThisHost()) {
+        streams.say("'belljar run' of this user makes its sandboxes here from now on.");
+      }
       announce(running);
       Thread.ofVirtual().name("first machines").start(() -> prepare(running));
       asked.await();

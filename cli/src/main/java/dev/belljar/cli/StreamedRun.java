@@ -1,5 +1,6 @@
 package dev.belljar.cli;
 
+import dev.belljar.EgressRecord;
 import dev.belljar.Isolation;
 import dev.belljar.Sandbox;
 import java.io.IOException;
@@ -26,6 +27,7 @@ final class StreamedRun implements Callable<Integer> {
   @Override
   public Integer call() throws IOException {
     try (Sandbox sandbox = create()) {
+      tellOfServer(sandbox);
       if (verbose) {
         Isolation isolation = sandbox.isolation();
         streams.say(
@@ -36,18 +38,53 @@ final class StreamedRun implements Callable<Integer> {
       request.fill(sandbox);
       var run = new ProgramRun(sandbox, request, streams.in(), streams.out(), streams.err());
       ProgramEnd end = run.call();
+      if (verbose && request.server().found()) {
+        sandbox.egress().forEach(connection -> streams.say(line(sandbox.id(), connection)));
+      }
       end.remark(request).ifPresent(streams::say);
       return end.exitStatus();
     }
   }
 
+  /** What an engine in this process would have said by itself. */
+  private void tellOfServer(Sandbox sandbox) {
+    if (!request.server().found()) {
+      return;
+    }
+    if (verbose) {
+      streams.say("on the server that you run at " + request.server().url());
+    }
+    boolean tells = verbose || (streams.terminal() && !quiet);
+    if (tells && !sandbox.isolation().hardware()) {
+      streams.say(
+          "No hardware virtualization here: machines run in software emulation, safe but several"
+              + " times slower.");
+    }
+  }
+
+  /** As an engine in this process logs it; from a server it is asked when all is over. */
+  private static String line(String id, EgressRecord connection) {
+    return "sandbox=%s egress verdict=%s host=%s port=%d address=%s out=%d in=%d ms=%d secrets=%s reason=\"%s\""
+        .formatted(
+            id,
+            connection.verdict(),
+            connection.host(),
+            connection.port(),
+            connection.address().orElse("-"),
+            connection.bytesOut(),
+            connection.bytesIn(),
+            connection.duration().toMillis(),
+            connection.secrets().isEmpty() ? "-" : String.join(",", connection.secrets()),
+            connection.reason().replaceAll("[^ -~]", "?").replace('"', '\''));
+  }
+
   private Sandbox create() {
     if (quiet || !streams.terminal()) {
-      return Sandbox.create(request.options());
+      return request.create();
     }
     try (var progress = new ProgressLine(streams, PATIENCE)) {
       progress.step("starting the sandbox");
-      return Sandbox.create(request.options());
+      return request.create();
     }
   }
 }

@@ -54,6 +54,7 @@ class ProgramEndTest {
   private static RunRequest request(String memory) {
     return new RunRequest(
         Program.ofShellCommand("true", List.of()),
+        ServerChoice.named(Optional.empty()),
         SandboxOptions.builder().memory(memory).build(),
         List.of(),
         Optional.empty(),

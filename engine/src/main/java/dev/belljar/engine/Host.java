@@ -107,6 +107,11 @@ public final class Host {
     System.setProperty(Jail.INSECURE_PROPERTY, "true");
   }
 
+  /** Whether machines of this process may run where their jail lacks something. */
+  public static boolean acceptsInsecureJails() {
+    return Jail.insecureAccepted();
+  }
+
   private static Finding tools() {
     List<String> missing = HostPackages.missingPrograms();
     return missing.isEmpty()

@@ -59,24 +59,33 @@ final class Json {
 
   /** Plain data as JSON: null, Boolean, Number, String, List and Map of these. */
   static JsonNode of(@Nullable Object value) {
-    return switch (value) {
-      case null -> NODES.nullNode();
-      case JsonNode node -> node;
-      case Boolean bool -> NODES.booleanNode(bool);
-      case Number number -> number(number);
-      case CharSequence text -> NODES.stringNode(text.toString());
-      case List<?> list -> {
-        var array = NODES.arrayNode(list.size());
-        list.forEach(element -> array.add(of(element)));
-        yield array;
-      }
-      case Map<?, ?> map -> {
-        ObjectNode object = NODES.objectNode();
-        map.forEach((key, element) -> object.set(String.valueOf(key), of(element)));
-        yield object;
-      }
-      default -> throw notPlain(value.getClass().getName());
-    };
+    // Not a switch over types: the first one of a process takes the JDK longer than all of this.
+    if (value == null) {
+      return NODES.nullNode();
+    }
+    if (value instanceof JsonNode node) {
+      return node;
+    }
+    if (value instanceof Boolean bool) {
+      return NODES.booleanNode(bool);
+    }
+    if (value instanceof Number number) {
+      return number(number);
+    }
+    if (value instanceof CharSequence text) {
+      return NODES.stringNode(text.toString());
+    }
+    if (value instanceof List<?> list) {
+      var array = NODES.arrayNode(list.size());
+      list.forEach(element -> array.add(of(element)));
+      return array;
+    }
+    if (value instanceof Map<?, ?> map) {
+      ObjectNode object = NODES.objectNode();
+      map.forEach((key, element) -> object.set(String.valueOf(key), of(element)));
+      return object;
+    }
+    throw notPlain(value.getClass().getName());
   }
 
   private static JsonNode number(Number number) {

@@ -50,22 +50,31 @@ final class Rpc implements Socket.Receiver {
 
   /** What became of a call. */
   sealed interface Outcome {
+    /** The answer, or the exception that stands for what failed. */
+    Reply orThrow();
+
     /** It was done. */
-    record Done(Reply reply) implements Outcome {}
+    record Done(Reply reply) implements Outcome {
+      @Override
+      public Reply orThrow() {
+        return reply;
+      }
+    }
 
     /** It failed in the sandbox. */
-    record Failed(RemoteError error) implements Outcome {}
+    record Failed(RemoteError error) implements Outcome {
+      @Override
+      public Reply orThrow() {
+        throw error.exception();
+      }
+    }
 
     /** The server did not take it for a call. */
-    record Refused(BelljarException reason) implements Outcome {}
-
-    /** The answer, or the exception that stands for what failed. */
-    default Reply orThrow() {
-      return switch (this) {
-        case Done done -> done.reply();
-        case Failed failed -> throw failed.error().exception();
-        case Refused refused -> throw refused.reason();
-      };
+    record Refused(BelljarException reason) implements Outcome {
+      @Override
+      public Reply orThrow() {
+        throw reason;
+      }
     }
   }
 

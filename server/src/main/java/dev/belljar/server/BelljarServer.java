@@ -12,6 +12,7 @@ import dev.belljar.server.sandboxes.Closing;
 import dev.belljar.server.sandboxes.HostedSandbox;
 import dev.belljar.server.sandboxes.SandboxRegistry;
 import dev.belljar.server.store.MetadataStore;
+import dev.belljar.server.tokens.HostPass;
 import dev.belljar.server.tokens.TokenSocket;
 import dev.belljar.spi.SandboxProvider;
 import io.javalin.Javalin;
@@ -55,6 +56,7 @@ public final class BelljarServer implements AutoCloseable {
   private final SandboxRegistry registry;
   private final Javalin http;
   private final Optional<TokenSocket> operators;
+  private final HostPass pass;
   private final SandboxProvider engine;
   private Optional<SandboxPool> pool = Optional.empty();
   private boolean closed;
@@ -67,6 +69,7 @@ public final class BelljarServer implements AutoCloseable {
       SandboxRegistry registry,
       Javalin http,
       Optional<TokenSocket> operators,
+      HostPass pass,
       SandboxProvider engine) {
     this.config = config;
     this.lock = lock;
@@ -75,6 +78,7 @@ public final class BelljarServer implements AutoCloseable {
     this.registry = registry;
     this.http = http;
     this.operators = operators;
+    this.pass = pass;
     this.engine = engine;
   }
 
@@ -114,17 +118,20 @@ public final class BelljarServer implements AutoCloseable {
       SandboxRegistry registry =
           new SandboxRegistry(
               engine, store.sandboxes(), config::limitsOf, config::tenantOf, config::addTo, events);
+      HostPass pass = HostPass.next();
       Routes routes =
           new Routes(
               store,
+              pass,
               registry,
               organization -> engine.storage(config.tenantOf(organization)),
               events,
               isLoopback(config.host()),
               VERSION);
-      Javalin http = listen(config, store, events, registry, routes, limits);
+      Javalin http = listen(config, store, pass, events, registry, routes, limits);
       Optional<TokenSocket> operators = TokenSocket.open(config.data(), store.tokens());
-      return new BelljarServer(config, lock, store, events, registry, http, operators, engine);
+      return new BelljarServer(
+          config, lock, store, events, registry, http, operators, pass, engine);
     } catch (RuntimeException e) {
       store.close();
       throw e;
@@ -161,13 +168,14 @@ public final class BelljarServer implements AutoCloseable {
   private static Javalin listen(
       ServerConfig config,
       MetadataStore store,
+      HostPass pass,
       ServerEvents events,
       SandboxRegistry registry,
       Routes routes,
       SocketLimits limits) {
     // Before anything listens: what is wrong with the files is not wrong with the address.
     Optional<SslContextFactory.Server> tls = config.tls().map(ServerCertificate::read);
-    Handshakes handshakes = new Handshakes(store.tokens(), registry, events, limits, VERSION);
+    Handshakes handshakes = new Handshakes(store.tokens(), pass, registry, events, limits, VERSION);
     Javalin http =
         Javalin.create(
             javalin -> {
@@ -250,6 +258,21 @@ public final class BelljarServer implements AutoCloseable {
   public String endpoint() {
     String host = config.host().contains(":") ? "[" + config.host() + "]" : config.host();
     return (config.tls().isPresent() ? "https://" : "http://") + host + ":" + http.port();
+  }
+
+  /**
+   * Lets commands of the user who owns the data directory find this server and use it for the
+   * organization {@code local}, until it ends. Only where it listens for this host alone, without
+   * TLS: elsewhere a name, a certificate or a proxy may matter that they know nothing of.
+   *
+   * @return whether it does so from now on
+   */
+  public boolean offerToThisHost() {
+    if (operators.isEmpty() || config.tls().isPresent() || !isLoopback(config.host())) {
+      return false;
+    }
+    operators.get().offer(endpoint(), pass);
+    return true;
   }
 
   /**

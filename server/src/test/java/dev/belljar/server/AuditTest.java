@@ -10,6 +10,8 @@ import ch.qos.logback.core.AppenderBase;
 import dev.belljar.EgressLimits;
 import dev.belljar.server.sandboxes.Limits;
 import dev.belljar.server.store.CreatedToken;
+import dev.belljar.server.tokens.HostPass;
+import dev.belljar.server.tokens.ServerOfUser;
 import java.net.http.HttpResponse;
 import java.nio.file.Path;
 import java.time.Duration;
@@ -106,6 +108,19 @@ class AuditTest {
         .filter(line -> line.startsWith(name))
         .mapToDouble(line -> Double.parseDouble(line.substring(name.length())))
         .sum();
+  }
+
+  @Test
+  void whatThisHostsCommandLineDoesIsSaidToBeItsDoing() throws Exception {
+    server.server().offerToThisHost();
+    String pass = ServerOfUser.find(data, Duration.ofSeconds(30)).orElseThrow().pass();
+    server.create(pass, "").reading().close();
+
+    await().until(() -> !lines.of("created").isEmpty());
+    assertThat(lines.of("created").getFirst().getMDCPropertyMap())
+        .containsEntry("organization", HostPass.ORGANIZATION)
+        .containsEntry("token", HostPass.ID);
+    assertThat(lines.all.toString()).doesNotContain(pass);
   }
 
   @Test

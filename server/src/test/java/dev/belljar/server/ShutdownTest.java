@@ -202,6 +202,7 @@ class ShutdownTest {
     try (TestServer server = new TestServer(config(Duration.ZERO, tls), Duration.ofSeconds(30));
         HttpClient http = HttpClient.newBuilder().sslContext(context).build()) {
       assertThat(server.server().endpoint()).startsWith("https://127.0.0.1:");
+      assertThat(server.server().offerToThisHost()).isFalse();
       CompletableFuture<String> first = new CompletableFuture<>();
       WebSocket socket =
           http.newWebSocketBuilder()

@@ -5,25 +5,29 @@ import dev.belljar.server.sandboxes.HostedSandbox.Owner;
 import dev.belljar.server.sandboxes.RefusedException;
 import dev.belljar.server.store.TokenRecord;
 import dev.belljar.server.store.Tokens;
+import dev.belljar.server.tokens.HostPass;
 import java.util.Locale;
 import org.jspecify.annotations.Nullable;
 
 /**
  * Who is asking. A token says which organization; a header that names one is not needed and not
  * believed. Asked of the store each time, so that a revoked token is of no use from that moment.
+ * The pass of this host's user is as good as a token.
  */
 final class Access {
   private static final String SCHEME = "bearer ";
 
   private final Tokens tokens;
+  private final HostPass pass;
 
-  Access(Tokens tokens) {
+  Access(Tokens tokens, HostPass pass) {
     this.tokens = tokens;
+    this.pass = pass;
   }
 
   /**
-   * The owner of the token in a header {@code Authorization}, who is on what this thread logs from
-   * then on.
+   * The owner of the token, or pass, in a header {@code Authorization}, who is on what this thread
+   * logs from then on.
    *
    * @throws RefusedException where there is none that is valid
    */
@@ -32,6 +36,10 @@ final class Access {
       throw refused("A token is needed: Authorization: Bearer ddo_…");
     }
     String secret = authorization.substring(SCHEME.length()).strip();
+    if (pass.is(secret)) {
+      LogContext.owner(HostPass.ORGANIZATION, HostPass.ID);
+      return new Owner(HostPass.ORGANIZATION, HostPass.ID);
+    }
     TokenRecord token = tokens.find(secret).orElseThrow(() -> unknown(secret));
     LogContext.owner(token.organization(), token.id());
     return new Owner(token.organization(), token.id());

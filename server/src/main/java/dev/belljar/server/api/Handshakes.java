@@ -8,6 +8,7 @@ import dev.belljar.server.sandboxes.HostedSandbox;
 import dev.belljar.server.sandboxes.HostedSandbox.Owner;
 import dev.belljar.server.sandboxes.RefusedException;
 import dev.belljar.server.sandboxes.SandboxRegistry;
+import dev.belljar.server.tokens.HostPass;
 import java.time.Duration;
 import java.util.List;
 import java.util.Map;
@@ -45,14 +46,15 @@ public final class Handshakes {
   private final SocketLimits limits;
   private final Map<String, SocketLimits> shares = new ConcurrentHashMap<>();
 
-  /** Handshakes for the sandboxes of a registry. */
+  /** Handshakes for the sandboxes of a registry; the pass is as good as a token. */
   public Handshakes(
       dev.belljar.server.store.Tokens tokens,
+      HostPass pass,
       SandboxRegistry registry,
       ServerEvents events,
       SocketLimits limits,
       String version) {
-    access = new Access(tokens);
+    access = new Access(tokens, pass);
     this.registry = registry;
     this.events = events;
     this.limits = limits;

@@ -13,6 +13,7 @@ import dev.belljar.server.sandboxes.SandboxRegistry;
 import dev.belljar.server.store.MetadataStore;
 import dev.belljar.server.store.SandboxPage;
 import dev.belljar.server.store.SandboxRecord;
+import dev.belljar.server.tokens.HostPass;
 import io.javalin.config.RoutesConfig;
 import io.javalin.http.Context;
 import io.javalin.http.Handler;
@@ -60,18 +61,20 @@ public final class Routes {
   /**
    * Routes for the sandboxes of a registry.
    *
+   * @param pass what is as good as a token
    * @param storage the volumes, snapshots and checkpoints of an organization; empty where the
    *     engine has none
    * @param openMetrics whether metrics need no token
    */
   public Routes(
       MetadataStore store,
+      HostPass pass,
       SandboxRegistry registry,
       Function<String, Optional<Storage>> storage,
       ServerEvents events,
       boolean openMetrics,
       String version) {
-    access = new Access(store.tokens());
+    access = new Access(store.tokens(), pass);
     this.registry = registry;
     this.store = store;
     this.storage = new StorageRoutes(storage, events);

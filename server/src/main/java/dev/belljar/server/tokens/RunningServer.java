@@ -15,6 +15,8 @@ import java.nio.charset.StandardCharsets;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.Optional;
+import tools.jackson.core.JacksonException;
 import tools.jackson.databind.JsonNode;
 import tools.jackson.databind.node.JsonNodeFactory;
 import tools.jackson.databind.node.ObjectNode;
@@ -24,15 +26,34 @@ final class RunningServer implements TokenDesk {
   private final SocketChannel channel;
   private final BufferedReader answers;
 
-  RunningServer(Path socket) throws IOException {
+  /** Not connected yet. Closing it, from any thread, ends whatever waits for the server. */
+  RunningServer() throws IOException {
     channel = SocketChannel.open(StandardProtocolFamily.UNIX);
+    answers = new BufferedReader(Channels.newReader(channel, StandardCharsets.UTF_8));
+  }
+
+  RunningServer(Path socket) throws IOException {
+    this();
     try {
-      channel.connect(UnixDomainSocketAddress.of(socket));
+      connect(socket);
     } catch (IOException e) {
       channel.close();
       throw e;
     }
-    answers = new BufferedReader(Channels.newReader(channel, StandardCharsets.UTF_8));
+  }
+
+  void connect(Path socket) throws IOException {
+    channel.connect(UnixDomainSocketAddress.of(socket));
+  }
+
+  /** Where the server listens and what lets this host's user in; empty where it offers nothing. */
+  Optional<ServerOfUser> offer() {
+    JsonNode answer = ask(JsonNodeFactory.instance.objectNode().put("do", "offer"));
+    String url = answer.path("url").asString("");
+    String pass = answer.path("pass").asString("");
+    return url.isEmpty() || pass.isEmpty()
+        ? Optional.empty()
+        : Optional.of(new ServerOfUser(url, pass));
   }
 
   @Override
@@ -80,7 +101,7 @@ final class RunningServer implements TokenDesk {
         throw new InvalidOptionException(answer.path("error").asString(""));
       }
       return answer;
-    } catch (IOException e) {
+    } catch (IOException | JacksonException e) {
       throw new BelljarException("The server could not be asked: " + e.getMessage(), e);
     }
   }

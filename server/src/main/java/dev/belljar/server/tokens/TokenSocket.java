@@ -40,6 +40,7 @@ public final class TokenSocket implements AutoCloseable {
   private final Tokens tokens;
   private final Set<SocketChannel> open = ConcurrentHashMap.newKeySet();
   private final Semaphore free = new Semaphore(MOST_CONNECTIONS);
+  private volatile Optional<ServerOfUser> offer = Optional.empty();
 
   private TokenSocket(ServerSocketChannel server, Path socket, Tokens tokens) {
     this.server = server;
@@ -66,6 +67,11 @@ public final class TokenSocket implements AutoCloseable {
       LOG.warn("'belljar tokens' will need this server stopped: {}", e.getMessage());
       return Optional.empty();
     }
+  }
+
+  /** Tells whoever asks from now on where this server listens, and what lets them in. */
+  public void offer(String url, HostPass pass) {
+    offer = Optional.of(new ServerOfUser(url, pass.secret()));
   }
 
   private void accept() {
@@ -128,6 +134,9 @@ public final class TokenSocket implements AutoCloseable {
           tokens.list().forEach(token -> list.add(TokenLine.write(token)));
         }
         case "revoke" -> answer.put("revoked", tokens.revoke(question.path("id").asString("")));
+        // An object without members where nothing is offered.
+        case "offer" ->
+            offer.ifPresent(server -> answer.put("url", server.url()).put("pass", server.pass()));
         default -> answer.put("error", "The server does not know this question.");
       }
     } catch (JacksonException | BelljarException e) {

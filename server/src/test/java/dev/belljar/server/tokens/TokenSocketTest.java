@@ -2,22 +2,27 @@ package dev.belljar.server.tokens;
 
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatExceptionOfType;
+import static org.assertj.core.api.Assumptions.assumeThat;
 
 import dev.belljar.InvalidOptionException;
 import dev.belljar.server.store.CreatedToken;
 import dev.belljar.server.store.MetadataStore;
 import dev.belljar.server.store.StoreConfig;
 import dev.belljar.server.store.TokenRecord;
+import java.io.IOException;
 import java.net.StandardProtocolFamily;
 import java.net.UnixDomainSocketAddress;
 import java.nio.ByteBuffer;
+import java.nio.channels.ServerSocketChannel;
 import java.nio.channels.SocketChannel;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.nio.file.attribute.PosixFilePermission;
+import java.time.Duration;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.Optional;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
@@ -106,6 +111,90 @@ class TokenSocketTest {
       assertThat(ask(channel, "x".repeat(5000))).isEmpty();
     }
     assertThat(store.tokens().count()).isZero();
+  }
+
+  private Optional<ServerOfUser> find() {
+    return ServerOfUser.find(data, Duration.ofSeconds(10));
+  }
+
+  @Test
+  void aServerIsFoundOnceItOffersItselfAndNoLonger() throws Exception {
+    assertThat(find()).isEmpty();
+    try (SocketChannel channel = connect()) {
+      assertThat(ask(channel, "{\"do\":\"offer\"}\n")).isEqualTo("{}\n");
+    }
+    HostPass pass = HostPass.next();
+    socket.offer("http://127.0.0.1:1", pass);
+
+    ServerOfUser found = find().orElseThrow();
+    assertThat(found.url()).isEqualTo("http://127.0.0.1:1");
+    assertThat(pass.is(found.pass())).isTrue();
+    assertThat(found.toString()).doesNotContain(found.pass());
+    assertThat(store.tokens().find(found.pass())).isEmpty();
+    assertThat(store.tokens().count()).isZero();
+    assertThat(ServerOfUser.find(data.resolve("other"), Duration.ofSeconds(10))).isEmpty();
+
+    socket.close();
+    assertThat(find()).isEmpty();
+  }
+
+  @Test
+  void onlyThePassItselfIsThePass() {
+    HostPass pass = HostPass.next();
+    assertThat(HostPass.next().is(pass.secret())).isFalse();
+    for (String text : List.of("", "bjp_", pass.secret() + "x", pass.secret().substring(1))) {
+      assertThat(pass.is(text)).isFalse();
+    }
+    assertThat(pass.is(pass.secret())).isTrue();
+  }
+
+  @Test
+  void whoHangsOrAnswersNonsenseIsNoServer() throws Exception {
+    socket.close();
+    for (String answer :
+        List.of("", "\n", "x\n", "[]\n", "{\"url\":1,\"pass\":[]}\n", "{\"url\":\"http://a\"}\n")) {
+      try (ServerSocketChannel other = ServerSocketChannel.open(StandardProtocolFamily.UNIX)) {
+        other.bind(UnixDomainSocketAddress.of(TokenSocket.in(data)));
+        Thread answering =
+            Thread.startVirtualThread(
+                () -> {
+                  try (SocketChannel channel = other.accept()) {
+                    channel.write(ByteBuffer.wrap(answer.getBytes(StandardCharsets.UTF_8)));
+                    // Until who asked has gone.
+                    while (channel.read(ByteBuffer.allocate(100)) >= 0) {}
+                  } catch (IOException e) {
+                    // As good as gone.
+                  }
+                });
+        assertThat(ServerOfUser.find(data, Duration.ofMillis(300))).as(answer).isEmpty();
+        answering.join();
+      }
+      Files.delete(TokenSocket.in(data));
+    }
+  }
+
+  @Test
+  void aSocketThatSomebodyLeftIsNoServer() throws Exception {
+    socket.close();
+    ServerSocketChannel dead = ServerSocketChannel.open(StandardProtocolFamily.UNIX);
+    dead.bind(UnixDomainSocketAddress.of(TokenSocket.in(data)));
+    dead.close();
+
+    assertThat(TokenSocket.in(data)).exists();
+    assertThat(find()).isEmpty();
+  }
+
+  @Test
+  void aSocketOfAnotherUserOrInTheirDirectoryIsNotAsked() throws Exception {
+    socket.offer("http://127.0.0.1:1", HostPass.next());
+    assumeThat(Files.getAttribute(Path.of("/proc/self"), "unix:uid")).isEqualTo(0);
+    assertThat(find()).isPresent();
+    for (Path theirs : List.of(TokenSocket.in(data), TokenSocket.in(data).resolveSibling("."))) {
+      Files.setAttribute(theirs, "unix:uid", 12_345);
+      assertThat(find()).isEmpty();
+      Files.setAttribute(theirs, "unix:uid", 0);
+    }
+    assertThat(find()).isPresent();
   }
 
   @Test
