@@ -1,5 +1,6 @@
 // Disks that a machine gets when it is restored: in the template their slots hold next to nothing.
 #include "calls.h"
+#include "hold.h"
 #include "loop.h"
 #include "machine.h"
 
@@ -192,7 +193,8 @@ void call_freeze(uint32_t call, struct body *body) {
     uint32_t milliseconds = take_u32(body);
     if (!error) error = body_end(body);
     if (!error && (milliseconds < 1 || milliseconds > LONGEST_FREEZE)) error = EINVAL;
-    if (!error && disk->frozen) error = EBUSY;
+    // Its writes would block the loop, and with it the thaw.
+    if (!error && (disk->frozen || calls_in_slices > 0 || shutting_down())) error = EBUSY;
     if (!error && ioctl(disk->root, FIFREEZE, 0) < 0) error = errno;
     if (!error) {
         disk->frozen = true;

@@ -562,9 +562,10 @@ final class LocalSandbox implements Sandbox {
       }
     }
     gateway.close();
+    boolean clean = true;
     if (disks.filter(SandboxDisks::writable).isPresent()) {
       letRun();
-      writeDown();
+      clean = writeDown();
     }
     try {
       machine.close();
@@ -575,6 +576,10 @@ final class LocalSandbox implements Sandbox {
           e.getMessage());
     }
     forgetSaver();
+    if (!clean) {
+      // The machine is gone by then: whatever the store waits for, it does not go on.
+      noteUncleanEnd();
+    }
     disks.ifPresent(this::giveBack);
     onEnd.accept(this);
   }
@@ -592,14 +597,15 @@ final class LocalSandbox implements Sandbox {
   }
 
   /** Has the guest end its processes and write what it holds to its volumes. */
-  private void writeDown() {
+  private boolean writeDown() {
     Future<?> limit =
         timer.schedule(machine.agent()::close, LONGEST_WRITE_DOWN.toSeconds(), TimeUnit.SECONDS);
     try {
       machine.agent().shutdown();
+      return true;
     } catch (IOException | AgentErrorException e) {
       LOG.info("Sandbox {} ended without writing everything to its volumes: {}", id, e.toString());
-      noteUncleanEnd();
+      return false;
     } finally {
       limit.cancel(false);
     }

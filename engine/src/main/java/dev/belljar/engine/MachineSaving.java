@@ -157,15 +157,22 @@ final class MachineSaving implements AutoCloseable {
     return prefix + "-" + number + ".qcow2";
   }
 
+  /**
+   * Made where the machine reaches nothing, and then moved: it may have put links anywhere else.
+   */
   private Path emptyBeside(HeldDisk disk, String id) throws IOException {
     Path next = disk.current().resolveSibling("after-" + id + ".qcow2");
+    makeKept();
+    Path made = kept.resolve(String.valueOf(next.getFileName()));
+    Files.deleteIfExists(made);
     if (disk.disk().isPresent()) {
-      store.createEmpty(next, disk.disk().get().bytes());
+      store.createEmpty(made, disk.disk().get().bytes());
     } else {
-      Files.copy(template.emptyDisk(), next);
-      Files.setAttribute(next, "unix:mode", 0600);
+      Files.copy(template.emptyDisk(), made);
     }
-    user().take(next);
+    Files.setAttribute(made, "unix:mode", 0600);
+    user().take(made);
+    MachineDirectory.move(made, machine.run(), next);
     return next;
   }
 
@@ -325,15 +332,19 @@ final class MachineSaving implements AutoCloseable {
    * what is taken, and the machine can put nothing in its place.
    */
   private Path keep(Path file, String name) throws IOException {
-    if (!Files.isDirectory(kept)) {
-      Files.createDirectory(
-          kept, PosixFilePermissions.asFileAttribute(PosixFilePermissions.fromString("rwx------")));
-    }
+    makeKept();
     Path ours = kept.resolve(name);
     Files.deleteIfExists(ours);
     Files.createLink(ours, file);
     check(ours);
     return ours;
+  }
+
+  private void makeKept() throws IOException {
+    if (!Files.isDirectory(kept)) {
+      Files.createDirectory(
+          kept, PosixFilePermissions.asFileAttribute(PosixFilePermissions.fromString("rwx------")));
+    }
   }
 
   private void check(Path saved) throws IOException {

@@ -37,6 +37,7 @@ import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.ExecutionException;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.TimeoutException;
+import java.util.concurrent.locks.LockSupport;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
@@ -50,6 +51,9 @@ final class SandboxDisks implements AutoCloseable {
 
   private static final int FIRST_SLOT = 1;
   private static final Duration LONGEST_FREEZE = Duration.ofSeconds(5);
+  private static final Duration LONGEST_WAIT = Duration.ofSeconds(10);
+  private static final long RETRY_NANOS = 20_000_000;
+  private static final int EBUSY = 16;
 
   /** ENOTDIR, ENAMETOOLONG, ELOOP: what a path says of itself, whatever the disk holds. */
   private static final Set<Integer> NO_DIRECTORY = Set.of(20, 36, 40);
@@ -324,8 +328,10 @@ final class SandboxDisks implements AutoCloseable {
               () -> {
                 try {
                   machine.agent().sync(false);
-                  machine.agent().freeze(disk.slot(), LONGEST_FREEZE);
-                  freezing.complete(null);
+                  freezeWhenFree();
+                  if (!freezing.complete(null)) {
+                    machine.agent().thaw(disk.slot());
+                  }
                 } catch (IOException | AgentErrorException | RuntimeException e) {
                   freezing.completeExceptionally(e);
                 }
@@ -334,6 +340,7 @@ final class SandboxDisks implements AutoCloseable {
         freezing.get(FREEZING_SECONDS, TimeUnit.SECONDS);
       } catch (InterruptedException e) {
         Thread.currentThread().interrupt();
+        freezing.completeExceptionally(e);
         throw new java.io.InterruptedIOException("interrupted");
       } catch (ExecutionException e) {
         throw new IOException(
@@ -342,7 +349,25 @@ final class SandboxDisks implements AutoCloseable {
                 : LocalSandbox.rootOf(e),
             e);
       } catch (TimeoutException e) {
+        // What comes too late is undone.
+        freezing.completeExceptionally(e);
         throw new IOException("it took longer than " + FREEZING_SECONDS + " s", e);
+      }
+    }
+
+    /** Files that are copied or removed for the host are waited for, a while. */
+    private void freezeWhenFree() throws IOException, AgentErrorException {
+      long deadline = System.nanoTime() + LONGEST_WAIT.toNanos();
+      while (true) {
+        try {
+          machine.agent().freeze(disk.slot(), LONGEST_FREEZE, LONGEST_WAIT);
+          return;
+        } catch (AgentErrorException e) {
+          if (e.errno() != EBUSY || System.nanoTime() > deadline) {
+            throw e;
+          }
+          LockSupport.parkNanos(RETRY_NANOS);
+        }
       }
     }
 

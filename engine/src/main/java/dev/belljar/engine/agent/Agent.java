@@ -166,12 +166,17 @@ public final class Agent implements AutoCloseable {
 
   /**
    * Writes what a disk's file system holds to the disk and lets nothing more be written, until
-   * {@link #thaw} or that long.
+   * {@link #thaw} or that long. What is asked meanwhile waits: the agent would wait for the disk in
+   * the middle of it, and hear of no thaw.
    *
    * @param limit 1 ms to 10 s
+   * @param patience how long it may take
+   * @throws AgentErrorException with {@code EBUSY} while files are being copied or removed
    */
-  public void freeze(int slot, Duration limit) throws IOException, AgentErrorException {
-    call(Operation.FREEZE, new BodyWriter().u8(slot).u32((int) limit.toMillis()), "freeze a disk");
+  public void freeze(int slot, Duration limit, Duration patience)
+      throws IOException, AgentErrorException {
+    BodyWriter body = new BodyWriter().u8(slot).u32((int) limit.toMillis());
+    checked(connection.hold(Operation.FREEZE, body, patience), "freeze a disk");
   }
 
   /**
@@ -180,7 +185,7 @@ public final class Agent implements AutoCloseable {
    * @throws AgentErrorException with {@code ESTALE} where it had ended by itself
    */
   public void thaw(int slot) throws IOException, AgentErrorException {
-    call(Operation.THAW, new BodyWriter().u8(slot), "thaw a disk");
+    checked(connection.release(Operation.THAW, new BodyWriter().u8(slot)), "thaw a disk");
   }
 
   /**
@@ -191,7 +196,8 @@ public final class Agent implements AutoCloseable {
    * @throws AgentErrorException with {@code EBUSY} while files are being copied or removed
    */
   public void hold(Duration limit) throws IOException, AgentErrorException {
-    checked(connection.hold(limit), "hold still");
+    BodyWriter body = new BodyWriter().u32((int) limit.toMillis());
+    checked(connection.hold(Operation.HOLD, body, limit), "hold still");
   }
 
   /**
@@ -200,7 +206,7 @@ public final class Agent implements AutoCloseable {
    * @throws AgentErrorException with {@code ESTALE} where it had ended by itself
    */
   public void release() throws IOException, AgentErrorException {
-    checked(connection.release(), "go on");
+    checked(connection.release(Operation.RELEASE, new BodyWriter()), "go on");
   }
 
   /** Sets the guest's clock, which stands still while its machine does. */

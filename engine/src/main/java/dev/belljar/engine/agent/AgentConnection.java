@@ -54,6 +54,9 @@ public final class AgentConnection implements AutoCloseable {
    */
   private final Semaphore handlers = new Semaphore(STREAMS_OF_AGENT);
 
+  /** Whoever has the guest stand still. */
+  private final Semaphore standstill = new Semaphore(1);
+
   private final Semaphore callSlots = new Semaphore(CALLS_AT_ONCE);
   private final AtomicInteger lastCall = new AtomicInteger();
   private final AtomicInteger lastStream = new AtomicInteger();
@@ -186,19 +189,38 @@ public final class AgentConnection implements AutoCloseable {
   }
 
   /**
-   * Has the agent say and hear nothing more until {@link #release}: what it is at can be saved, and
-   * go on with another host. What is sent meanwhile waits here.
+   * Asks for something after which nothing more is to be sent until {@link #release}: what is sent
+   * meanwhile waits here. One at a time; others wait, as long as it may take.
    *
-   * @param limit how long the agent holds still, and how long it may take to
+   * @param limit how long the answer may take
    */
-  Result hold(Duration limit) throws IOException {
-    BodyWriter body = new BodyWriter().u32((int) limit.toMillis());
+  Result hold(Operation operation, BodyWriter body, Duration limit) throws IOException {
+    try {
+      if (!standstill.tryAcquire(limit.toMillis(), TimeUnit.MILLISECONDS)) {
+        throw new IOException("The guest stands still for somebody else.");
+      }
+    } catch (InterruptedException e) {
+      throw interrupted();
+    }
+    boolean held = false;
+    try {
+      Result answer = asked(operation, body, limit);
+      held = answer.errno() == 0;
+      return answer;
+    } finally {
+      if (!held) {
+        standstill.release();
+      }
+    }
+  }
+
+  private Result asked(Operation operation, BodyWriter body, Duration limit) throws IOException {
     CompletableFuture<Result> result = new CompletableFuture<>();
     int id = register(result);
     frameLock.lock();
     try {
       checkOpen();
-      putCall(id, Operation.HOLD, body);
+      putCall(id, operation, body);
       outgoing.hold(limit.toNanos());
     } catch (IOException e) {
       unregister(id);
@@ -225,14 +247,23 @@ public final class AgentConnection implements AutoCloseable {
     }
   }
 
-  /** Goes on after {@link #hold}. */
-  Result release() throws IOException {
+  /** Goes on after {@link #hold}, whatever comes of it. */
+  Result release(Operation operation, BodyWriter body) throws IOException {
     CompletableFuture<Result> result = new CompletableFuture<>();
-    int id = register(result);
-    byte[] code = {(byte) (Operation.RELEASE.code >> 8), (byte) Operation.RELEASE.code};
-    ByteBuffer frame = ByteBuffer.allocate(FrameType.HEADER + code.length);
-    putHeader(frame, FrameType.CALL, id, code.length);
-    outgoing.release(frame.put(code).array());
+    int id;
+    try {
+      id = register(result);
+      byte[] code = {(byte) (operation.code >> 8), (byte) operation.code};
+      int length = code.length + body.size();
+      ByteBuffer frame = ByteBuffer.allocate(FrameType.HEADER + length);
+      putHeader(frame, FrameType.CALL, id, length);
+      outgoing.release(frame.put(code).put(body.array(), 0, body.size()).array());
+    } catch (IOException e) {
+      outgoing.release(EMPTY);
+      throw e;
+    } finally {
+      standstill.release();
+    }
     checkCallSurvived(id);
     return await(new Call(id, result));
   }

@@ -78,6 +78,7 @@ public final class LayerCopy {
         confinement.lift();
       }
       Files.deleteIfExists(jail.mountTable(files));
+      Files.deleteIfExists(Machine.log(run));
       FileTree.delete(run);
     }
   }

@@ -42,8 +42,8 @@ public final class Machine implements AutoCloseable {
   /** What the guest has under way is written first, however slow the host's disk is. */
   private static final int STOP_MILLIS = 30_000;
 
-  /** As above; others wait meanwhile. */
-  private static final int SWITCH_MILLIS = 10_000;
+  /** Of all that it takes to switch disks; whoever else wants storage waits meanwhile. */
+  private static final int SWITCH_MILLIS = 5_000;
 
   private static final AtomicInteger HEADS = new AtomicInteger();
   static final String CAPABILITIES = "{\"execute\":\"qmp_capabilities\"}";
@@ -231,8 +231,8 @@ public final class Machine implements AutoCloseable {
 
   /** Ends QEMU at once; whoever has the machine is told and closes it. */
   private void abort() {
-    LOG.warn("A machine is ended that does not do what it is told. {}", complaints());
     end(process);
+    LOG.warn("A machine was ended that did not do what it was told. {}", complaints());
   }
 
   /**
@@ -294,10 +294,11 @@ public final class Machine implements AutoCloseable {
   }
 
   private void switchTo(List<NewHead> heads) throws IOException {
+    long deadline = System.nanoTime() + TimeUnit.MILLISECONDS.toNanos(SWITCH_MILLIS);
     List<Switch> switches = new ArrayList<>();
     for (NewHead head : heads) {
       Switch one = prepare(head);
-      ask("blockdev-add", one.chain.head(one.now.node, one.now.file));
+      ask("blockdev-add", one.chain.head(one.now.node, one.now.file), deadline);
       switches.add(one);
     }
     String actions =
@@ -307,18 +308,19 @@ public final class Machine implements AutoCloseable {
                     "{\"type\":\"blockdev-snapshot\",\"data\":{\"node\":\"%s\",\"overlay\":\"%s\"}}"
                         .formatted(one.old.node, one.now.node))
             .collect(Collectors.joining(","));
-    ask("transaction", "{\"actions\":[" + actions + "]}");
+    ask("transaction", "{\"actions\":[" + actions + "]}", deadline);
     switches.forEach(one -> this.heads.put(one.chain.node(), one.now));
-    switches.forEach(this::reopenReadOnly);
+    switches.forEach(one -> reopenReadOnly(one, deadline));
   }
 
   /** They are switched by now; without this, no other machine can open the old file. */
-  private void reopenReadOnly(Switch one) {
+  private void reopenReadOnly(Switch one, long deadline) {
     try {
       ask(
           "blockdev-reopen",
           "{\"options\":%s}"
-              .formatted(one.chain.readOnly(one.old.node, one.old.below, one.old.file)));
+              .formatted(one.chain.readOnly(one.old.node, one.old.below, one.old.file)),
+          deadline);
     } catch (IOException e) {
       LOG.warn("{} stays locked until its machine ends: {}", one.old.file, e.getMessage());
     }
@@ -335,9 +337,13 @@ public final class Machine implements AutoCloseable {
     return new Switch(chain, old, now);
   }
 
-  private void ask(String command, String arguments) throws IOException {
-    monitor.ask(
-        "{\"execute\":\"%s\",\"arguments\":%s}".formatted(command, arguments), SWITCH_MILLIS);
+  private void ask(String command, String arguments, long deadline) throws IOException {
+    long left = TimeUnit.NANOSECONDS.toMillis(deadline - System.nanoTime());
+    if (left <= 0) {
+      throw new IOException(
+          "QEMU takes longer than %d ms to switch disks".formatted(SWITCH_MILLIS));
+    }
+    monitor.ask("{\"execute\":\"%s\",\"arguments\":%s}".formatted(command, arguments), left);
   }
 
   private record Switch(DiskChain chain, Head old, Head now) {}
@@ -370,6 +376,7 @@ public final class Machine implements AutoCloseable {
     try {
       monitor.close();
     } finally {
+      Files.deleteIfExists(log(run));
       FileTree.delete(run);
     }
   }
@@ -384,6 +391,7 @@ public final class Machine implements AutoCloseable {
       }
     }
     try {
+      Files.deleteIfExists(log(run));
       FileTree.delete(run);
     } catch (IOException e) {
       LOG.warn("Cannot clear {}: {}. The next start will.", run, e.getMessage());
@@ -431,7 +439,6 @@ public final class Machine implements AutoCloseable {
     return Spawner.start(builder);
   }
 
-  /** Before the directory is given away: whoever has that might put a link there. */
   static void createLog(Path run) throws IOException {
     Files.createFile(
         log(run),
@@ -491,8 +498,9 @@ public final class Machine implements AutoCloseable {
     }
   }
 
+  /** Beside the directory, not in it: whoever has that might put something else in its place. */
   static Path log(Path run) {
-    return run.resolve("qemu.log");
+    return run.resolveSibling(run.getFileName() + ".log");
   }
 
   static String complaints(Path run) {
