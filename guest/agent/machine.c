@@ -198,6 +198,17 @@ static uint32_t shutdown_call;
 static int shutdown_turns;
 static struct timer shutdown_timer;
 
+// In place: the kernel writes spaces and the like as \\040.
+static void unescape(char *text) {
+    char *to = text;
+    for (const char *from = text; *from; to++) {
+        bool escaped = from[0] == '\\' && from[1] >= '0' && from[1] <= '3' && from[2] >= '0' && from[2] <= '7' && from[3] >= '0' && from[3] <= '7';
+        *to = escaped ? (char) ((from[1] - '0') * 64 + (from[2] - '0') * 8 + (from[3] - '0')) : *from;
+        from += escaped ? 4 : 1;
+    }
+    *to = 0;
+}
+
 // What was mounted later goes first. Best effort: everything is on the disks after sync() already.
 static void unmount_disks(void) {
     static char mounts[64 * KIB];
@@ -209,6 +220,7 @@ static void unmount_disks(void) {
         if (strncmp(line, "/dev/", 5) != 0 || !target) continue;
         targets[count] = ++target;
         target[strcspn(target, " ")] = 0;
+        unescape(target);
         if (strcmp(target, "/") != 0) count++;
     }
     while (count-- > 0) {
