@@ -152,6 +152,7 @@ class PoolIT {
   }
 
   @Test
+  @Timeout(1800)
   void manyOneAfterAnotherAndAtOnceEachGetTheirOwn() throws Exception {
     Set<String> ids = new HashSet<>();
     try (SandboxPool pool = open(2, 4)) {
