@@ -32,6 +32,7 @@ final class Leases implements AutoCloseable {
   private final Path lockFile;
   private final FileChannel lock;
   private final SecureRandom random = new SecureRandom();
+  private boolean foundDead;
 
   private Leases(Path directory, UncleanEnds ends, Path own, Path lockFile, FileChannel lock) {
     this.directory = directory;
@@ -87,6 +88,13 @@ final class Leases implements AutoCloseable {
     return file;
   }
 
+  /** Whether a dead process was found since this was last asked; under the store's lock. */
+  boolean foundDead() {
+    boolean found = foundDead;
+    foundDead = false;
+    return found;
+  }
+
   void release(Path lease) throws IOException {
     Files.deleteIfExists(lease);
   }
@@ -108,6 +116,7 @@ final class Leases implements AutoCloseable {
           }
           FileTree.delete(uses);
           Files.deleteIfExists(file);
+          foundDead = true;
         }
       }
     }
