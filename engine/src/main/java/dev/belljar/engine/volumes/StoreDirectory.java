@@ -73,7 +73,7 @@ final class StoreDirectory implements AutoCloseable {
       Path directory, DiskTools tools, InstantSource clock, Optional<Duration> grace)
       throws IOException {
     StoreDirectory store = openAsItIs(directory, tools, clock);
-    try (BuildLock lock = lock(directory)) {
+    try (BuildLock lock = lock(store.directory)) {
       store.grace.set(grace);
       store.collect();
       return store;
@@ -84,9 +84,11 @@ final class StoreDirectory implements AutoCloseable {
   }
 
   /** Opens a directory, made if it is not there, and removes nothing. */
-  static StoreDirectory openAsItIs(Path directory, DiskTools tools, InstantSource clock)
+  static StoreDirectory openAsItIs(Path spelled, DiskTools tools, InstantSource clock)
       throws IOException {
-    Directories.makeOwnerOnly(directory);
+    Directories.makeOwnerOnly(spelled);
+    // It stays this one, whatever becomes of a link or of the working directory.
+    Path directory = spelled.toRealPath();
     try (BuildLock lock = lock(directory)) {
       UncleanEnds ends = new UncleanEnds(directory.resolve("unclean"));
       Leases leases = Leases.open(directory.resolve("leases"), ends);
