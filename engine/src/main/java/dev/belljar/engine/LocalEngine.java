@@ -20,6 +20,7 @@ import dev.belljar.engine.egress.tls.ServerTrust;
 import dev.belljar.engine.image.Image;
 import dev.belljar.engine.image.ImageStore;
 import dev.belljar.engine.storage.Directories;
+import dev.belljar.engine.storage.FileIdentity;
 import dev.belljar.engine.storage.RunDirectories;
 import dev.belljar.engine.template.AcceleratorChoice;
 import dev.belljar.engine.template.ColdBoot;
@@ -205,11 +206,30 @@ final class LocalEngine {
 
   /** The disks of a tenant. */
   LocalStorage storage(Tenant tenant) {
-    Path directory = tenant.data().orElseGet(Directories::storageOfUser);
+    Path directory = real(tenant.data().orElseGet(Directories::storageOfUser));
     VolumeStore store =
         stores.computeIfAbsent(directory, place -> openStore(place, tenant.grace()));
     store.limit(tenant.name(), tenant.limits());
     return new LocalStorage(store, tenant.name(), bootImage());
+  }
+
+  /** There is one store of a directory, however it is spelled. */
+  private static Path real(Path directory) {
+    try {
+      return FileIdentity.real(directory);
+    } catch (IOException e) {
+      throw unusable(directory, e);
+    }
+  }
+
+  private static SandboxUnavailableException unusable(Path directory, IOException e) {
+    return new SandboxUnavailableException(
+        "The volumes in "
+            + directory
+            + " cannot be used: "
+            + e.getMessage()
+            + " 'belljar data check' tells more.",
+        e);
   }
 
   private VolumeStore openStore(Path directory, Optional<Duration> grace) {
@@ -221,13 +241,7 @@ final class LocalEngine {
           InstantSource.system(),
           grace.or(VolumeGrace::ofThisProcess));
     } catch (IOException e) {
-      throw new SandboxUnavailableException(
-          "The volumes in "
-              + directory
-              + " cannot be used: "
-              + e.getMessage()
-              + " 'belljar data check' tells more.",
-          e);
+      throw unusable(directory, e);
     }
   }
 

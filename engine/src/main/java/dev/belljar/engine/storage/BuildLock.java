@@ -2,6 +2,8 @@ package dev.belljar.engine.storage;
 
 import java.io.IOException;
 import java.nio.channels.FileChannel;
+import java.nio.file.FileAlreadyExistsException;
+import java.nio.file.Files;
 import java.nio.file.Path;
 import java.nio.file.StandardOpenOption;
 import java.util.Map;
@@ -13,7 +15,8 @@ import java.util.concurrent.locks.ReentrantLock;
  * kernel gives the lock back when its process dies.
  */
 public final class BuildLock implements AutoCloseable {
-  private static final Map<Path, ReentrantLock> IN_THIS_PROCESS = new ConcurrentHashMap<>();
+  /** By {@link FileIdentity}: two threads that spell it differently wait for each other. */
+  private static final Map<Object, ReentrantLock> IN_THIS_PROCESS = new ConcurrentHashMap<>();
 
   private final ReentrantLock local;
   private final FileChannel channel;
@@ -34,7 +37,9 @@ public final class BuildLock implements AutoCloseable {
 
   /** As {@link #acquire(Path)}; {@code waiting} is run first if somebody else has the lock. */
   public static BuildLock acquire(Path file, Runnable waiting) throws IOException {
-    ReentrantLock local = IN_THIS_PROCESS.computeIfAbsent(file, key -> new ReentrantLock());
+    make(file);
+    ReentrantLock local =
+        IN_THIS_PROCESS.computeIfAbsent(FileIdentity.of(file), key -> new ReentrantLock());
     try {
       local.lockInterruptibly();
     } catch (InterruptedException e) {
@@ -42,8 +47,7 @@ public final class BuildLock implements AutoCloseable {
       throw new java.io.InterruptedIOException("Interrupted while waiting for another build.");
     }
     try {
-      FileChannel channel =
-          FileChannel.open(file, StandardOpenOption.CREATE, StandardOpenOption.WRITE);
+      FileChannel channel = FileChannel.open(file, StandardOpenOption.WRITE);
       try {
         if (channel.tryLock() == null) {
           waiting.run();
@@ -57,6 +61,17 @@ public final class BuildLock implements AutoCloseable {
     } catch (IOException | RuntimeException e) {
       local.unlock();
       throw e;
+    }
+  }
+
+  /** Does not open one that is there: this process may hold its lock. */
+  private static void make(Path file) throws IOException {
+    if (!Files.exists(file)) {
+      try {
+        Files.createFile(file);
+      } catch (FileAlreadyExistsException e) {
+        // Somebody else was faster.
+      }
     }
   }
 

@@ -7,6 +7,7 @@ import java.nio.channels.OverlappingFileLockException;
 import java.nio.file.DirectoryStream;
 import java.nio.file.Files;
 import java.nio.file.LinkOption;
+import java.nio.file.NoSuchFileException;
 import java.nio.file.Path;
 import java.nio.file.StandardOpenOption;
 import java.security.SecureRandom;
@@ -28,16 +29,20 @@ public final class RunDirectories implements AutoCloseable {
   private static final String LOCK_SUFFIX = ".lock";
   private static final String GROUPS_SUFFIX = ".groups";
   private static final int GROUPS_MILLIS = 500;
-  private static final Set<Path> OWN_LOCKS = ConcurrentHashMap.newKeySet();
+
+  /** By {@link FileIdentity}. */
+  private static final Set<Object> OWN_LOCKS = ConcurrentHashMap.newKeySet();
 
   private final Path own;
   private final Path lockFile;
+  private final Object identity;
   private final FileChannel lock;
   private final SecureRandom random = new SecureRandom();
 
-  private RunDirectories(Path own, Path lockFile, FileChannel lock) {
+  private RunDirectories(Path own, Path lockFile, Object identity, FileChannel lock) {
     this.own = own;
     this.lockFile = lockFile;
+    this.identity = identity;
     this.lock = lock;
   }
 
@@ -49,16 +54,17 @@ public final class RunDirectories implements AutoCloseable {
       sweep(run);
       String name = HexFormat.of().toHexDigits(new SecureRandom().nextInt());
       Path lockFile = run.resolve(name + LOCK_SUFFIX);
-      FileChannel lock =
-          FileChannel.open(lockFile, StandardOpenOption.CREATE_NEW, StandardOpenOption.WRITE);
+      Files.createFile(lockFile);
+      Object identity = FileIdentity.of(lockFile);
+      FileChannel lock = FileChannel.open(lockFile, StandardOpenOption.WRITE);
       try {
         lock.lock();
-        OWN_LOCKS.add(lockFile);
+        OWN_LOCKS.add(identity);
         Path own = directories.make(run.resolve(name));
-        return new RunDirectories(own, lockFile, lock);
+        return new RunDirectories(own, lockFile, identity, lock);
       } catch (IOException | RuntimeException e) {
         lock.close();
-        OWN_LOCKS.remove(lockFile);
+        OWN_LOCKS.remove(identity);
         Files.deleteIfExists(lockFile);
         throw e;
       }
@@ -114,7 +120,7 @@ public final class RunDirectories implements AutoCloseable {
       Files.deleteIfExists(lockFile);
     }
     lock.close();
-    OWN_LOCKS.remove(lockFile);
+    OWN_LOCKS.remove(identity);
   }
 
   /** Removes the control groups of a process; not all where a process is left in one. */
@@ -155,12 +161,21 @@ public final class RunDirectories implements AutoCloseable {
       for (Path file : locks) {
         // Closing any descriptor of a file gives up the process's locks on it (fcntl(2)), so our
         // own are not even opened.
-        if (!OWN_LOCKS.contains(file)) {
+        if (!isOwn(file)) {
           sweepIfDead(run, file);
         }
       }
     }
     sweepWithoutLock(run);
+  }
+
+  /** Whether it is this process's, or gone by now: whoever ends removes its own. */
+  private static boolean isOwn(Path file) throws IOException {
+    try {
+      return OWN_LOCKS.contains(FileIdentity.of(file));
+    } catch (NoSuchFileException e) {
+      return true;
+    }
   }
 
   /**

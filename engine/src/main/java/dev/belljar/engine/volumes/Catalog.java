@@ -5,7 +5,6 @@ import com.fasterxml.jackson.annotation.JsonSetter;
 import com.fasterxml.jackson.annotation.Nulls;
 import java.time.Instant;
 import java.util.ArrayList;
-import java.util.HashSet;
 import java.util.LinkedHashSet;
 import java.util.List;
 import java.util.Optional;
@@ -23,20 +22,25 @@ import java.util.stream.Stream;
  * @param checkpoints also those, and those that are still being made
  */
 record Catalog(
-    List<Layer> layers,
+    Layers layers,
     List<Disk> volumes,
     List<Disk> snapshots,
     @JsonSetter(nulls = Nulls.AS_EMPTY) List<SavedMachine> checkpoints) {
   static final Catalog EMPTY = new Catalog(List.of(), List.of(), List.of(), List.of());
 
-  /** More than any chain has; a longer one is a circle. */
-  private static final int LONGEST_CHAIN = 1000;
-
   Catalog {
-    layers = List.copyOf(layers);
+    layers = Layers.of(layers);
     volumes = List.copyOf(volumes);
     snapshots = List.copyOf(snapshots);
     checkpoints = List.copyOf(checkpoints);
+  }
+
+  Catalog(
+      List<Layer> layers,
+      List<Disk> volumes,
+      List<Disk> snapshots,
+      List<SavedMachine> checkpoints) {
+    this(Layers.of(layers), volumes, snapshots, checkpoints);
   }
 
   /**
@@ -195,18 +199,12 @@ record Catalog(
   }
 
   Optional<Layer> layer(String id) {
-    return layers.stream().filter(layer -> layer.id.equals(id)).findFirst();
+    return layers.find(id);
   }
 
   /** From that layer down; ends where one is missing. */
   List<Layer> chain(String top) {
-    List<Layer> chain = new ArrayList<>();
-    Optional<Layer> next = layer(top);
-    while (next.isPresent() && chain.size() < LONGEST_CHAIN) {
-      chain.add(next.get());
-      next = next.get().parent.flatMap(this::layer);
-    }
-    return chain;
+    return layers.chain(top);
   }
 
   Optional<Disk> volume(String owner, String idOrSlug) {
@@ -242,25 +240,19 @@ record Catalog(
   /** Whether all layers are there that something stands on. */
   @JsonIgnore
   boolean isWhole() {
-    Set<String> ids = new HashSet<>();
-    layers.forEach(layer -> ids.add(layer.id));
     Stream<String> parents = layers.stream().flatMap(layer -> layer.parent.stream());
-    Stream<String> tops =
-        Stream.concat(
-            Stream.of(volumes, snapshots).flatMap(List::stream).map(Disk::top),
-            checkpoints.stream().flatMap(one -> one.disks.tops()));
-    return Stream.concat(parents, tops).allMatch(ids::contains);
+    return Stream.concat(parents, tops()).allMatch(id -> layers.find(id).isPresent());
+  }
+
+  private Stream<String> tops() {
+    return Stream.concat(
+        Stream.of(volumes, snapshots).flatMap(List::stream).map(Disk::top),
+        checkpoints.stream().flatMap(one -> one.disks.tops()));
   }
 
   /** The layers that something consists of. */
   Set<String> used() {
-    Set<String> used = new HashSet<>();
-    volumes.forEach(disk -> chain(disk.top).forEach(layer -> used.add(layer.id)));
-    snapshots.forEach(disk -> chain(disk.top).forEach(layer -> used.add(layer.id)));
-    checkpoints.stream()
-        .flatMap(one -> one.disks.tops())
-        .forEach(top -> chain(top).forEach(layer -> used.add(layer.id)));
-    return used;
+    return layers.below(tops());
   }
 
   /** The layer that a snapshot, or a disk of a checkpoint, stands on now. */
@@ -301,20 +293,24 @@ record Catalog(
     return new Catalog(layers, volumes, replaced(snapshots, snapshot), checkpoints);
   }
 
-  Catalog withoutVolume(String id) {
-    return new Catalog(
-        layers,
-        volumes.stream().filter(disk -> !disk.id.equals(id)).toList(),
-        snapshots,
-        checkpoints);
-  }
-
   Catalog withoutSnapshot(String id) {
     return new Catalog(
         layers,
         volumes,
         snapshots.stream().filter(disk -> !disk.id.equals(id)).toList(),
         checkpoints);
+  }
+
+  /** Without all that is not kept. Layers stay. */
+  Catalog withOnly(
+      Predicate<Disk> keptVolumes,
+      Predicate<Disk> keptSnapshots,
+      Predicate<SavedMachine> keptCheckpoints) {
+    return new Catalog(
+        layers,
+        volumes.stream().filter(keptVolumes).toList(),
+        snapshots.stream().filter(keptSnapshots).toList(),
+        checkpoints.stream().filter(keptCheckpoints).toList());
   }
 
   Catalog withLayers(List<Layer> others) {

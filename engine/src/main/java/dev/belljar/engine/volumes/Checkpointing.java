@@ -75,6 +75,7 @@ final class Checkpointing {
 
   private CheckpointDraft draft(CheckpointDraft.Request request, Begun begun) throws IOException {
     for (CheckpointDraft.NewHead head : begun.heads.values()) {
+      store.layers.makeDirectory(head.layer());
       store.empties.create(store.layers.fileOf(head.layer()), head.volume().bytes());
       store.layers.force(head.layer());
     }

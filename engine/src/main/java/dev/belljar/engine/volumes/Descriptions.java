@@ -6,6 +6,7 @@ import dev.belljar.engine.volumes.Catalog.Disk;
 import dev.belljar.engine.volumes.Catalog.Layer;
 import dev.belljar.engine.volumes.Leases.Lease;
 import java.io.IOException;
+import java.util.HashMap;
 import java.util.LinkedHashSet;
 import java.util.List;
 import java.util.Map;
@@ -24,6 +25,7 @@ final class Descriptions {
   private final LayerSizes sizes;
   private final Map<String, String> holders;
   private final Set<String> snapshotTops;
+  private final Map<String, Disk> snapshots = new HashMap<>();
 
   Descriptions(
       Catalog catalog, String owner, LayerFiles layers, KeptImages images, List<Lease> leases)
@@ -39,6 +41,7 @@ final class Descriptions {
         leases.stream()
             .collect(Collectors.toMap(Lease::disk, Lease::holder, (first, second) -> first));
     snapshotTops = catalog.snapshots().stream().map(Disk::top).collect(Collectors.toSet());
+    catalog.snapshots().forEach(disk -> snapshots.put(disk.id(), disk));
   }
 
   /** Whether files were not where the catalog has them. */
@@ -88,9 +91,9 @@ final class Descriptions {
   }
 
   private Optional<Volume.Origin> origin(Disk disk) {
-    return catalog.snapshots().stream()
-        .filter(other -> other.isThere() && disk.origin().equals(Optional.of(other.id())))
-        .map(other -> new Volume.Origin(other.id(), other.slug()))
-        .findFirst();
+    return disk.origin()
+        .flatMap(id -> Optional.ofNullable(snapshots.get(id)))
+        .filter(Disk::isThere)
+        .map(other -> new Volume.Origin(other.id(), other.slug()));
   }
 }

@@ -8,7 +8,6 @@ import java.io.IOException;
 import java.nio.ByteBuffer;
 import java.nio.channels.FileChannel;
 import java.nio.channels.FileLock;
-import java.nio.file.DirectoryStream;
 import java.nio.file.Files;
 import java.nio.file.LinkOption;
 import java.nio.file.Path;
@@ -20,9 +19,8 @@ import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
-import java.util.Set;
+import java.util.concurrent.ConcurrentHashMap;
 import java.util.concurrent.locks.LockSupport;
-import java.util.stream.Collectors;
 
 /** The files that layers are, below one directory. */
 final class LayerFiles {
@@ -54,9 +52,23 @@ final class LayerFiles {
   private static final String MISSING = "it is missing";
 
   private final Path directory;
+  private final Map<String, String> begun = new ConcurrentHashMap<>();
 
   LayerFiles(Path directory) {
     this.directory = directory;
+  }
+
+  /** Where they are. */
+  Path directory() {
+    return directory;
+  }
+
+  /**
+   * The directories that files were to be made in, by layer, until whoever looks there takes them
+   * out.
+   */
+  Map<String, String> begun() {
+    return begun;
   }
 
   Path directoryOf(Layer layer) {
@@ -64,7 +76,11 @@ final class LayerFiles {
   }
 
   static String nameOf(Layer layer) {
-    return layer.id() + SUFFIX;
+    return nameOf(layer.id());
+  }
+
+  static String nameOf(String id) {
+    return id + SUFFIX;
   }
 
   /** Of the layer that a file is. */
@@ -81,8 +97,12 @@ final class LayerFiles {
     return fileOf(layer.in(layer.id()));
   }
 
-  /** Makes the directory of a layer, which the machine may enter and not write to. */
+  /**
+   * Makes the directory of a layer, which the machine may enter and not write to, if it is not
+   * there. A lease of the layer keeps the directory and the file that is to be made in it.
+   */
   void makeDirectory(Layer layer) throws IOException {
+    begun.put(layer.id(), layer.directory());
     Path made = Files.createDirectories(directoryOf(layer));
     Files.setPosixFilePermissions(made, PosixFilePermissions.fromString("rwxr-xr-x"));
   }
@@ -271,46 +291,5 @@ final class LayerFiles {
     Files.createLink(fileOf(moved), fileOf(layer));
     CatalogFile.force(directoryOf(moved));
     CatalogFile.force(directory);
-  }
-
-  /**
-   * Removes every file but those of these layers, and directories that are empty then. What a store
-   * never makes there is left alone: links, and directories within those of layers.
-   */
-  void keepOnly(Set<Layer> layers, Set<String> alsoIds) throws IOException {
-    if (!Files.isDirectory(directory)) {
-      return;
-    }
-    Set<Path> kept = layers.stream().map(this::fileOf).collect(Collectors.toSet());
-    try (DirectoryStream<Path> all = Files.newDirectoryStream(directory)) {
-      for (Path below : all) {
-        if (Files.isDirectory(below, LinkOption.NOFOLLOW_LINKS)) {
-          keepOnly(below, kept, alsoIds);
-        } else if (Files.isRegularFile(below, LinkOption.NOFOLLOW_LINKS)) {
-          Files.deleteIfExists(below);
-        }
-      }
-    }
-  }
-
-  private static void keepOnly(Path below, Set<Path> kept, Set<String> alsoIds) throws IOException {
-    // Somebody is about to make a file in it.
-    boolean empty = !alsoIds.contains(String.valueOf(below.getFileName()));
-    try (DirectoryStream<Path> files = Files.newDirectoryStream(below)) {
-      for (Path file : files) {
-        String name = String.valueOf(file.getFileName());
-        if (kept.contains(file)
-            || alsoIds.contains(name.replace(SUFFIX, ""))
-            || Files.isDirectory(file, LinkOption.NOFOLLOW_LINKS)) {
-          empty = false;
-        } else {
-          Files.deleteIfExists(file);
-          FaultPoint.FILE_REMOVED.reached();
-        }
-      }
-    }
-    if (empty) {
-      Files.deleteIfExists(below);
-    }
   }
 }

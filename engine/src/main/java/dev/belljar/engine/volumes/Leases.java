@@ -1,5 +1,6 @@
 package dev.belljar.engine.volumes;
 
+import dev.belljar.engine.storage.FileIdentity;
 import dev.belljar.engine.storage.FileTree;
 import java.io.IOException;
 import java.nio.channels.FileChannel;
@@ -24,20 +25,30 @@ import java.util.concurrent.ConcurrentHashMap;
 final class Leases implements AutoCloseable {
   static final String LOCK_SUFFIX = ".lock";
 
-  private static final Set<Path> OWN_LOCKS = ConcurrentHashMap.newKeySet();
+  /** By {@link FileIdentity}. */
+  private static final Set<Object> OWN_LOCKS = ConcurrentHashMap.newKeySet();
 
   private final Path directory;
   private final UncleanEnds ends;
   private final Path own;
   private final Path lockFile;
+  private final Object identity;
   private final FileChannel lock;
   private final SecureRandom random = new SecureRandom();
+  private boolean foundDead;
 
-  private Leases(Path directory, UncleanEnds ends, Path own, Path lockFile, FileChannel lock) {
+  private Leases(
+      Path directory,
+      UncleanEnds ends,
+      Path own,
+      Path lockFile,
+      Object identity,
+      FileChannel lock) {
     this.directory = directory;
     this.ends = ends;
     this.own = own;
     this.lockFile = lockFile;
+    this.identity = identity;
     this.lock = lock;
   }
 
@@ -63,16 +74,17 @@ final class Leases implements AutoCloseable {
       if (Files.exists(lockFile)) {
         continue;
       }
-      FileChannel lock =
-          FileChannel.open(lockFile, StandardOpenOption.CREATE_NEW, StandardOpenOption.WRITE);
+      Files.createFile(lockFile);
+      Object identity = FileIdentity.of(lockFile);
+      FileChannel lock = FileChannel.open(lockFile, StandardOpenOption.WRITE);
       try {
         lock.lock();
-        OWN_LOCKS.add(lockFile);
+        OWN_LOCKS.add(identity);
         Path own = Files.createDirectory(directory.resolve(name));
-        return new Leases(directory, ends, own, lockFile, lock);
+        return new Leases(directory, ends, own, lockFile, identity, lock);
       } catch (IOException | RuntimeException e) {
         lock.close();
-        OWN_LOCKS.remove(lockFile);
+        OWN_LOCKS.remove(identity);
         throw e;
       }
     }
@@ -85,6 +97,13 @@ final class Leases implements AutoCloseable {
     lines.addAll(lease.layers);
     Files.write(file, lines, StandardOpenOption.CREATE_NEW);
     return file;
+  }
+
+  /** Whether a dead process was found since this was last asked; under the store's lock. */
+  boolean foundDead() {
+    boolean found = foundDead;
+    foundDead = false;
+    return found;
   }
 
   void release(Path lease) throws IOException {
@@ -108,6 +127,7 @@ final class Leases implements AutoCloseable {
           }
           FileTree.delete(uses);
           Files.deleteIfExists(file);
+          foundDead = true;
         }
       }
     }
@@ -116,7 +136,7 @@ final class Leases implements AutoCloseable {
 
   /** Closing any descriptor of a file gives up the process's locks on it (fcntl(2)). */
   private static boolean isAlive(Path file) throws IOException {
-    if (OWN_LOCKS.contains(file)) {
+    if (OWN_LOCKS.contains(FileIdentity.of(file))) {
       return true;
     }
     try (FileChannel channel = FileChannel.open(file, StandardOpenOption.WRITE);
@@ -148,6 +168,6 @@ final class Leases implements AutoCloseable {
     FileTree.delete(own);
     Files.deleteIfExists(lockFile);
     lock.close();
-    OWN_LOCKS.remove(lockFile);
+    OWN_LOCKS.remove(identity);
   }
 }

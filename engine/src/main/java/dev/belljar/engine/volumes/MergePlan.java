@@ -3,7 +3,6 @@ package dev.belljar.engine.volumes;
 import dev.belljar.engine.volumes.Catalog.Disk;
 import dev.belljar.engine.volumes.Catalog.Layer;
 import dev.belljar.engine.volumes.Leases.Lease;
-import java.util.ArrayList;
 import java.util.HashMap;
 import java.util.HashSet;
 import java.util.List;
@@ -12,6 +11,7 @@ import java.util.Optional;
 import java.util.Set;
 import java.util.function.Predicate;
 import java.util.function.ToLongFunction;
+import java.util.stream.Collectors;
 import java.util.stream.Stream;
 
 /**
@@ -28,7 +28,7 @@ final class MergePlan {
   /** Bytes that are copied without asking whether it pays. */
   private static final long SMALL = 64L << 20;
 
-  private final Map<String, Layer> layers = new HashMap<>();
+  private final Layers layers;
   private final ToLongFunction<Layer> size;
 
   /** Disks that somebody may open; one that is deleted and that a sandbox runs from is not. */
@@ -45,7 +45,7 @@ final class MergePlan {
    */
   MergePlan(Catalog catalog, List<Lease> leases, ToLongFunction<Layer> size) {
     this.size = size;
-    catalog.layers().forEach(layer -> layers.put(layer.id(), layer));
+    layers = catalog.layers();
     disks =
         Stream.concat(
                 catalog.volumes().stream(), catalog.snapshots().stream().filter(Disk::isThere))
@@ -55,13 +55,10 @@ final class MergePlan {
     catalog.checkpoints().stream()
         .flatMap(one -> one.disks().tops())
         .forEach(top -> addTop(top, needed));
+    Map<String, List<Lease>> uses = leases.stream().collect(Collectors.groupingBy(Lease::disk));
     for (Disk volume : catalog.volumes()) {
       written.add(volume.top());
-      for (Lease lease : leases) {
-        if (lease.disk().equals(volume.id())) {
-          addWritten(volume, lease);
-        }
-      }
+      uses.getOrDefault(volume.id(), List.of()).forEach(lease -> addWritten(volume, lease));
     }
   }
 
@@ -69,32 +66,22 @@ final class MergePlan {
   static boolean mayHaveWork(Catalog catalog) {
     MergePlan plan = new MergePlan(catalog, List.of(), layer -> 0);
     return catalog.layers().stream().anyMatch(plan::isInterior)
-        || plan.disks.stream().anyMatch(disk -> plan.chain(disk.top()).size() > DEEP);
+        || plan.disks.stream().anyMatch(disk -> plan.layers.chain(disk.top()).size() > DEEP);
   }
 
   private void addTop(String top, Set<String> needed) {
     tops.add(top);
-    for (Layer layer : chain(top)) {
-      if (needed.add(layer.id())) {
-        layer.parent().ifPresent(parent -> children.merge(parent, 1, Integer::sum));
+    for (Layer layer : layers.chain(top)) {
+      if (!needed.add(layer.id())) {
+        return; // So were those below.
       }
+      layer.parent().ifPresent(parent -> children.merge(parent, 1, Integer::sum));
     }
-  }
-
-  /** As the catalog's, which looks through all layers for each; a circle is cut as well. */
-  private List<Layer> chain(String top) {
-    List<Layer> chain = new ArrayList<>();
-    Optional<Layer> next = Optional.ofNullable(layers.get(top));
-    while (next.isPresent() && chain.size() < layers.size()) {
-      chain.add(next.get());
-      next = next.get().parent().flatMap(parent -> Optional.ofNullable(layers.get(parent)));
-    }
-    return chain;
   }
 
   /** A machine can write to the head that it was given, and to all that was made above it. */
   private void addWritten(Disk volume, Lease lease) {
-    for (Layer layer : chain(volume.top())) {
+    for (Layer layer : layers.chain(volume.top())) {
       written.add(layer.id());
       if (lease.layers().contains(layer.id())) {
         return;
@@ -142,7 +129,7 @@ final class MergePlan {
   }
 
   private boolean isWhole(Disk disk) {
-    List<Layer> chain = chain(disk.top());
+    List<Layer> chain = layers.chain(disk.top());
     return !chain.isEmpty() && chain.getLast().parent().isEmpty();
   }
 
@@ -151,7 +138,7 @@ final class MergePlan {
    * has gathered above it, so that a byte is not copied again with every snapshot.
    */
   private Optional<Merge> run(Disk disk, Predicate<Layer> replaceable) {
-    List<Layer> chain = chain(disk.top());
+    List<Layer> chain = layers.chain(disk.top());
     for (int from = 0; from < chain.size(); from++) {
       if (!replaceable.test(chain.get(from))) {
         continue;
@@ -179,7 +166,7 @@ final class MergePlan {
 
   /** All of a long chain but what is uppermost. */
   private Optional<Merge> cut(Disk disk, Predicate<Layer> replaceable) {
-    List<Layer> chain = chain(disk.top());
+    List<Layer> chain = layers.chain(disk.top());
     if (chain.size() <= DEEP) {
       return Optional.empty();
     }

@@ -38,6 +38,7 @@ final class StoreDirectory implements AutoCloseable {
   final Path directory;
   final CatalogFile file;
   final LayerFiles layers;
+  private final LayerSweep sweep;
   final KeptImages images;
   final Leases leases;
   final UncleanEnds ends;
@@ -59,6 +60,7 @@ final class StoreDirectory implements AutoCloseable {
     grace = new GracePeriod(directory);
     file = new CatalogFile(directory);
     layers = new LayerFiles(directory.resolve("layers"));
+    sweep = new LayerSweep(layers);
     images = new KeptImages(directory.resolve("images"));
   }
 
@@ -71,7 +73,7 @@ final class StoreDirectory implements AutoCloseable {
       Path directory, DiskTools tools, InstantSource clock, Optional<Duration> grace)
       throws IOException {
     StoreDirectory store = openAsItIs(directory, tools, clock);
-    try (BuildLock lock = lock(directory)) {
+    try (BuildLock lock = lock(store.directory)) {
       store.grace.set(grace);
       store.collect();
       return store;
@@ -82,9 +84,11 @@ final class StoreDirectory implements AutoCloseable {
   }
 
   /** Opens a directory, made if it is not there, and removes nothing. */
-  static StoreDirectory openAsItIs(Path directory, DiskTools tools, InstantSource clock)
+  static StoreDirectory openAsItIs(Path spelled, DiskTools tools, InstantSource clock)
       throws IOException {
-    Directories.makeOwnerOnly(directory);
+    Directories.makeOwnerOnly(spelled);
+    // It stays this one, whatever becomes of a link or of the working directory.
+    Path directory = spelled.toRealPath();
     try (BuildLock lock = lock(directory)) {
       UncleanEnds ends = new UncleanEnds(directory.resolve("unclean"));
       Leases leases = Leases.open(directory.resolve("leases"), ends);
@@ -142,7 +146,16 @@ final class StoreDirectory implements AutoCloseable {
     }
   }
 
-  /** Removes what nothing refers to any more; under the lock. */
+  /** Removes what nothing refers to any more, wherever it may be; under the lock. */
+  void collectAll() throws IOException {
+    sweep.forget();
+    collect();
+  }
+
+  /**
+   * Removes what nothing refers to any more, where this process or one that died may have left
+   * something since it last looked; under the lock.
+   */
   void collect() throws IOException {
     Catalog catalog = file.read();
     if (!catalog.isWhole()) {
@@ -152,6 +165,9 @@ final class StoreDirectory implements AutoCloseable {
       return;
     }
     List<Lease> uses = leases.all();
+    if (leases.foundDead()) {
+      sweep.forget();
+    }
     Set<String> usedDisks = new HashSet<>();
     Set<String> openLayers = new HashSet<>();
     uses.forEach(
@@ -159,23 +175,12 @@ final class StoreDirectory implements AutoCloseable {
           usedDisks.add(lease.disk());
           openLayers.addAll(lease.layers());
         });
-    Catalog changed = catalog;
     Instant oldest = clock.instant().minus(grace.get());
-    for (Disk volume : catalog.volumes()) {
-      if (volume.deleted().filter(oldest::isAfter).isPresent()) {
-        changed = changed.withoutVolume(volume.id());
-      }
-    }
-    for (Disk snapshot : catalog.snapshots()) {
-      if (!snapshot.isThere() && !usedDisks.contains(snapshot.id())) {
-        changed = changed.withoutSnapshot(snapshot.id());
-      }
-    }
-    for (Catalog.SavedMachine one : catalog.checkpoints()) {
-      if (!one.isThere() && !usedDisks.contains(one.id())) {
-        changed = changed.withoutCheckpoint(one.id());
-      }
-    }
+    Catalog changed =
+        catalog.withOnly(
+            volume -> volume.deleted().filter(oldest::isAfter).isEmpty(),
+            snapshot -> snapshot.isThere() || usedDisks.contains(snapshot.id()),
+            one -> one.isThere() || usedDisks.contains(one.id()));
     Set<String> needed = changed.used();
     needed.addAll(openLayers);
     changed =
@@ -184,8 +189,7 @@ final class StoreDirectory implements AutoCloseable {
     if (!changed.equals(catalog)) {
       file.write(changed);
     }
-    layers.keepOnly(new HashSet<>(changed.layers()), openLayers);
-    freezeWhatIsBelowHeads(changed);
+    sweep.keepOnly(changed, openLayers);
     changed.checkpoints().forEach(one -> usedDisks.add(one.id()));
     Checkpointing.keepOnly(directory.resolve(CHECKPOINTS), usedDisks);
     // What is being saved is not in the catalog yet.
@@ -193,19 +197,6 @@ final class StoreDirectory implements AutoCloseable {
     images.addAll(openLayers);
     this.images.keepOnly(images);
     ends.keepOnly(changed.volumes().stream().map(Disk::id).collect(Collectors.toSet()));
-  }
-
-  /**
-   * Whoever made something a head's lower layer may have ended before it was frozen: other machines
-   * could not read it.
-   */
-  private void freezeWhatIsBelowHeads(Catalog catalog) throws IOException {
-    Set<String> heads = catalog.volumes().stream().map(Disk::top).collect(Collectors.toSet());
-    for (Layer layer : catalog.layers()) {
-      if (!heads.contains(layer.id()) && !layers.isMissing(layer) && !layers.isFrozen(layer)) {
-        layers.freeze(layer);
-      }
-    }
   }
 
   /** Gives up what something that failed has used, and removes it. The failure is what counts. */

@@ -402,7 +402,7 @@ public final class VolumeStore implements AutoCloseable {
   public void collect() {
     store.locked(
         () -> {
-          store.collect();
+          store.collectAll();
           return store;
         });
   }

@@ -164,7 +164,7 @@ class DataCheckTest {
     CatalogFile file = new CatalogFile(storage);
     Catalog catalog = file.read();
     String id = catalog.volume(ME, "data").orElseThrow().id();
-    file.write(catalog.withoutVolume(id));
+    file.write(catalog.withOnly(disk -> !disk.id().equals(id), disk -> true, one -> true));
     store.collect();
     return top;
   }

@@ -177,7 +177,8 @@ class UncleanEndsTest {
     Path noted = directory.resolve("unclean").resolve(volume.id());
     assertThat(noted).exists();
     Catalog catalog = new CatalogFile(directory).read();
-    new CatalogFile(directory).write(catalog.withoutVolume(volume.id()));
+    new CatalogFile(directory)
+        .write(catalog.withOnly(disk -> !disk.id().equals(volume.id()), disk -> true, one -> true));
     store.collect();
     assertThat(noted).doesNotExist();
   }
