@@ -197,13 +197,8 @@ final class Machines implements AutoCloseable {
       // As it will be when a sandbox gets it, with other names and other randomness.
       Identity nobody = new Identity(NO_ONE, "", USUAL_PROCESSES, List.of());
       activate(ready.machine(), nobody, ACTIVATION_LIMIT);
-      for (int i = 0; i < REHEARSALS; i++) {
-        rehearse(ready.machine().agent());
-      }
+      answering(ready.machine(), ACTIVATION_LIMIT, Machines::rehearse);
       return ready;
-    } catch (AgentErrorException e) {
-      ready.close();
-      throw new IOException("its agent refused to run a program (" + e.getMessage() + ")", e);
     } catch (IOException | RuntimeException e) {
       ready.close();
       throw e;
@@ -211,6 +206,12 @@ final class Machines implements AutoCloseable {
   }
 
   private static void rehearse(Agent agent) throws IOException, AgentErrorException {
+    for (int i = 0; i < REHEARSALS; i++) {
+      runOnce(agent);
+    }
+  }
+
+  private static void runOnce(Agent agent) throws IOException, AgentErrorException {
     AgentProcess process =
         agent.spawn(
             new AgentProcess.Start(

@@ -8,6 +8,7 @@ import dev.belljar.engine.agent.NoStreams;
 import dev.belljar.engine.pool.MachinePool;
 import dev.belljar.engine.vmm.Machine;
 import java.io.IOException;
+import java.time.Duration;
 import java.util.Optional;
 import org.jspecify.annotations.Nullable;
 import org.slf4j.Logger;
@@ -16,6 +17,8 @@ import org.slf4j.LoggerFactory;
 /** A machine that waits to become a sandbox's; until then it reaches nothing. */
 final class ReadyMachine implements MachinePool.Waiting {
   private static final Logger LOG = LoggerFactory.getLogger(ReadyMachine.class);
+
+  private static final Duration LONGEST_START = Duration.ofSeconds(10);
 
   private final Machine machine;
   private final Network network;
@@ -72,11 +75,23 @@ final class ReadyMachine implements MachinePool.Waiting {
     }
   }
 
-  private synchronized @Nullable AgentProcess start() throws IOException, AgentErrorException {
-    if (!taken) {
-      starting = WarmDeno.spawn(machine.agent());
+  /** A guest that does not answer must not keep whoever takes the machine. */
+  private @Nullable AgentProcess start() throws IOException, AgentErrorException {
+    synchronized (this) {
+      if (taken) {
+        return null;
+      }
     }
-    return starting;
+    AgentProcess process =
+        InTime.ask("start of Deno", LONGEST_START, () -> WarmDeno.spawn(machine.agent()));
+    synchronized (this) {
+      if (taken) {
+        WarmDeno.end(process);
+        return null;
+      }
+      starting = process;
+    }
+    return process;
   }
 
   private synchronized void keep(AgentProcess process, WarmDeno ready) {
