@@ -184,7 +184,7 @@ class JailIT {
                       || target.startsWith("/machine/")
                       || target.startsWith("/dev/")
                       || target.endsWith("/state")
-                      || target.endsWith("/qemu.log"));
+                      || target.endsWith(".log"));
     }
   }
 
