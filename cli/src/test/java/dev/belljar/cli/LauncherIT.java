@@ -17,6 +17,7 @@ import java.util.ArrayList;
 import java.util.List;
 import java.util.Set;
 import java.util.concurrent.TimeUnit;
+import java.util.stream.Stream;
 import org.junit.jupiter.api.BeforeAll;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.Timeout;
@@ -137,6 +138,26 @@ class LauncherIT {
         .startsWith("belljar: The output could not be written")
         .hasLineCount(1);
     assertThat(process.waitFor()).isEqualTo(125);
+  }
+
+  @Test
+  void setupFillsTheCachesOfClassesByWhichRunStartsFastAndLeavesNothing() throws Exception {
+    Path temporary = Files.createDirectory(directory.resolve("tmp"));
+    var builder = new ProcessBuilder(launcher.toString(), "setup");
+    builder.environment().put("TMPDIR", temporary.toString());
+    builder.redirectError(ProcessBuilder.Redirect.DISCARD);
+    Process process = builder.start();
+
+    assertThat(process.waitFor(170, TimeUnit.SECONDS)).isTrue();
+
+    assertThat(process.exitValue()).isZero();
+    assertThat(temporary).isEmptyDirectory();
+    assertThat(ProcessHandle.allProcesses().map(ProcessHandle::info))
+        .noneMatch(other -> other.commandLine().orElse("").contains(temporary.toString()));
+    try (Stream<Path> files = Files.walk(launcher.resolveSibling("cli/target"))) {
+      assertThat(files.map(file -> file.getFileName().toString()))
+          .contains("belljar.aot", "server.aot", "picocli.jar");
+    }
   }
 
   @Test
