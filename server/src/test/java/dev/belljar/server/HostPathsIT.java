@@ -92,14 +92,14 @@ class HostPathsIT {
   }
 
   @Test
-  void ofALayerThatQemuCannotOpen() throws Exception {
+  void ofALayerWhoseHeaderIsDamaged() throws Exception {
     try (RandomAccessFile layer =
         new RandomAccessFile(oneBelow("layers", ".qcow2").toFile(), "rw")) {
       layer.seek(TABLE_AT);
       layer.writeLong(-1);
     }
     refusesWithoutPaths(
-        "{\"volumes\":[{\"volume\":\"data\",\"path\":\"/data\"}]}", 503, "SANDBOX_UNAVAILABLE");
+        "{\"volumes\":[{\"volume\":\"data\",\"path\":\"/data\"}]}", 500, "STORAGE_DAMAGED");
   }
 
   @Test
