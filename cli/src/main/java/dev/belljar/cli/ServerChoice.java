@@ -20,8 +20,12 @@ import java.util.Optional;
 record ServerChoice(Optional<Endpoint> endpoint, boolean found) {
   static final String OFF = "BELLJAR_NO_SERVER";
 
-  /** A server that runs answers in a millisecond; one that hangs must not be waited for. */
-  private static final Duration PATIENCE = Duration.ofMillis(500);
+  /**
+   * A server that runs answers in milliseconds; one that hangs must not be waited for. Milliseconds
+   * in the system property, for tests on hosts that are overloaded.
+   */
+  private static final Duration PATIENCE =
+      Duration.ofMillis(Long.getLong("belljar.serverPatience", 500));
 
   /** Not on a server, unless one is named. */
   static ServerChoice named(Optional<Endpoint> endpoint) {

@@ -239,6 +239,7 @@ class ServerOfUserIT {
                 "--default-signal=INT",
                 Path.of(System.getProperty("java.home"), "bin", "java").toString(),
                 "--enable-native-access=ALL-UNNAMED",
+                "-Dbelljar.serverPatience=10000",
                 "-cp",
                 System.getProperty("java.class.path"),
                 "dev.belljar.cli.Main"));
