@@ -15,8 +15,8 @@ import java.util.regex.Pattern;
  * @param longestWait how long a machine waits before a new one takes its place; 10 seconds to 24
  *     hours, default 10 minutes
  * @param deno whether a Deno process waits in each machine to be its sandbox's first evaluator
- *     ({@link SandboxDeno#repl()}): it takes some 80 MB of each such sandbox's memory, and time of
- *     a processor, used or not
+ *     ({@link SandboxDeno#repl()}): it takes memory of each such sandbox, and time of a processor,
+ *     used or not
  */
 public record PoolOptions(List<Size> sizes, Duration longestWait, boolean deno) {
   private static final Pattern RANGE = Pattern.compile("(\\d{1,4})(?:-(\\d{1,4}))?");
