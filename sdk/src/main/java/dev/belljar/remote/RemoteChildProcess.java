@@ -21,6 +21,7 @@ import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.CompletionException;
 import java.util.concurrent.ExecutionException;
 import java.util.concurrent.Future;
+import java.util.concurrent.atomic.AtomicBoolean;
 import org.jspecify.annotations.Nullable;
 
 /** A process in a sandbox of a server. */
@@ -31,6 +32,7 @@ class RemoteChildProcess implements ChildProcess {
   private final Spawn spawn;
   private final SpawnOptions options;
   private final CompletableFuture<ChildProcessStatus> status;
+  private final AtomicBoolean closed = new AtomicBoolean();
   private @Nullable CollectedOutput output;
 
   RemoteChildProcess(Spawn spawn) {
@@ -122,16 +124,33 @@ class RemoteChildProcess implements ChildProcess {
 
   @Override
   public void close() {
-    if (!status.isDone()) {
+    if (closed.compareAndSet(false, true)) {
+      boolean interrupted = Thread.interrupted();
       try {
-        kill(Signal.SIGKILL);
+        killTree();
       } catch (BelljarException e) {
-        // It ended, or the sandbox did, which is what was wanted.
+        // The sandbox ended, or the caller is interrupted only now: the server knows.
+      } finally {
+        if (interrupted) {
+          Thread.currentThread().interrupt();
+        }
       }
     }
     spawn.stdin().ifPresent(RemoteChildProcess::closeQuietly);
     spawn.stdout().ifPresent(IncomingStream::close);
     spawn.stderr().ifPresent(IncomingStream::close);
+  }
+
+  /** Whether it has ended or not: what it started may be there still. */
+  private void killTree() {
+    boolean ended = status.isDone();
+    if (ended && !sandbox.isBelljar()) {
+      return; // Other servers do not know how.
+    }
+    var kill = rpc.start("processKill", spawn.release());
+    if (!ended) {
+      rpc.await("processKill", kill, () -> {}, reply -> {});
+    }
   }
 
   @Override

@@ -324,6 +324,11 @@ final class RemoteSandbox implements Sandbox {
     return "Sandbox " + id + " at " + server.name();
   }
 
+  /** Whether the server is one of Belljar, and knows what other servers do not. */
+  boolean isBelljar() {
+    return belljar;
+  }
+
   /**
    * Refuses what Deno's protocol cannot say.
    *

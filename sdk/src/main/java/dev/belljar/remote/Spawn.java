@@ -50,7 +50,7 @@ record Spawn(
         options.stdin() == Stdio.PIPED ? Optional.of(rpc.outgoing()) : Optional.empty();
     stdin.ifPresent(stream -> params.put("stdinStreamId", stream.id()));
     try {
-      Reply reply = rpc.call(method, params, late -> kill(rpc, late));
+      Reply reply = rpc.call(method, params, late -> kill(sandbox, rpc, late));
       return new Spawn(
           rpc,
           sandbox,
@@ -76,12 +76,19 @@ record Spawn(
   }
 
   /** Nobody waits for it any more. */
-  private static void kill(Rpc rpc, Reply reply) {
+  private static void kill(RemoteSandbox sandbox, Rpc rpc, Reply reply) {
     stream(rpc, reply, "stdoutStreamId").ifPresent(IncomingStream::close);
     stream(rpc, reply, "stderrStreamId").ifPresent(IncomingStream::close);
-    rpc.outcome(
-        "processKill",
-        Json.object("signal", "SIGKILL").put("pid", reply.integer("pid")),
-        done -> {});
+    rpc.outcome("processKill", release(sandbox, reply.integer("pid")), done -> {});
+  }
+
+  /** What {@code processKill} takes to kill it and, where the server can, all that it started. */
+  ObjectNode release() {
+    return release(sandbox, pid);
+  }
+
+  private static ObjectNode release(RemoteSandbox sandbox, int pid) {
+    ObjectNode params = Json.object("signal", "SIGKILL").put("pid", pid);
+    return sandbox.isBelljar() ? params.put("release", true) : params;
   }
 }

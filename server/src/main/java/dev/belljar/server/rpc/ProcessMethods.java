@@ -202,7 +202,12 @@ final class ProcessMethods {
 
   private Answer kill(Params params) throws Exception {
     String name = params.optionalString("signal").orElse("SIGTERM");
+    boolean release = params.bool("release", false);
     ChildProcess process = process(params);
+    if (release) {
+      process.close();
+      return Answer.DONE;
+    }
     for (Signal signal : Signal.values()) {
       if (signal.name().equals(name)) {
         process.kill(signal);

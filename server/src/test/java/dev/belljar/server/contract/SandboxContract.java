@@ -475,14 +475,30 @@ abstract class SandboxContract {
   @Test
   void closedProcessIsKilledWithWhatItStarted() {
     ChildProcess parent = sandbox.spawn("sh", "-c", "sleep 4242 & sleep 4242");
+    awaitRunning("[s]leep 4242$", 3);
     parent.close();
     parent.close();
     assertThat(parent.status().signal()).contains(Signal.SIGKILL);
-    org.awaitility.Awaitility.await()
+    awaitRunning("[s]leep 4242$", 0);
+  }
+
+  @Test
+  void closedProcessThatHasEndedLeavesNothingThatItStarted() {
+    ChildProcess parent = sandbox.spawn("sh", "-c", "sleep 4243 > /dev/null 2>&1 &");
+    assertThat(parent.status().success()).isTrue();
+    awaitRunning("[s]leep 4243$", 1);
+    Thread.currentThread().interrupt();
+    parent.close();
+    assertThat(Thread.interrupted()).isTrue();
+    awaitRunning("[s]leep 4243$", 0);
+  }
+
+  private void awaitRunning(String commandLine, int count) {
+    await()
         .untilAsserted(
             () ->
-                assertThat(sandbox.sh("pgrep -f '[s]leep 4242' | wc -l").text().strip())
-                    .isEqualTo("0"));
+                assertThat(sandbox.sh("pgrep -fc '" + commandLine + "'").noThrow().text().strip())
+                    .isEqualTo("" + count));
   }
 
   @Test

@@ -23,13 +23,15 @@ import java.util.concurrent.ThreadLocalRandom;
 import java.util.concurrent.atomic.AtomicBoolean;
 import java.util.concurrent.atomic.AtomicInteger;
 import java.util.stream.Stream;
+import org.junit.jupiter.api.AfterEach;
+import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.Timeout;
 import org.junit.jupiter.api.io.TempDir;
 
 /**
  * The power goes while several clients write: whatever was answered before is there at the next
- * start. A copy of the files, read block by block while they are written, is what the disk has.
+ * start. A copy of the files, made between two writes, is what the disk has.
  */
 @Timeout(120)
 class PowerCutTest {
@@ -37,6 +39,16 @@ class PowerCutTest {
   private static final Instant STARTED = Instant.parse("2026-01-02T03:04:05Z");
 
   @TempDir private Path directory;
+
+  @BeforeEach
+  void hold() {
+    HeldFiles.install();
+  }
+
+  @AfterEach
+  void release() {
+    HeldFiles.uninstall();
+  }
 
   /** What clients were told. */
   private record Answered(
@@ -200,11 +212,13 @@ class PowerCutTest {
 
   private static void copy(Path from, Path to) throws IOException {
     Files.createDirectories(to.resolve("metadata"));
-    try (Stream<Path> files = Files.list(from.resolve("metadata"))) {
-      for (Path file : (Iterable<Path>) files::iterator) {
-        // In parts: it grows for as long as clients write.
-        Files.copy(file, to.resolve("metadata").resolve(file.getFileName()));
-      }
-    }
+    HeldFiles.whileHeld(
+        () -> {
+          try (Stream<Path> files = Files.list(from.resolve("metadata"))) {
+            for (Path file : (Iterable<Path>) files::iterator) {
+              Files.copy(file, to.resolve("metadata").resolve(file.getFileName()));
+            }
+          }
+        });
   }
 }
