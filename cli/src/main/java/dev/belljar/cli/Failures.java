@@ -128,12 +128,7 @@ final class Failures implements IParameterExceptionHandler, IExecutionExceptionH
   private static boolean endsNow() {
     try {
       Thread.sleep(INTERRUPT_GRACE_MILLIS);
-      Thread probe = new Thread(() -> {});
-      Runtime.getRuntime().addShutdownHook(probe);
-      Runtime.getRuntime().removeShutdownHook(probe);
-      return false;
-    } catch (IllegalStateException shuttingDown) {
-      return true;
+      return TerminationSignals.endsNow();
     } catch (InterruptedException e) {
       Thread.currentThread().interrupt();
       return true;

@@ -42,7 +42,11 @@ public final class Main {
 
   /** Runs one command and ends this process with its exit status. */
   public static void main(String[] args) {
-    System.exit(execute(StandardStreams.ofThisProcess(), args));
+    int status = execute(StandardStreams.ofThisProcess(), args);
+    if (args.length > 0 && (args[0].equals("run") || args[0].equals("exec"))) {
+      QuickEnd.exit(status);
+    }
+    System.exit(status);
   }
 
   /** Runs one command and returns its exit status. Never throws. */

@@ -14,6 +14,18 @@ final class TerminationSignals {
 
   private TerminationSignals() {}
 
+  /** Whether one has come, and the JVM acts on it: hooks cannot be added or removed any more. */
+  static boolean endsNow() {
+    try {
+      Thread probe = new Thread(() -> {});
+      Runtime.getRuntime().addShutdownHook(probe);
+      Runtime.getRuntime().removeShutdownHook(probe);
+      return false;
+    } catch (IllegalStateException shuttingDown) {
+      return true;
+    }
+  }
+
   /** Has {@code action} called with the number of each signal, on a thread of the JVM's. */
   static void handle(IntConsumer action) {
     try {

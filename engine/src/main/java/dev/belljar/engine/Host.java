@@ -112,6 +112,14 @@ public final class Host {
     return Jail.insecureAccepted();
   }
 
+  /**
+   * Ends all sandboxes of this process and removes what belonged to them, as the end of the JVM
+   * does; none can be made any more. Blocks until that is done.
+   */
+  public static void end() {
+    LocalEngine.endInstance();
+  }
+
   private static Finding tools() {
     List<String> missing = HostPackages.missingPrograms();
     return missing.isEmpty()

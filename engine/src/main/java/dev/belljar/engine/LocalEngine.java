@@ -82,6 +82,7 @@ final class LocalEngine {
   private volatile Optional<SandboxPool> usualPool = Optional.empty();
   private final Map<Path, VolumeStore> stores = new ConcurrentHashMap<>();
   private final Set<LocalSandbox> sandboxes = ConcurrentHashMap.newKeySet();
+  private boolean ended;
   private final ScheduledThreadPoolExecutor timer =
       new ScheduledThreadPoolExecutor(
           1, Thread.ofPlatform().daemon().name("belljar-timer").factory());
@@ -127,6 +128,17 @@ final class LocalEngine {
           .warn(
               "No hardware virtualization here: machines run in software emulation, safe but several times slower. {}",
               accelerator.reason());
+    }
+  }
+
+  /** Ends the engine of this process, if there is one, as the end of the JVM does. */
+  static void endInstance() {
+    LocalEngine started;
+    synchronized (CREATION) {
+      started = instance;
+    }
+    if (started != null) {
+      started.end();
     }
   }
 
@@ -447,8 +459,15 @@ final class LocalEngine {
     }
   }
 
-  /** Ends all sandboxes and removes what belongs to this process; it makes no more. */
-  void end() {
+  /**
+   * Ends all sandboxes and removes what belongs to this process; it makes no more. Whoever calls it
+   * second waits for the first.
+   */
+  synchronized void end() {
+    if (ended) {
+      return;
+    }
+    ended = true;
     machines.close();
     endAll(List.copyOf(sandboxes));
     timer.shutdownNow();
