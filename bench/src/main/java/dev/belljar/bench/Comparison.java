@@ -30,6 +30,10 @@ final class Comparison {
    * @throws IOException where it is none
    */
   static Comparison with(Path report) throws IOException {
+    if (!Files.isRegularFile(report)) {
+      throw new IOException(
+          "There is no report " + report + "; 'bench/run --json " + report + "' makes one.");
+    }
     Comparison comparison = new Comparison();
     try {
       JsonNode root = JsonMapper.builder().build().readTree(Files.readString(report));

@@ -1,0 +1,63 @@
+package dev.belljar.bench;
+
+import java.time.Duration;
+import java.util.ArrayList;
+import java.util.Arrays;
+import java.util.List;
+
+/** The steps of a growth, as many as there is time for. */
+final class Steps {
+  private static final Duration LIMIT = Duration.ofMinutes(4);
+  private static final Duration QUICK_LIMIT = Duration.ofMinutes(1);
+
+  private final String name;
+  private final boolean quick;
+  private final List<String> notes;
+
+  Steps(String name, boolean quick, List<String> notes) {
+    this.name = name;
+    this.quick = quick;
+    this.notes = notes;
+  }
+
+  /** Whether it is to be over soon. */
+  boolean quick() {
+    return quick;
+  }
+
+  /** Measures at a step. */
+  @FunctionalInterface
+  interface Step {
+    void measure(long step) throws Exception;
+  }
+
+  /**
+   * Measures step after step. No step is begun when the time is over, or would be by its end if it
+   * took as much longer than the one before as there is more of it; that is noted.
+   *
+   * @param mostWhenQuick the last step of a quick run
+   */
+  void take(Step what, long mostWhenQuick, long... all) throws Exception {
+    List<Long> left = new ArrayList<>();
+    Arrays.stream(all).filter(step -> !quick || step <= mostWhenQuick).forEach(left::add);
+    long limit = (quick ? QUICK_LIMIT : LIMIT).toNanos();
+    long began = System.nanoTime();
+    double lastTook = 0;
+    long last = left.getFirst();
+    while (!left.isEmpty()) {
+      long step = left.getFirst();
+      long now = System.nanoTime();
+      if (now - began + lastTook * step / last > limit) {
+        notes.add(
+            "%s: %s were left out, as the time for all was over."
+                .formatted(name, left.stream().map(String::valueOf).toList()));
+        return;
+      }
+      System.err.println("  " + step);
+      what.measure(step);
+      lastTook = System.nanoTime() - now;
+      last = step;
+      left.removeFirst();
+    }
+  }
+}
