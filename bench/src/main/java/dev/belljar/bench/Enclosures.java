@@ -46,8 +46,7 @@ final class Enclosures implements AutoCloseable {
    */
   static Enclosures find(Path scratch, List<String> notes)
       throws IOException, InterruptedException {
-    Enclosures enclosures =
-        new Enclosures(Files.createDirectory(scratch.resolve("enclosures")), notes);
+    Enclosures enclosures = new Enclosures(scratch, notes);
     enclosures.look();
     return enclosures;
   }
@@ -67,7 +66,7 @@ final class Enclosures implements AutoCloseable {
   private void look() throws IOException, InterruptedException {
     tryOut("bubblewrap", "bwrap", program -> List.of(bubblewrap(program)));
     tryOut("gVisor (`runsc do`)", "runsc", this::gvisor);
-    Path root = directory.resolve("root");
+    Path root = directory.resolve("empty-root");
     makeRoot(root);
     tryOut("podman", "podman", program -> podman(program, root));
     tryOut("docker", "docker", program -> docker(program, root));
@@ -132,7 +131,8 @@ final class Enclosures implements AutoCloseable {
         List.of(
             program.toString(),
             "--root=" + directory.resolve("podman"),
-            "--runroot=" + directory.resolve("podman-run"),
+            // Of 50 characters at most.
+            "--runroot=" + directory.resolve("run"),
             // The others leave a mount behind.
             "--storage-driver=vfs");
     List<String> rootfs = List.of("--rootfs", root.toString());

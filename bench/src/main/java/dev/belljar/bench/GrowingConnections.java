@@ -88,7 +88,7 @@ final class GrowingConnections implements GrowingSubject {
     Samples idle = alone.samples("exec", time);
     Samples busy = together.samples("exec", time);
     growth.add("idle.p50", "`/bin/true`, others idle, p50", time, idle.p50());
-    growth.add("idle.p99", "p99", time, idle.p99());
+    growth.add("idle.p99", "p99, others idle", time, idle.p99());
     growth.add("busy.p50", "`/bin/true`, all at work, p50", time, busy.p50());
     growth.add("busy.p99", "p99, all at work", time, busy.p99());
     growth.add("rate", "programs a second, all", Unit.PER_SECOND, busy.values().size() / seconds);

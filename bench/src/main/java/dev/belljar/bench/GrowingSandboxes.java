@@ -15,6 +15,11 @@ final class GrowingSandboxes implements GrowingSubject {
   private static final long[] COUNTS = {1, 2, 5, 10, 20, 50, 100};
   private static final long MOST_WHEN_QUICK = 20;
   private static final int CREATES = 7;
+  private static final int CREATES_WHEN_QUICK = 3;
+
+  /** As if somebody had thought in between: no machine is being made when the next is taken. */
+  private static final long PAUSE_MILLIS = 200;
+
   private static final int EXECS = 50;
   private static final long SETTLE_MILLIS = 2000;
   private static final Duration LONGEST_WAIT = Duration.ofSeconds(60);
@@ -39,7 +44,7 @@ final class GrowingSandboxes implements GrowingSubject {
             }
             Thread.sleep(SETTLE_MILLIS);
             growth.step(count);
-            look(count, before, idle, growth);
+            look(count, before, idle, steps.quick() ? CREATES_WHEN_QUICK : CREATES, growth);
           },
           MOST_WHEN_QUICK,
           COUNTS);
@@ -50,18 +55,19 @@ final class GrowingSandboxes implements GrowingSubject {
   }
 
   private static void look(
-      long count, List<QemuProcess> before, Deque<Sandbox> idle, Growth.Builder growth)
+      long count, List<QemuProcess> before, Deque<Sandbox> idle, int creates, Growth.Builder growth)
       throws Exception {
     double memory = memoryOfEach(count, before);
     Recording figures = new Recording();
-    for (int i = 0; i < CREATES; i++) {
+    for (int i = 0; i < creates; i++) {
       createAndAsk("restored", figures);
     }
-    try (SandboxPool pool = SandboxPool.open(PoolOptions.of(1, 1))) {
-      for (int i = 0; i < CREATES; i++) {
+    try (SandboxPool pool = SandboxPool.open(PoolOptions.of(2, 2))) {
+      for (int i = 0; i < creates; i++) {
         if (!pool.awaitReady(LONGEST_WAIT)) {
           throw new IOException("no machine was ready within " + LONGEST_WAIT.toSeconds() + " s");
         }
+        Thread.sleep(PAUSE_MILLIS);
         createAndAsk("pooled", figures);
       }
     }

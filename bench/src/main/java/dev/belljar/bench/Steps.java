@@ -9,6 +9,7 @@ import java.util.List;
 final class Steps {
   private static final Duration LIMIT = Duration.ofMinutes(4);
   private static final Duration QUICK_LIMIT = Duration.ofMinutes(1);
+  private static final int AT_MOST_SLOWER = 3;
 
   private final String name;
   private final boolean quick;
@@ -32,8 +33,8 @@ final class Steps {
   }
 
   /**
-   * Measures step after step. No step is begun when the time is over, or would be by its end if it
-   * took as much longer than the one before as there is more of it; that is noted.
+   * Measures step after step. None is begun that would be late if it took three times as long as
+   * the one before; that is noted.
    *
    * @param mostWhenQuick the last step of a quick run
    */
@@ -42,12 +43,11 @@ final class Steps {
     Arrays.stream(all).filter(step -> !quick || step <= mostWhenQuick).forEach(left::add);
     long limit = (quick ? QUICK_LIMIT : LIMIT).toNanos();
     long began = System.nanoTime();
-    double lastTook = 0;
-    long last = left.getFirst();
+    long lastTook = 0;
     while (!left.isEmpty()) {
       long step = left.getFirst();
       long now = System.nanoTime();
-      if (now - began + lastTook * step / last > limit) {
+      if (now - began + AT_MOST_SLOWER * lastTook > limit) {
         notes.add(
             "%s: %s were left out, as the time for all was over."
                 .formatted(name, left.stream().map(String::valueOf).toList()));
@@ -56,7 +56,6 @@ final class Steps {
       System.err.println("  " + step);
       what.measure(step);
       lastTook = System.nanoTime() - now;
-      last = step;
       left.removeFirst();
     }
   }
