@@ -27,6 +27,10 @@ final class Enclosures implements AutoCloseable {
   private static final List<String> PROGRAMS_AND_LIBRARIES =
       List.of("bin", "sbin", "lib", "lib32", "lib64", "libx32");
 
+  /** What podman and docker would set may be more than this process may have. */
+  private static final List<String> LIMITS =
+      List.of("--ulimit=nofile=1024:1024", "--ulimit=nproc=8192:8192");
+
   private final Path directory;
   private final List<String> notes;
   private final List<Enclosure> found = new ArrayList<>();
@@ -180,8 +184,7 @@ final class Enclosures implements AutoCloseable {
       List<String> words = new ArrayList<>(program);
       words.addAll(List.of("run", "--rm", "--interactive", "--network=none", "--read-only"));
       words.addAll(options);
-      // Where the host's limit is below what they would set, they fail.
-      words.add("--ulimit=nofile=1024:1024");
+      words.addAll(LIMITS);
       words.add("--pull=never");
       mounts.forEach((path, mode) -> words.add("--volume=" + path + ":" + path + ":" + mode));
       command.env().forEach((key, value) -> words.add("--env=" + key + "=" + value));
