@@ -41,7 +41,7 @@ public final class Bench {
 
   private static final String USAGE =
       """
-      Usage: bench/run [--runs N] [--only NAME,…] [--image] [--json FILE]
+      Usage: bench/run [--runs N] [--quick] [--only NAME,…] [--image] [--boots] [--json FILE] [--against FILE]
                (or: belljar bench …)
              bench/run growth [--quick] [--only NAME,…] [--json FILE] [--plots DIR]
              bench/run soak [--minutes N] [--clients N]
@@ -60,7 +60,8 @@ public final class Bench {
       With growth: how cost grows with the number of sandboxes and connections and the size of files;
       'bench/run growth --help' says how.
       With soak: many clients work a server for minutes; 'bench/run soak --help' says how.
-      With jmh: the benchmarks of single classes, with JMH's own arguments.
+      With jmh: the benchmarks of single classes; 'bench/run jmh --help' says how, and how to see what
+      they allocate.
       """;
 
   private static final int GOT_WORSE = 3;
@@ -76,7 +77,8 @@ public final class Bench {
 
   /**
    * The program. Ends with 0 when everything asked for was measured or skipped for a stated reason,
-   * 1 when something failed, and 2 for a wrong command line. A target that is missed is no failure.
+   * 1 when something failed, 2 for a wrong command line, and 3 when a ratio got worse. A target
+   * that is missed is no failure.
    */
   public static void main(String[] args) {
     // The engine logs through SLF4J; what matters of it is in the report.
@@ -145,11 +147,16 @@ public final class Bench {
   }
 
   private int compare(Comparison recorded) {
+    long common = recorded.common(measurements);
+    if (common == 0) {
+      System.err.println("bench: nothing of this is in " + arguments.against().orElseThrow() + ".");
+      return 1;
+    }
     List<String> worse = recorded.worse(measurements);
     worse.forEach(line -> System.err.println("bench: worse: " + line));
     System.err.println(
         worse.isEmpty()
-            ? "bench: no ratio got worse by half."
+            ? "bench: none of " + common + " ratios got worse by half."
             : "bench: compared with " + arguments.against().orElseThrow());
     return worse.isEmpty() ? 0 : GOT_WORSE;
   }

@@ -51,20 +51,46 @@ final class Enclosures implements AutoCloseable {
   static Enclosures find(Path scratch, List<String> notes)
       throws IOException, InterruptedException {
     Enclosures enclosures = new Enclosures(scratch, notes);
-    enclosures.look();
-    return enclosures;
+    boolean complete = false;
+    try {
+      enclosures.look();
+      complete = true;
+      return enclosures;
+    } finally {
+      if (!complete) {
+        enclosures.close();
+      }
+    }
   }
 
   List<Enclosure> all() {
     return List.copyOf(found);
   }
 
-  /** Removes what docker was given. */
+  /** Removes what docker was given; that it could not is noted. */
   @Override
-  public void close() throws IOException, InterruptedException {
-    if (removal.isPresent()) {
-      removal.get().run();
+  public void close() {
+    if (removal.isEmpty()) {
+      return;
     }
+    boolean interrupted = Thread.interrupted();
+    try {
+      removal.get().complaint().ifPresent(this::leftImage);
+    } catch (IOException e) {
+      leftImage(String.valueOf(e.getMessage()));
+    } catch (InterruptedException e) {
+      interrupted = true;
+      leftImage("interrupted");
+    } finally {
+      if (interrupted) {
+        Thread.currentThread().interrupt();
+      }
+    }
+  }
+
+  private void leftImage(String why) {
+    notes.add(
+        "docker still has the image " + IMAGE + " (" + why + "); remove it with `docker rmi`.");
   }
 
   private void look() throws IOException, InterruptedException {
@@ -82,8 +108,7 @@ final class Enclosures implements AutoCloseable {
         throws IOException, InterruptedException, SkippedException;
   }
 
-  private void tryOut(String name, String program, Ways ways)
-      throws IOException, InterruptedException {
+  private void tryOut(String name, String program, Ways ways) throws InterruptedException {
     Optional<Path> path = HostTools.locate(program);
     if (path.isEmpty()) {
       notes.add(name + " is not measured: there is no `" + program + "` on PATH.");
@@ -100,7 +125,7 @@ final class Enclosures implements AutoCloseable {
         }
         reason = complaint.get();
       }
-    } catch (SkippedException e) {
+    } catch (IOException | SkippedException e) {
       reason = String.valueOf(e.getMessage());
     }
     notes.add(name + " is not measured: it does not work here (" + reason + ").");
@@ -138,7 +163,8 @@ final class Enclosures implements AutoCloseable {
             // Of 50 characters at most.
             "--runroot=" + directory.resolve("run"),
             // The others leave a mount behind.
-            "--storage-driver=vfs");
+            "--storage-driver=vfs",
+            "--events-backend=none");
     List<String> rootfs = List.of("--rootfs", root.toString());
     List<Enclosure.Wrapping> ways = new ArrayList<>();
     ways.add(container(global, List.of("--read-only-tmpfs=false"), rootfs));
@@ -162,8 +188,8 @@ final class Enclosures implements AutoCloseable {
     }
     Path archive = directory.resolve("root.tar");
     HostCommand.of("tar", "-C", root.toString(), "-cf", archive.toString(), ".").run();
-    HostCommand.of(docker, "import", archive.toString(), IMAGE).run();
     removal = Optional.of(HostCommand.of(docker, "rmi", "--force", IMAGE));
+    HostCommand.of(docker, "import", archive.toString(), IMAGE).run();
     return List.of(container(List.of(docker), List.of(), List.of(IMAGE)));
   }
 

@@ -21,6 +21,9 @@ import java.util.concurrent.TimeUnit;
 record HostCommand(List<String> words, Map<String, String> env) {
   private static final long LONGEST_TRIAL_SECONDS = 20;
 
+  /** What takes longest is npm, which loads Deno once. */
+  private static final long LONGEST_MINUTES = 10;
+
   HostCommand {
     words = List.copyOf(words);
     env = Map.copyOf(env);
@@ -134,7 +137,10 @@ record HostCommand(List<String> words, Map<String, String> env) {
 
   private void awaitSuccess(Process process) throws IOException, InterruptedException {
     try {
-      int code = process.waitFor();
+      if (!process.waitFor(LONGEST_MINUTES, TimeUnit.MINUTES)) {
+        throw new IOException(shortly() + " did not end within " + LONGEST_MINUTES + " minutes");
+      }
+      int code = process.exitValue();
       if (code != 0) {
         throw new IOException(String.join(" ", words) + " ended with exit code " + code);
       }
