@@ -140,7 +140,10 @@ final class GrowthProgram {
   private void measure(GrowingSubject subject, Workbench bench) throws InterruptedException {
     System.err.println("measuring " + subject.name() + "…");
     try {
-      growths.add(subject.measure(bench, new Steps(subject.name(), options.quick(), notes)));
+      Growth growth = subject.measure(bench, new Steps(subject.name(), options.quick(), notes));
+      if (!growth.steps().isEmpty()) {
+        growths.add(growth);
+      }
     } catch (InterruptedException e) {
       throw e;
     } catch (SkippedException e) {

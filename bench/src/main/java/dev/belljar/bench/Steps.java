@@ -26,7 +26,7 @@ final class Steps {
     return quick;
   }
 
-  /** Measures at a step. */
+  /** Measures at a step; the figures of those before it stay where it is skipped. */
   @FunctionalInterface
   interface Step {
     void measure(long step) throws Exception;
@@ -48,15 +48,22 @@ final class Steps {
       long step = left.getFirst();
       long now = System.nanoTime();
       if (now - began + AT_MOST_SLOWER * lastTook > limit) {
-        notes.add(
-            "%s: %s were left out, as the time for all was over."
-                .formatted(name, left.stream().map(String::valueOf).toList()));
+        leftOut(left, "the time for all was over");
         return;
       }
       System.err.println("  " + step);
-      what.measure(step);
+      try {
+        what.measure(step);
+      } catch (SkippedException e) {
+        leftOut(left, String.valueOf(e.getMessage()));
+        return;
+      }
       lastTook = System.nanoTime() - now;
       left.removeFirst();
     }
+  }
+
+  private void leftOut(List<Long> left, String why) {
+    notes.add("%s: %s were left out: %s.".formatted(name, left, why));
   }
 }
