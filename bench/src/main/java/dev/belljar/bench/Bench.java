@@ -10,7 +10,9 @@ import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.Optional;
 import java.util.stream.Collectors;
+import java.util.stream.Stream;
 
 /**
  * Measures Belljar on this host, beside what a user would pick instead, and prints one table.
@@ -39,8 +41,9 @@ public final class Bench {
 
   private static final String USAGE =
       """
-      Usage: bench/run [--runs N] [--only NAME,…] [--image] [--json FILE]
+      Usage: bench/run [--runs N] [--quick] [--only NAME,…] [--image] [--boots] [--json FILE] [--against FILE]
                (or: belljar bench …)
+             bench/run growth [--quick] [--only NAME,…] [--json FILE] [--plots DIR]
              bench/run soak [--minutes N] [--clients N]
              bench/run jmh [ARGUMENT…]
 
@@ -54,8 +57,11 @@ public final class Bench {
         --json FILE    write the report there as JSON, too, with every sample
         --help         this text
 
+      With growth: how cost grows with the number of sandboxes and connections and the size of files;
+      'bench/run growth --help' says how.
       With soak: many clients work a server for minutes; 'bench/run soak --help' says how.
-      With jmh: the benchmarks of single classes, with JMH's own arguments.
+      With jmh: the benchmarks of single classes; 'bench/run jmh --help' says how, and how to see what
+      they allocate.
       """;
 
   private static final int GOT_WORSE = 3;
@@ -71,7 +77,8 @@ public final class Bench {
 
   /**
    * The program. Ends with 0 when everything asked for was measured or skipped for a stated reason,
-   * 1 when something failed, and 2 for a wrong command line. A target that is missed is no failure.
+   * 1 when something failed, 2 for a wrong command line, and 3 when a ratio got worse. A target
+   * that is missed is no failure.
    */
   public static void main(String[] args) {
     // The engine logs through SLF4J; what matters of it is in the report.
@@ -98,7 +105,7 @@ public final class Bench {
     }
     try (Unwinding unwinding = Unwinding.begin()) {
       try {
-        return new Bench(arguments).report(command(words), out);
+        return new Bench(arguments).report(command("", words), out);
       } catch (IOException | UncheckedIOException e) {
         System.err.println("bench: " + e.getMessage());
         return 1;
@@ -110,12 +117,18 @@ public final class Bench {
   }
 
   private int report(String command, PrintStream out) throws IOException, InterruptedException {
+    // First, so that a wrong file costs no run.
+    Optional<Comparison> recorded = Optional.empty();
+    if (arguments.against().isPresent()) {
+      recorded = Optional.of(Comparison.with(arguments.against().get()));
+    }
     MachineFacts facts = MachineFacts.gather();
     try (Sandbox sandbox = Sandbox.create()) {
       facts.addOf(sandbox);
     }
-    try (Scratch scratch = Scratch.create()) {
-      Workbench bench = new Workbench(arguments.runs(), root(), scratch, notes);
+    try (Scratch scratch = Scratch.create();
+        Enclosures enclosures = Enclosures.find(scratch.directory(), notes)) {
+      Workbench bench = new Workbench(arguments.runs(), root(), scratch, enclosures.all(), notes);
       for (Subject subject : SUBJECTS) {
         if (arguments.wants(subject.name())) {
           measure(subject, bench);
@@ -130,16 +143,21 @@ public final class Bench {
     if (failed) {
       return 1;
     }
-    return arguments.against().isPresent() ? compare(arguments.against().get()) : 0;
+    return recorded.isPresent() ? compare(recorded.get()) : 0;
   }
 
-  private int compare(Path recorded) throws IOException {
-    List<String> worse = Comparison.with(recorded).worse(measurements);
+  private int compare(Comparison recorded) {
+    long common = recorded.common(measurements);
+    if (common == 0) {
+      System.err.println("bench: nothing of this is in " + arguments.against().orElseThrow() + ".");
+      return 1;
+    }
+    List<String> worse = recorded.worse(measurements);
     worse.forEach(line -> System.err.println("bench: worse: " + line));
     System.err.println(
         worse.isEmpty()
-            ? "bench: no ratio got worse by half."
-            : "bench: compared with " + recorded);
+            ? "bench: none of " + common + " ratios got worse by half."
+            : "bench: compared with " + arguments.against().orElseThrow());
     return worse.isEmpty() ? 0 : GOT_WORSE;
   }
 
@@ -178,11 +196,15 @@ public final class Bench {
     return SUBJECTS.stream().map(Subject::name).collect(Collectors.joining(", "));
   }
 
-  private static String command(List<String> words) {
-    return ("bench/run "
-            + words.stream()
-                .map(word -> word.matches("[A-Za-z0-9_./,=-]+") ? word : SandboxCommand.quote(word))
-                .collect(Collectors.joining(" ")))
-        .strip();
+  /**
+   * What was typed.
+   *
+   * @param way the first word, or empty
+   */
+  static String command(String way, List<String> words) {
+    return Stream.concat(Stream.of("bench/run", way), words.stream())
+        .filter(word -> !word.isEmpty())
+        .map(word -> word.matches("[A-Za-z0-9_./,=-]+") ? word : SandboxCommand.quote(word))
+        .collect(Collectors.joining(" "));
   }
 }

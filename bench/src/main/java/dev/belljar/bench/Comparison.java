@@ -30,6 +30,10 @@ final class Comparison {
    * @throws IOException where it is none
    */
   static Comparison with(Path report) throws IOException {
+    if (!Files.isRegularFile(report)) {
+      throw new IOException(
+          "There is no report " + report + "; 'bench/run --json " + report + "' makes one.");
+    }
     Comparison comparison = new Comparison();
     try {
       JsonNode root = JsonMapper.builder().build().readTree(Files.readString(report));
@@ -49,15 +53,23 @@ final class Comparison {
     return comparison;
   }
 
+  /** How many of these ratios were recorded, too. */
+  long common(List<Measurement> now) {
+    return now.stream()
+        .flatMap(
+            measurement ->
+                measurement.alternatives().stream()
+                    .map(alternative -> before(measurement, alternative)))
+        .filter(before -> !before.isNaN())
+        .count();
+  }
+
   /** A line for each ratio that got worse by more than the tolerance. */
   List<String> worse(List<Measurement> now) {
     List<String> worse = new ArrayList<>();
     for (Measurement measurement : now) {
       for (Alternative alternative : measurement.alternatives()) {
-        Double before = recorded.get(measurement.name() + " : " + alternative.name());
-        if (before == null || before.isNaN()) {
-          continue;
-        }
+        double before = before(measurement, alternative);
         double ratio = measurement.ratioTo(alternative);
         double factor = measurement.ours().unit().lessIsBetter ? ratio / before : before / ratio;
         if (factor > TOLERANCE) {
@@ -73,5 +85,10 @@ final class Comparison {
       }
     }
     return worse;
+  }
+
+  /** NaN, which is neither more nor less than anything, where it was not recorded. */
+  private Double before(Measurement measurement, Alternative alternative) {
+    return recorded.getOrDefault(measurement.name() + " : " + alternative.name(), Double.NaN);
   }
 }

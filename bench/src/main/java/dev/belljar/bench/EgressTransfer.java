@@ -160,7 +160,7 @@ final class EgressTransfer implements Subject {
 
   private static List<Measurement> measurements(Recording recording) {
     Unit rate = Unit.MEGABYTES_PER_SECOND;
-    List<Alternative> alternatives = recording.alternatives(rate, "native");
+    List<Alternative> alternatives = recording.alternatives(rate, List.of("native"));
     return List.of(
         new Measurement(
             "egress",

@@ -3,7 +3,7 @@ package dev.belljar.bench;
 import dev.belljar.Sandbox;
 import java.util.ArrayList;
 import java.util.List;
-import java.util.Optional;
+import java.util.Map;
 
 /** A command in a sandbox that runs. */
 final class Exec implements Subject {
@@ -16,8 +16,7 @@ final class Exec implements Subject {
 
   @Override
   public List<Measurement> measure(Workbench bench) throws Exception {
-    HostCommand nativeTrue = HostCommand.of("/bin/true");
-    Optional<HostCommand> jailedTrue = nativeTrue.inBubblewrap();
+    Map<String, HostCommand> others = bench.alternatives(HostCommand.of("/bin/true"));
     try (Sandbox sandbox = Sandbox.create()) {
       List<Task> tasks = new ArrayList<>();
       tasks.add(
@@ -26,20 +25,7 @@ final class Exec implements Subject {
             GuestCommand.TRUE.run(sandbox);
             into.addMillisSince("exec", began);
           });
-      tasks.add(
-          into -> {
-            long began = System.nanoTime();
-            nativeTrue.run();
-            into.addMillisSince("native", began);
-          });
-      if (jailedTrue.isPresent()) {
-        tasks.add(
-            into -> {
-              long began = System.nanoTime();
-              jailedTrue.get().run();
-              into.addMillisSince("bubblewrap", began);
-            });
-      }
+      others.forEach((name, command) -> tasks.add(into -> command.time(name, into)));
       Recording recording = bench.rounds().play(tasks);
       return List.of(
           new Measurement(
@@ -47,7 +33,7 @@ final class Exec implements Subject {
               "`/bin/true` in a running sandbox",
               recording.samples("exec", Unit.MILLISECONDS),
               TARGET_MILLIS,
-              recording.alternatives(Unit.MILLISECONDS, "native", "bubblewrap")));
+              recording.alternatives(Unit.MILLISECONDS, others.keySet())));
     }
   }
 }

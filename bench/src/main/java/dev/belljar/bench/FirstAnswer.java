@@ -4,7 +4,7 @@ import dev.belljar.Sandbox;
 import dev.belljar.engine.vmm.Machine;
 import java.util.ArrayList;
 import java.util.List;
-import java.util.Optional;
+import java.util.Map;
 
 /** From nothing to the answer of the first command. */
 final class FirstAnswer implements Subject {
@@ -18,27 +18,13 @@ final class FirstAnswer implements Subject {
 
   @Override
   public List<Measurement> measure(Workbench bench) throws Exception {
-    HostCommand nativeTrue = HostCommand.of("/bin/true");
-    Optional<HostCommand> jailedTrue = nativeTrue.inBubblewrap();
+    Map<String, HostCommand> others = bench.alternatives(HostCommand.of("/bin/true"));
     List<Task> tasks = new ArrayList<>();
     tasks.add(FirstAnswer::createAndAsk);
-    tasks.add(
-        into -> {
-          long began = System.nanoTime();
-          nativeTrue.run();
-          into.addMillisSince("native", began);
-        });
-    if (jailedTrue.isPresent()) {
-      tasks.add(
-          into -> {
-            long began = System.nanoTime();
-            jailedTrue.get().run();
-            into.addMillisSince("bubblewrap", began);
-          });
-    }
+    others.forEach((name, command) -> tasks.add(into -> command.time(name, into)));
     Recording restored = bench.rounds().play(tasks);
     List<Alternative> alternatives =
-        new ArrayList<>(restored.alternatives(Unit.MILLISECONDS, "native", "bubblewrap"));
+        new ArrayList<>(restored.alternatives(Unit.MILLISECONDS, others.keySet()));
     alternatives.add(new Alternative("QEMU booted cold, to the agent's greeting", cold(bench)));
     return List.of(
         new Measurement(

@@ -6,6 +6,7 @@ import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.Map;
 import java.util.Optional;
 import java.util.OptionalDouble;
 
@@ -88,10 +89,11 @@ final class HelloProgram implements Subject {
             check(guestCommand().text(running));
             into.addMillisSince("running", began);
           });
-      runtime.find(bench).ifPresent(host -> addHost(tasks, bench, host));
+      Map<String, HostCommand> others = alternatives(bench);
+      Path program = bench.scratch().directory().resolve(file);
+      others.forEach((where, command) -> tasks.add(into -> onHost(command, program, where, into)));
       Recording recording = bench.rounds().play(tasks);
-      List<Alternative> alternatives =
-          recording.alternatives(Unit.MILLISECONDS, "native", "bubblewrap");
+      List<Alternative> alternatives = recording.alternatives(Unit.MILLISECONDS, others.keySet());
       String command = "`" + String.join(" ", words(name, file)) + "`";
       return List.of(
           new Measurement(
@@ -126,15 +128,18 @@ final class HelloProgram implements Subject {
     }
   }
 
-  private void addHost(List<Task> tasks, Workbench bench, Path runtime) {
+  /** Empty where this host has no such runtime. */
+  private Map<String, HostCommand> alternatives(Workbench bench) throws Exception {
+    Optional<Path> host = runtime.find(bench);
+    if (host.isEmpty()) {
+      return Map.of();
+    }
     Path scratch = bench.scratch().directory();
-    Path program = scratch.resolve(file);
-    HostCommand onHost =
-        new HostCommand(words(runtime.toString(), program.toString()), HostRuntimes.env(scratch));
-    tasks.add(into -> onHost(onHost, program, "native", into));
-    onHost
-        .inBubblewrap(scratch)
-        .ifPresent(jailed -> tasks.add(into -> onHost(jailed, program, "bubblewrap", into)));
+    Path program = Files.writeString(scratch.resolve(file), source);
+    return bench.alternatives(
+        new HostCommand(
+            words(host.get().toString(), program.toString()), HostRuntimes.env(scratch)),
+        scratch);
   }
 
   private void onHost(HostCommand command, Path program, String figure, Recording into)

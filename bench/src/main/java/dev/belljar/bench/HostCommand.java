@@ -1,6 +1,5 @@
 package dev.belljar.bench;
 
-import dev.belljar.engine.vmm.HostTools;
 import java.io.IOException;
 import java.io.InputStream;
 import java.io.OutputStream;
@@ -11,6 +10,7 @@ import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
+import java.util.concurrent.TimeUnit;
 
 /**
  * A command on this host: what an alternative runs.
@@ -19,6 +19,10 @@ import java.util.Optional;
  * @param env variables above this process's own
  */
 record HostCommand(List<String> words, Map<String, String> env) {
+  private static final long LONGEST_TRIAL_SECONDS = 20;
+
+  /** What takes longest is npm, which loads Deno once. */
+  private static final long LONGEST_MINUTES = 10;
 
   HostCommand {
     words = List.copyOf(words);
@@ -33,24 +37,48 @@ record HostCommand(List<String> words, Map<String, String> env) {
     return new HostCommand(words, Map.of(key, value));
   }
 
-  /**
-   * The same in bubblewrap: own namespaces, no network, this host's files read-only except those
-   * named. Empty where bubblewrap is missing.
-   */
-  Optional<HostCommand> inBubblewrap(Path... writable) {
-    return HostTools.locate("bwrap")
-        .map(
-            bubblewrap -> {
-              List<String> wrapped = new ArrayList<>();
-              wrapped.addAll(List.of(bubblewrap.toString(), "--ro-bind", "/", "/"));
-              wrapped.addAll(List.of("--dev", "/dev", "--proc", "/proc"));
-              for (Path path : writable) {
-                wrapped.addAll(List.of("--bind", path.toString(), path.toString()));
-              }
-              wrapped.addAll(List.of("--unshare-all", "--die-with-parent"));
-              wrapped.addAll(words);
-              return new HostCommand(wrapped, env);
-            });
+  /** The same behind those words: as what another program is to run. */
+  HostCommand after(List<String> before) {
+    List<String> all = new ArrayList<>(before);
+    all.addAll(words);
+    return new HostCommand(all, env);
+  }
+
+  /** For people: the program without its directory, and its arguments. */
+  String shortly() {
+    List<String> shown = new ArrayList<>(words);
+    shown.set(0, words.getFirst().substring(words.getFirst().lastIndexOf('/') + 1));
+    return String.join(" ", shown);
+  }
+
+  /** Runs it as {@link #run} does, and records under that name the milliseconds it took. */
+  void time(String name, Recording into) throws IOException, InterruptedException {
+    long began = System.nanoTime();
+    run();
+    into.addMillisSince(name, began);
+  }
+
+  /** Runs it to find out whether it works; empty where it does, else the last that it said. */
+  Optional<String> complaint() throws IOException, InterruptedException {
+    Process process = builder().redirectOutput(Redirect.DISCARD).start();
+    try (InputStream err = process.getErrorStream()) {
+      if (!process.waitFor(LONGEST_TRIAL_SECONDS, TimeUnit.SECONDS)) {
+        return Optional.of("no end within " + LONGEST_TRIAL_SECONDS + " s");
+      }
+      if (process.exitValue() == 0) {
+        return Optional.empty();
+      }
+      // What it has started may have the pipe, too: its end is not waited for.
+      String said = new String(err.readNBytes(err.available()), StandardCharsets.UTF_8);
+      return Optional.of(
+          said.lines()
+              .filter(line -> !line.isBlank())
+              .reduce((first, second) -> second)
+              .map(String::strip)
+              .orElse("exit code " + process.exitValue()));
+    } finally {
+      process.destroyForcibly();
+    }
   }
 
   /** Runs it to its end, its output thrown away. */
@@ -109,7 +137,10 @@ record HostCommand(List<String> words, Map<String, String> env) {
 
   private void awaitSuccess(Process process) throws IOException, InterruptedException {
     try {
-      int code = process.waitFor();
+      if (!process.waitFor(LONGEST_MINUTES, TimeUnit.MINUTES)) {
+        throw new IOException(shortly() + " did not end within " + LONGEST_MINUTES + " minutes");
+      }
+      int code = process.exitValue();
       if (code != 0) {
         throw new IOException(String.join(" ", words) + " ended with exit code " + code);
       }

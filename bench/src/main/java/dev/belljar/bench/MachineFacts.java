@@ -31,6 +31,9 @@ final class MachineFacts {
     facts.put("kernel", System.getProperty("os.version"));
     facts.put("QEMU", version("qemu-system-x86_64"));
     facts.put("bubblewrap", version("bwrap"));
+    facts.put("gVisor", version("runsc"));
+    facts.put("podman", version("podman"));
+    facts.put("docker", version("docker"));
     facts.put("node on the host", HostRuntimes.node().map(HostTools::versionOf).orElse("none"));
     facts.put(
         "python3 on the host", HostRuntimes.python().map(HostTools::versionOf).orElse("none"));

@@ -5,7 +5,7 @@ import java.util.ArrayDeque;
 import java.util.ArrayList;
 import java.util.Deque;
 import java.util.List;
-import java.util.Optional;
+import java.util.Map;
 
 /** Thirty sandboxes one after another, each to its first answer, all kept until the last is up. */
 final class ManyInARow implements Subject {
@@ -23,10 +23,8 @@ final class ManyInARow implements Subject {
   public List<Measurement> measure(Workbench bench) throws Exception {
     List<Task> tasks = new ArrayList<>();
     tasks.add(ManyInARow::sandboxes);
-    HostCommand nativeTrue = HostCommand.of("/bin/true");
-    tasks.add(into -> commands(nativeTrue, "native", into));
-    Optional<HostCommand> jailed = nativeTrue.inBubblewrap();
-    jailed.ifPresent(command -> tasks.add(into -> commands(command, "bubblewrap", into)));
+    Map<String, HostCommand> others = bench.alternatives(HostCommand.of("/bin/true"));
+    others.forEach((name, command) -> tasks.add(into -> commands(command, name, into)));
     Recording recording = bench.rounds(ROUNDS).play(tasks);
     return List.of(
         new Measurement(
@@ -34,7 +32,7 @@ final class ManyInARow implements Subject {
             COUNT + " sandboxes in a row, each to its first answer, in total",
             recording.samples("sandboxes", Unit.MILLISECONDS),
             recording
-                .alternatives(Unit.MILLISECONDS, "native", "bubblewrap")
+                .alternatives(Unit.MILLISECONDS, others.keySet())
                 .toArray(Alternative[]::new)));
   }
 

@@ -69,7 +69,7 @@ final class MarkdownReport {
   }
 
   static String figure(double value, Unit unit) {
-    return number(value) + " " + unit.symbol;
+    return (number(value) + " " + unit.symbol).strip();
   }
 
   /** Three digits: more would claim what a benchmark cannot know. */

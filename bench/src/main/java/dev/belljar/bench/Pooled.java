@@ -5,8 +5,11 @@ import dev.belljar.Sandbox;
 import dev.belljar.SandboxPool;
 import dev.belljar.engine.ActivationCost;
 import java.io.IOException;
+import java.nio.file.Path;
 import java.time.Duration;
+import java.util.ArrayList;
 import java.util.List;
+import java.util.Map;
 import java.util.Optional;
 
 /** Sandboxes that get machines which waited for them. */
@@ -26,43 +29,21 @@ final class Pooled implements Subject {
 
   @Override
   public List<Measurement> measure(Workbench bench) throws Exception {
-    HostCommand nativeTrue = HostCommand.of("/bin/true");
-    Optional<HostCommand> jailedTrue = nativeTrue.inBubblewrap();
+    Path scratch = bench.scratch().directory();
+    Map<String, HostCommand> others = bench.alternatives(HostCommand.of("/bin/true"));
     Recording taken;
     try (SandboxPool pool = SandboxPool.open(PoolOptions.of(2, 2))) {
-      taken =
-          bench
-              .rounds()
-              .play(
-                  List.of(
-                      into -> createAndAsk(pool, into),
-                      into -> time(nativeTrue, "native", into),
-                      into -> {
-                        if (jailedTrue.isPresent()) {
-                          time(jailedTrue.get(), "bubblewrap", into);
-                        }
-                      }));
+      taken = bench.rounds().play(tasks(into -> createAndAsk(pool, into), others));
+    }
+    Map<String, HostCommand> otherDenos = Map.of();
+    Optional<Path> deno = HostRuntimes.deno(bench);
+    if (deno.isPresent()) {
+      List<String> words = List.of(deno.get().toString(), "eval", "1+1");
+      otherDenos = bench.alternatives(new HostCommand(words, HostRuntimes.env(scratch)), scratch);
     }
     Recording evaluated;
     try (SandboxPool pool = SandboxPool.open(PoolOptions.of(1, 1).withDeno(true))) {
-      Optional<HostCommand> deno =
-          HostRuntimes.deno(bench)
-              .map(
-                  binary ->
-                      new HostCommand(
-                          List.of(binary.toString(), "eval", "1+1"),
-                          HostRuntimes.env(bench.scratch().directory())));
-      evaluated =
-          bench
-              .rounds()
-              .play(
-                  List.of(
-                      into -> createAndEvaluate(pool, into),
-                      into -> {
-                        if (deno.isPresent()) {
-                          time(deno.get(), "native", into);
-                        }
-                      }));
+      evaluated = bench.rounds().play(tasks(into -> createAndEvaluate(pool, into), otherDenos));
     }
     return List.of(
         new Measurement(
@@ -70,7 +51,7 @@ final class Pooled implements Subject {
             "create a sandbox of a machine that waited, to the status of `/bin/true`",
             taken.samples("answer", Unit.MILLISECONDS),
             TARGET_MILLIS,
-            taken.alternatives(Unit.MILLISECONDS, "native", "bubblewrap")),
+            taken.alternatives(Unit.MILLISECONDS, others.keySet())),
         new Measurement(
             "pool.create",
             "of that, until `Sandbox.create()` returns",
@@ -86,7 +67,14 @@ final class Pooled implements Subject {
             "create a sandbox in which Deno waited, to the answer of `deno.eval(\"1+1\")`",
             evaluated.samples("evaluated", Unit.MILLISECONDS),
             EVALUATION_TARGET_MILLIS,
-            evaluated.alternatives(Unit.MILLISECONDS, "native")));
+            evaluated.alternatives(Unit.MILLISECONDS, otherDenos.keySet())));
+  }
+
+  private static List<Task> tasks(Task ours, Map<String, HostCommand> others) {
+    List<Task> tasks = new ArrayList<>();
+    tasks.add(ours);
+    others.forEach((name, command) -> tasks.add(into -> command.time(name, into)));
+    return tasks;
   }
 
   private static void createAndAsk(SandboxPool pool, Recording into) throws Exception {
@@ -118,11 +106,5 @@ final class Pooled implements Subject {
       throw new IOException("no machine was ready within " + LONGEST_WAIT.toSeconds() + " s");
     }
     Thread.sleep(PAUSE_MILLIS);
-  }
-
-  private static void time(HostCommand command, String name, Recording into) throws Exception {
-    long began = System.nanoTime();
-    command.run();
-    into.addMillisSince(name, began);
   }
 }

@@ -1,6 +1,7 @@
 package dev.belljar.bench;
 
 import java.util.ArrayList;
+import java.util.Collection;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
@@ -29,8 +30,8 @@ final class Recording {
   }
 
   /** Those of the names that were recorded, as alternatives. */
-  List<Alternative> alternatives(Unit unit, String... names) {
-    return List.of(names).stream()
+  List<Alternative> alternatives(Unit unit, Collection<String> names) {
+    return names.stream()
         .filter(figures::containsKey)
         .map(name -> new Alternative(name, samples(name, unit)))
         .toList();

@@ -4,7 +4,7 @@ import dev.belljar.Sandbox;
 import java.io.IOException;
 import java.util.ArrayList;
 import java.util.List;
-import java.util.Optional;
+import java.util.Map;
 import java.util.OptionalDouble;
 
 /** 64 MiB out of a process, and into one. */
@@ -24,8 +24,8 @@ final class StandardStreams implements Subject {
   @Override
   public List<Measurement> measure(Workbench bench) throws Exception {
     byte[] input = new byte[SIZE];
-    HostCommand writer = HostCommand.of(WRITER);
-    HostCommand reader = HostCommand.of(READER);
+    Map<String, HostCommand> writers = bench.alternatives(HostCommand.of(WRITER));
+    Map<String, HostCommand> readers = bench.alternatives(HostCommand.of(READER));
     try (Sandbox sandbox = Sandbox.create()) {
       List<Task> tasks = new ArrayList<>();
       tasks.add(
@@ -37,17 +37,19 @@ final class StandardStreams implements Subject {
             GuestCommand.of(READER).feed(sandbox, input);
             into.addRateSince("stdin", began, SIZE);
           });
-      tasks.add(into -> onHost(writer, reader, input, "native", into));
-      Optional<HostCommand> jailedWriter = writer.inBubblewrap();
-      Optional<HostCommand> jailedReader = reader.inBubblewrap();
-      if (jailedWriter.isPresent() && jailedReader.isPresent()) {
-        tasks.add(
-            into -> onHost(jailedWriter.get(), jailedReader.get(), input, "bubblewrap", into));
-      }
+      List<String> others = new ArrayList<>();
+      writers.forEach(
+          (name, writer) -> {
+            HostCommand reader = readers.get(name);
+            if (reader != null) {
+              others.add(name);
+              tasks.add(into -> onHost(writer, reader, input, name, into));
+            }
+          });
       Recording recording = bench.rounds().play(tasks);
       return List.of(
-          measurement("stdout", "64 MiB from `head -c 64M /dev/zero`", recording),
-          measurement("stdin", "64 MiB to `cat > /dev/null`", recording));
+          measurement("stdout", "64 MiB from `head -c 64M /dev/zero`", others, recording),
+          measurement("stdin", "64 MiB to `cat > /dev/null`", others, recording));
     }
   }
 
@@ -62,13 +64,12 @@ final class StandardStreams implements Subject {
     into.addRateSince("stdin, " + name, began, SIZE);
   }
 
-  private static Measurement measurement(String stream, String what, Recording recording) {
+  private static Measurement measurement(
+      String stream, String what, List<String> others, Recording recording) {
     Unit rate = Unit.MEGABYTES_PER_SECOND;
     List<Alternative> alternatives =
-        recording.alternatives(rate, stream + ", native", stream + ", bubblewrap").stream()
-            .map(
-                other ->
-                    new Alternative(other.name().substring(stream.length() + 2), other.samples()))
+        others.stream()
+            .map(name -> new Alternative(name, recording.samples(stream + ", " + name, rate)))
             .toList();
     return new Measurement(
         stream,

@@ -2,6 +2,7 @@ package dev.belljar.bench;
 
 /** What a figure is counted in; a megabyte is 10⁶ bytes. */
 enum Unit {
+  COUNT("", true),
   MILLISECONDS("ms", true),
   SECONDS("s", true),
   MEGABYTES("MB", true),

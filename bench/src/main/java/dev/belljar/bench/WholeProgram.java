@@ -5,6 +5,8 @@ import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.Map;
+import java.util.Optional;
 
 /** {@code ./belljar run hello.ts} from the shell's prompt back to it. */
 final class WholeProgram implements Subject {
@@ -23,18 +25,13 @@ final class WholeProgram implements Subject {
     HostCommand belljar = HostCommand.of(launcher.toString(), "run", program.toString());
     List<Task> tasks = new ArrayList<>();
     tasks.add(into -> time(belljar, "belljar", into));
-    HostRuntimes.deno(bench)
-        .map(
-            deno ->
-                new HostCommand(
-                    List.of(deno.toString(), "run", program.toString()), HostRuntimes.env(scratch)))
-        .ifPresent(
-            command -> {
-              tasks.add(into -> time(command, "native", into));
-              command
-                  .inBubblewrap(scratch)
-                  .ifPresent(jailed -> tasks.add(into -> time(jailed, "bubblewrap", into)));
-            });
+    Map<String, HostCommand> others = Map.of();
+    Optional<Path> deno = HostRuntimes.deno(bench);
+    if (deno.isPresent()) {
+      List<String> words = List.of(deno.get().toString(), "run", program.toString());
+      others = bench.alternatives(new HostCommand(words, HostRuntimes.env(scratch)), scratch);
+    }
+    others.forEach((name, command) -> tasks.add(into -> time(command, name, into)));
     Recording recording = bench.rounds().play(tasks);
     return List.of(
         new Measurement(
@@ -42,7 +39,7 @@ final class WholeProgram implements Subject {
             "`./belljar run hello.ts`, the whole process",
             recording.samples("belljar", Unit.MILLISECONDS),
             TARGET_MILLIS,
-            recording.alternatives(Unit.MILLISECONDS, "native", "bubblewrap")));
+            recording.alternatives(Unit.MILLISECONDS, others.keySet())));
   }
 
   private static void time(HostCommand command, String name, Recording into)
