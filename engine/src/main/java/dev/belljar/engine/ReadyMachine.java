@@ -23,7 +23,7 @@ final class ReadyMachine implements MachinePool.Waiting {
   private final Machine machine;
   private final Network network;
 
-  /** Deno's process while it starts, and where it was given up before it had. */
+  /** Deno's process from its start until it answers; stays where it never did. */
   private @Nullable AgentProcess starting;
 
   private Optional<WarmDeno> deno = Optional.empty();
@@ -39,9 +39,12 @@ final class ReadyMachine implements MachinePool.Waiting {
     Machine with(IncomingStreams network) throws IOException;
   }
 
+  /** What it does until it is handed over stands back behind sandboxes that run. */
   static ReadyMachine start(Start start) throws IOException {
     Network network = new Network();
-    return new ReadyMachine(start.with(network), network);
+    Machine machine = start.with(network);
+    machine.stepBack();
+    return new ReadyMachine(machine, network);
   }
 
   /**
@@ -59,6 +62,7 @@ final class ReadyMachine implements MachinePool.Waiting {
       WarmDeno.end(starting);
     }
     network.owner = owner;
+    machine.takeFullShare();
     return new Handed(machine, deno);
   }
 

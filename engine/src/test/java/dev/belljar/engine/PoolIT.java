@@ -4,6 +4,7 @@ import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatIllegalStateException;
 import static org.assertj.core.api.Assertions.within;
 import static org.awaitility.Awaitility.await;
+import static org.junit.jupiter.api.Assumptions.assumeTrue;
 
 import dev.belljar.ByteSize;
 import dev.belljar.EgressRecord;
@@ -14,6 +15,7 @@ import dev.belljar.SandboxPool;
 import dev.belljar.Secret;
 import dev.belljar.engine.storage.Directories;
 import dev.belljar.engine.storage.FileTree;
+import dev.belljar.engine.vmm.Cgroups;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
@@ -72,6 +74,34 @@ class PoolIT {
       }
       assertThat(pool.status().taken()).isEqualTo(1);
     }
+  }
+
+  @Test
+  void whatWaitsStepsBackAndWhatIsTakenHasItsFullShare() throws Exception {
+    try (SandboxPool pool = open(1, 1)) {
+      long machine = HostProcesses.ownQemus(1).getFirst().pid();
+      int waiting = share(machine);
+      try (Sandbox sandbox = Sandbox.create()) {
+        assertThat(sandbox.sh("true").output().status().success()).isTrue();
+        assertThat(share(machine)).isGreaterThanOrEqualTo(10 * waiting);
+      }
+    }
+  }
+
+  /** Of processor time, in the units of its control group. */
+  private static int share(long pid) throws IOException {
+    Cgroups.Place place = Cgroups.ofThisProcess().places().get("cpu");
+    assumeTrue(place != null, "no control groups may be made here");
+    String own = place.version() == 2 ? "0::.*" : "\\d+:(.*,)?cpu(,.*)?:.*";
+    for (String line : Files.readAllLines(Path.of("/proc/" + pid + "/cgroup"))) {
+      if (line.matches(own)) {
+        Path name = Path.of(line.split(":", 3)[2]).getFileName();
+        Path group = place.directory().resolve(name);
+        String file = place.version() == 2 ? "cpu.weight" : "cpu.shares";
+        return Integer.parseInt(Files.readString(group.resolve(file)).strip());
+      }
+    }
+    throw new AssertionError("it is in no group");
   }
 
   @Test

@@ -84,6 +84,17 @@ record Confinement(long pid, JailUser user, Optional<MachineCgroup> group, List<
         + (missing.isEmpty() ? "" : "; INSECURE, it lacks: " + String.join("; ", missing));
   }
 
+  /** Whether it takes as much of the processors as other machines, or steps back behind them. */
+  void share(boolean full) {
+    if (group.isPresent()) {
+      try {
+        group.get().share(full);
+      } catch (IOException e) {
+        LOG.warn("A machine's share of the processors cannot be set: {}", e.toString());
+      }
+    }
+  }
+
   /** Removes what outlives the process. */
   void lift() {
     group.ifPresent(MachineCgroup::remove);

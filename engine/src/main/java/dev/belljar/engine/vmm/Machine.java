@@ -150,6 +150,16 @@ public final class Machine implements AutoCloseable {
     return confinement.describe();
   }
 
+  /** Gets no more than a tenth of the processor time of other machines where they want it too. */
+  public void stepBack() {
+    confinement.share(false);
+  }
+
+  /** Gets as much as other machines again. */
+  public void takeFullShare() {
+    confinement.share(true);
+  }
+
   /**
    * Checks that QEMU took the commands it was started with; a restored machine that does not answer
    * is told apart by this.

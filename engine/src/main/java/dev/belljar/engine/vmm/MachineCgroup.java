@@ -13,6 +13,12 @@ import java.util.Map;
 final class MachineCgroup {
   private static final int REMOVAL_MILLIS = 5000;
 
+  /** Of both versions of control groups, with what the kernel gives a new group. */
+  private static final List<Share> SHARES =
+      List.of(new Share("cpu.weight", 100), new Share("cpu.shares", 1024));
+
+  private record Share(String file, int usual) {}
+
   private final List<Path> groups;
   private final String controllers;
 
@@ -57,6 +63,21 @@ final class MachineCgroup {
   void add(long pid) throws IOException {
     for (Path group : groups) {
       write(group.resolve("cgroup.procs"), Long.toString(pid));
+    }
+  }
+
+  /**
+   * How much processor time it gets where others want it too: as much as any other machine, or a
+   * tenth of that.
+   */
+  void share(boolean full) throws IOException {
+    for (Path group : groups) {
+      for (Share share : SHARES) {
+        Path file = group.resolve(share.file);
+        if (Files.exists(file)) {
+          write(file, Integer.toString(full ? share.usual : share.usual / 10));
+        }
+      }
     }
   }
 
