@@ -103,11 +103,11 @@ public class SocketBase64Benchmark {
           private int at;
 
           @Override
-          public byte @Nullable [] next() {
+          public @Nullable ByteBuffer next() {
             if (at == MEBIBYTE) {
               return null;
             }
-            byte[] chunk = java.util.Arrays.copyOfRange(data, at, at + PART);
+            ByteBuffer chunk = ByteBuffer.wrap(data, at, PART);
             at += PART;
             return chunk;
           }

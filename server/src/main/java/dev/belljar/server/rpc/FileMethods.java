@@ -16,6 +16,7 @@ import dev.belljar.server.rpc.Method.Answer;
 import dev.belljar.server.rpc.Method.Failure;
 import java.io.ByteArrayInputStream;
 import java.io.InputStream;
+import java.nio.ByteBuffer;
 import java.nio.charset.StandardCharsets;
 import java.time.Instant;
 import java.util.ArrayList;
@@ -28,6 +29,7 @@ import java.util.function.Function;
 import java.util.regex.Pattern;
 import java.util.regex.PatternSyntaxException;
 import java.util.stream.Stream;
+import org.jspecify.annotations.Nullable;
 import tools.jackson.databind.node.ArrayNode;
 import tools.jackson.databind.node.ObjectNode;
 
@@ -416,7 +418,7 @@ final class FileMethods {
                   private volatile boolean closed;
 
                   @Override
-                  public byte @org.jspecify.annotations.Nullable [] next() {
+                  public @Nullable ByteBuffer next() {
                     if (closed || !each.hasNext()) {
                       return null;
                     }
@@ -426,9 +428,8 @@ final class FileMethods {
                             .objectNode()
                             .put("path", entry.path())
                             .put("name", entry.entry().name());
-                    return types(node, entry.entry().type())
-                        .toString()
-                        .getBytes(StandardCharsets.UTF_8);
+                    String json = types(node, entry.entry().type()).toString();
+                    return ByteBuffer.wrap(json.getBytes(StandardCharsets.UTF_8));
                   }
 
                   @Override

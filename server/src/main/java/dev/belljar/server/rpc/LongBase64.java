@@ -92,6 +92,20 @@ final class LongBase64 {
   }
 
   /**
+   * As {@link #bytes()}, at once.
+   *
+   * @throws IllegalArgumentException where it is no base64
+   */
+  byte[] toBytes() {
+    byte[] end = Base64.getDecoder().decode(rest);
+    byte[] all = new byte[Math.toIntExact(decoded.size() + end.length)];
+    ByteBuffer at = ByteBuffer.wrap(all);
+    decoded.copyTo(at::put);
+    at.put(end);
+    return all;
+  }
+
+  /**
    * What the string says in base64.
    *
    * @throws IllegalArgumentException where it is none

@@ -126,9 +126,14 @@ final class MessageReader implements AutoCloseable {
   /** What may stay decoded, as its method wants bytes; a missing node where there is no such. */
   private static JsonNode contentOf(JsonNode root) {
     JsonNode method = root.path("method");
-    return method.isString() && method.stringValue().equals("writeFile")
-        ? root.path("params").path("content")
-        : Json.NODES.missingNode();
+    if (!method.isString()) {
+      return Json.NODES.missingNode();
+    }
+    return switch (method.stringValue()) {
+      case "writeFile" -> root.path("params").path("content");
+      case "$sandbox.stream.enqueue", "fileWrite" -> root.path("params").path("data");
+      default -> Json.NODES.missingNode();
+    };
   }
 
   private static boolean isMessage(JsonNode root) {

@@ -41,6 +41,17 @@ final class Outbox {
     }
   }
 
+  /** Sends a message that is UTF-8 already. */
+  void send(ByteBuffer message) throws IOException {
+    turn.lock();
+    try {
+      pongFirst();
+      sent(part(OpCode.TEXT, message, true));
+    } finally {
+      turn.unlock();
+    }
+  }
+
   /**
    * Sends all as one message; a piece is made while the one before goes out.
    *

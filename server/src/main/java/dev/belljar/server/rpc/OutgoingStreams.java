@@ -2,11 +2,14 @@ package dev.belljar.server.rpc;
 
 import java.io.IOException;
 import java.io.InputStream;
+import java.nio.ByteBuffer;
+import java.nio.charset.StandardCharsets;
 import java.util.Base64;
 import java.util.Map;
 import java.util.OptionalLong;
 import java.util.concurrent.ConcurrentHashMap;
 import java.util.concurrent.atomic.AtomicLong;
+import org.jspecify.annotations.Nullable;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
@@ -28,6 +31,7 @@ final class OutgoingStreams {
 
   private static final int SMALLEST_CHUNK = 4 << 10;
   private static final int LARGEST_CHUNK = 64 << 10;
+  private static final byte[] AFTER = "\"}}".getBytes(StandardCharsets.US_ASCII);
 
   private final Outbox outbox;
   private final AtomicLong bytes;
@@ -41,7 +45,8 @@ final class OutgoingStreams {
 
   /** Gives chunks, each of which is one message; null is the end. */
   interface Chunks extends AutoCloseable {
-    byte @org.jspecify.annotations.Nullable [] next() throws IOException;
+    /** The next, valid until another is asked for. It has an array. */
+    @Nullable ByteBuffer next() throws IOException;
 
     @Override
     void close();
@@ -70,12 +75,12 @@ final class OutgoingStreams {
           private byte[] buffer = new byte[SMALLEST_CHUNK];
 
           @Override
-          public byte @org.jspecify.annotations.Nullable [] next() throws IOException {
+          public @Nullable ByteBuffer next() throws IOException {
             int length = bytes.read(buffer);
             if (length < 0) {
               return null;
             }
-            byte[] chunk = java.util.Arrays.copyOf(buffer, length);
+            ByteBuffer chunk = ByteBuffer.wrap(buffer, 0, length);
             if (length == buffer.length && length < LARGEST_CHUNK) {
               buffer = new byte[buffer.length * 2];
             }
@@ -147,6 +152,10 @@ final class OutgoingStreams {
     private final Chunks chunks;
     private final boolean outlives;
     private final OptionalLong abortId;
+
+    /** What stands before the data of each chunk. */
+    private final byte[] before;
+
     private volatile boolean cancelled;
     private volatile boolean aborted;
     private volatile boolean mute;
@@ -156,6 +165,11 @@ final class OutgoingStreams {
       this.chunks = chunks;
       this.outlives = outlives;
       this.abortId = abortId;
+      before =
+          ("{\"jsonrpc\":\"2.0\",\"method\":\"$sandbox.stream.enqueue\",\"params\":{\"streamId\":"
+                  + id
+                  + ",\"data\":\"")
+              .getBytes(StandardCharsets.US_ASCII);
     }
 
     void abort() {
@@ -179,7 +193,7 @@ final class OutgoingStreams {
     public void run() {
       try (chunks) {
         tell("$sandbox.stream.start", "");
-        byte[] chunk;
+        ByteBuffer chunk;
         while ((chunk = chunks.next()) != null) {
           if (!mute && !cancelled && !aborted) {
             enqueue(chunk);
@@ -202,15 +216,15 @@ final class OutgoingStreams {
       tell("$sandbox.stream.error", ",\"error\":" + error.toJson());
     }
 
-    private void enqueue(byte[] chunk) {
+    /** Base64 is made as the bytes that are sent, not as a string first. */
+    private void enqueue(ByteBuffer chunk) {
+      int length = chunk.remaining();
+      ByteBuffer data = Base64.getEncoder().encode(chunk);
+      ByteBuffer message = ByteBuffer.allocate(before.length + data.remaining() + AFTER.length);
+      message.put(before).put(data).put(AFTER).flip();
       try {
-        outbox.send(
-            "{\"jsonrpc\":\"2.0\",\"method\":\"$sandbox.stream.enqueue\",\"params\":{\"streamId\":"
-                + id
-                + ",\"data\":\""
-                + Base64.getEncoder().encodeToString(chunk)
-                + "\"}}");
-        bytes.addAndGet(chunk.length);
+        outbox.send(message);
+        bytes.addAndGet(length);
       } catch (IOException e) {
         clientGone();
       }

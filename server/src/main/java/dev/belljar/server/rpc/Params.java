@@ -156,8 +156,11 @@ final class Params {
 
   /** Base64. */
   byte[] bytes(String name) {
-    String text = string(name);
     try {
+      if (decoded(name) instanceof LongBase64 decoded) {
+        return decoded.toBytes();
+      }
+      String text = string(name);
       return text.isEmpty() ? NOTHING : Base64.getDecoder().decode(text);
     } catch (IllegalArgumentException e) {
       notBase64(name);
@@ -167,7 +170,7 @@ final class Params {
 
   /** Base64 that may be long, as a stream that does not block. */
   InputStream stream(String name) {
-    if (root.get(name) instanceof POJONode node && node.getPojo() instanceof LongBase64 decoded) {
+    if (decoded(name) instanceof LongBase64 decoded) {
       try {
         return decoded.bytes();
       } catch (IllegalArgumentException e) {
@@ -176,6 +179,10 @@ final class Params {
       }
     }
     return new ByteArrayInputStream(bytes(name));
+  }
+
+  private @Nullable Object decoded(String name) {
+    return root.get(name) instanceof POJONode node ? node.getPojo() : null;
   }
 
   private void notBase64(String name) {
