@@ -136,6 +136,7 @@ final class SandboxDisks implements AutoCloseable {
       for (OpenedDisk disk : checkpoint.get().disks()) {
         disks.add(goneOn(checkpoint.get(), disk, run, user));
       }
+      checkLayers(disks, "Make the checkpoint anew, of a sandbox that has fewer");
       return List.copyOf(disks);
     }
     int slot = FIRST_SLOT;
@@ -165,7 +166,20 @@ final class SandboxDisks implements AutoCloseable {
               ? HeldDisk.ofVolume(disk, opened.id())
               : HeldDisk.passing(disk, List.of(), Optional.of(opened.id()), Optional.empty()));
     }
+    checkLayers(
+        disks, "Use fewer volumes, or delete snapshots of them: their layers are merged then");
     return List.copyOf(disks);
+  }
+
+  /** Each layer is a mount of its own in the jail, whose places are counted. */
+  static void checkLayers(List<MachineDisk> disks, String remedy) {
+    int layers = disks.stream().mapToInt(disk -> disk.layers().size()).sum();
+    if (layers > MachineDisk.MOST_LAYERS) {
+      throw new StorageException(
+          Reason.FULL,
+          "The volumes and the root of a sandbox may have %d layers together, and these have %d. %s."
+              .formatted(MachineDisk.MOST_LAYERS, layers, remedy));
+    }
   }
 
   private MachineDisk goneOn(OpenedCheckpoint source, OpenedDisk saved, Path run, JailUser user)

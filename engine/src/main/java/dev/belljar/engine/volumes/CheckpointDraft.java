@@ -53,6 +53,7 @@ public final class CheckpointDraft implements AutoCloseable {
    * @param volumes the ids of the volumes that the sandbox writes to
    * @param image the image that it runs above
    * @param bytes what it may take on the disk
+   * @param mostLayers how many layers the disks of a machine may have together, beyond its own disk
    */
   public record Request(
       String owner,
@@ -60,7 +61,8 @@ public final class CheckpointDraft implements AutoCloseable {
       String sandbox,
       List<String> volumes,
       BootImage image,
-      long bytes) {
+      long bytes,
+      int mostLayers) {
 
     /** Copies what changes. */
     public Request {
@@ -133,6 +135,7 @@ public final class CheckpointDraft implements AutoCloseable {
           if (!disks.tops().allMatch(top -> catalog.layer(top).isPresent())) {
             throw Checkpointing.changed(request.sandbox);
           }
+          Checks.checkLayers(changed, disks, request.sandbox, request.mostLayers);
           changed =
               changed.withCheckpoint(
                   new SavedMachine(
