@@ -3,6 +3,7 @@ package dev.belljar.engine;
 import dev.belljar.FileSystemOperationException;
 import dev.belljar.InvalidOptionException;
 import dev.belljar.SandboxOptions;
+import dev.belljar.SandboxUnavailableException;
 import dev.belljar.StorageException;
 import dev.belljar.StorageException.Reason;
 import dev.belljar.Volume;
@@ -54,6 +55,9 @@ final class SandboxDisks implements AutoCloseable {
   private static final Duration LONGEST_WAIT = Duration.ofSeconds(10);
   private static final long RETRY_NANOS = 20_000_000;
   private static final int EBUSY = 16;
+
+  /** Of a guest that waits for a disk to have the size that it is to have. */
+  private static final int ETIMEDOUT = 110;
 
   /** ENOTDIR, ENAMETOOLONG, ELOOP: what a path says of itself, whatever the disk holds. */
   private static final Set<Integer> NO_DIRECTORY = Set.of(20, 36, 40);
@@ -265,6 +269,12 @@ final class SandboxDisks implements AutoCloseable {
     try {
       agent.attach(disk.slot(), purpose, disk.bytes(), target);
     } catch (AgentErrorException e) {
+      if (e.errno() == ETIMEDOUT) {
+        throw new SandboxUnavailableException(
+            "The guest was not told in time of the disk of %s. This host may be overloaded; try again."
+                .formatted(what),
+            e);
+      }
       if (NO_DIRECTORY.contains(e.errno())) {
         throw new InvalidOptionException(
             "A volume cannot be at '%s': that cannot be a directory there.".formatted(target), e);

@@ -44,6 +44,8 @@ public final class Machine implements AutoCloseable {
   /** Of all that it takes to switch disks; whoever else wants storage waits meanwhile. */
   private static final int SWITCH_MILLIS = 5_000;
 
+  private static final int CONDITION_MILLIS = 2_000;
+  private static final String QUERY_STATUS = "{\"execute\":\"query-status\"}";
   private static final AtomicInteger HEADS = new AtomicInteger();
   static final String CAPABILITIES = "{\"execute\":\"qmp_capabilities\"}";
   private static final String IGNORE_SHARED =
@@ -163,6 +165,34 @@ public final class Machine implements AutoCloseable {
    */
   public void checkMonitor() throws IOException {
     monitor.settle(MONITOR_MILLIS);
+  }
+
+  /**
+   * How it is with a machine that does not answer, for the log: what its monitor says, for how long
+   * it had a processor, and how busy this host is. Waits for the monitor, for at most 2 s.
+   */
+  public String condition() {
+    Optional<ProcessHandle> qemu = ProcessHandle.of(confinement.pid());
+    if (qemu.filter(ProcessHandle::isAlive).isEmpty()) {
+      return "QEMU has ended. Load of this host: %s.".formatted(load());
+    }
+    String status;
+    try {
+      status = monitor.ask(QUERY_STATUS, CONDITION_MILLIS);
+    } catch (IOException e) {
+      status = e.toString();
+    }
+    Duration processor = qemu.flatMap(one -> one.info().totalCpuDuration()).orElse(Duration.ZERO);
+    return "QEMU: %s, had a processor for %d ms. Load of this host: %s."
+        .formatted(status, processor.toMillis(), load());
+  }
+
+  private static String load() {
+    try {
+      return Files.readString(Path.of("/proc/loadavg")).strip();
+    } catch (IOException e) {
+      return "unknown";
+    }
   }
 
   /**
@@ -407,7 +437,7 @@ public final class Machine implements AutoCloseable {
     long deadline = System.nanoTime() + TimeUnit.MILLISECONDS.toNanos(MONITOR_MILLIS);
     String status;
     do {
-      status = monitor.ask("{\"execute\":\"query-status\"}", MONITOR_MILLIS);
+      status = monitor.ask(QUERY_STATUS, MONITOR_MILLIS);
       if (System.nanoTime() > deadline) {
         throw new MachineException(
             "QEMU does not run the machine (" + status + "). " + complaints());
