@@ -1,7 +1,6 @@
 package dev.belljar.cli;
 
 import dev.belljar.ByteSize;
-import dev.belljar.InvalidOptionException;
 import dev.belljar.Storage;
 import dev.belljar.Volume;
 import dev.belljar.engine.StoredData;
@@ -14,18 +13,10 @@ import java.io.IOException;
 import java.io.InputStream;
 import java.io.OutputStream;
 import java.nio.channels.Channels;
-import java.nio.channels.FileChannel;
-import java.nio.file.FileAlreadyExistsException;
-import java.nio.file.Files;
 import java.nio.file.Path;
-import java.nio.file.StandardCopyOption;
-import java.nio.file.StandardOpenOption;
-import java.nio.file.attribute.FileAttribute;
-import java.nio.file.attribute.PosixFilePermissions;
 import java.time.Duration;
 import java.util.List;
 import java.util.Optional;
-import java.util.Set;
 import org.jspecify.annotations.Nullable;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.Mixin;
@@ -62,10 +53,6 @@ final class DataCommand implements Runnable {
   private static final String STANDARD_STREAM = "-";
   private static final Duration PATIENCE = Duration.ofMillis(300);
   private static final int BUFFER = 1 << 16;
-  private static final Set<StandardOpenOption> NEW =
-      Set.of(StandardOpenOption.CREATE_NEW, StandardOpenOption.WRITE);
-  private static final FileAttribute<?> OWNER_ONLY =
-      PosixFilePermissions.asFileAttribute(PosixFilePermissions.fromString("rw-------"));
 
   private final StandardStreams streams;
 
@@ -256,22 +243,32 @@ final class DataCommand implements Runnable {
       @Option(names = "--force", description = "Replace a file that is there.") boolean force,
       @Mixin OwnerOptions owner)
       throws IOException {
-    Path target = Path.of(file).toAbsolutePath();
-    boolean standard = file.equals(STANDARD_STREAM);
-    if (!standard && !force && Files.exists(target)) {
-      throw new InvalidOptionException(
-          file + " is there already. Name another file, or replace it with --force.");
+    if (file.equals(STANDARD_STREAM)) {
+      FirstUse.prepare(streams, false);
+      try (ProgressLine progress = new ProgressLine(streams, PATIENCE)) {
+        exportTo(
+            owner.storage(), name, !withoutImage, counted(progress, name).counting(streams.out()));
+      }
+      return ExitCode.SUCCESS;
     }
+    ArchiveFile target = ArchiveFile.toWrite(file, force);
     FirstUse.prepare(streams, false);
     try (ProgressLine progress = new ProgressLine(streams, PATIENCE)) {
-      Transfer transfer = new Transfer(progress, streams.terminal(), "Exporting " + name);
-      if (standard) {
-        exportTo(owner.storage(), name, !withoutImage, transfer.counting(streams.out()));
-      } else {
-        exportTo(owner.storage(), name, !withoutImage, target, force, transfer);
-      }
+      Transfer transfer = counted(progress, name);
+      target.write(
+          force,
+          channel ->
+              exportTo(
+                  owner.storage(),
+                  name,
+                  !withoutImage,
+                  transfer.counting(Channels.newOutputStream(channel))));
     }
     return ExitCode.SUCCESS;
+  }
+
+  private Transfer counted(ProgressLine progress, String name) {
+    return new Transfer(progress, streams.terminal(), "Exporting " + name);
   }
 
   private static void exportTo(Storage storage, String name, boolean withImage, OutputStream out)
@@ -279,34 +276,6 @@ final class DataCommand implements Runnable {
     OutputStream buffered = new BufferedOutputStream(out, BUFFER);
     storage.exportTo(name, withImage, buffered);
     buffered.flush();
-  }
-
-  /** What has the name of the file is whole. */
-  private static void exportTo(
-      Storage storage,
-      String name,
-      boolean withImage,
-      Path target,
-      boolean force,
-      Transfer transfer)
-      throws IOException {
-    Path making = target.resolveSibling(target.getFileName() + ".partial");
-    try (FileChannel channel = FileChannel.open(making, NEW, OWNER_ONLY)) {
-      making.toFile().deleteOnExit();
-      exportTo(storage, name, withImage, transfer.counting(Channels.newOutputStream(channel)));
-      channel.force(true);
-      if (force) {
-        Files.move(making, target, StandardCopyOption.REPLACE_EXISTING);
-      } else {
-        Files.move(making, target);
-      }
-    } catch (FileAlreadyExistsException e) {
-      throw new InvalidOptionException(
-          e.getFile() + " is there already: another export is under way, or was killed.", e);
-    } catch (IOException | RuntimeException e) {
-      Files.deleteIfExists(making);
-      throw e;
-    }
   }
 
   @Command(
@@ -334,14 +303,12 @@ final class DataCommand implements Runnable {
       @Option(names = "--json", description = "Print one JSON object.") boolean json,
       @Mixin OwnerOptions owner)
       throws IOException {
-    boolean standard = file.equals(STANDARD_STREAM);
-    if (!standard && !Files.isReadable(Path.of(file))) {
-      throw new InvalidOptionException(file + " is not there, or cannot be read.");
-    }
+    Optional<ArchiveFile> source =
+        file.equals(STANDARD_STREAM) ? Optional.empty() : Optional.of(ArchiveFile.toRead(file));
     FirstUse.prepare(streams, json);
     Volume volume;
     try (ProgressLine progress = new ProgressLine(streams, PATIENCE);
-        InputStream in = standard ? streams.in() : Files.newInputStream(Path.of(file))) {
+        InputStream in = source.isPresent() ? source.get().open() : streams.in()) {
       Transfer transfer = new Transfer(progress, streams.terminal(), "Importing");
       volume =
           owner

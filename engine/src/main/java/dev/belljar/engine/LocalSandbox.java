@@ -598,8 +598,7 @@ final class LocalSandbox implements Sandbox {
 
   /** Has the guest end its processes and write what it holds to its volumes. */
   private boolean writeDown() {
-    Future<?> limit =
-        timer.schedule(machine.agent()::close, LONGEST_WRITE_DOWN.toSeconds(), TimeUnit.SECONDS);
+    Future<?> limit = AwakeLimit.after(LONGEST_WRITE_DOWN, timer, machine.agent()::close);
     try {
       machine.agent().shutdown();
       return true;

@@ -1,8 +1,7 @@
 package dev.belljar.engine;
 
+import dev.belljar.engine.storage.FileTree;
 import java.io.IOException;
-import java.nio.file.DirectoryStream;
-import java.nio.file.Files;
 import java.nio.file.LinkOption;
 import java.nio.file.Path;
 import java.nio.file.SecureDirectoryStream;
@@ -25,8 +24,8 @@ final class MachineDirectory {
   static void move(Path file, Path machine, Path target) throws IOException {
     Path within = machine.relativize(target);
     Path directory = Optional.ofNullable(file.getParent()).orElseThrow();
-    try (SecureDirectoryStream<Path> from = open(directory);
-        SecureDirectoryStream<Path> top = open(machine)) {
+    try (SecureDirectoryStream<Path> from = FileTree.open(directory);
+        SecureDirectoryStream<Path> top = FileTree.open(machine)) {
       if (within.getNameCount() == 1) {
         from.move(file.getFileName(), top, within);
         return;
@@ -39,15 +38,5 @@ final class MachineDirectory {
         from.move(file.getFileName(), below, within.getFileName());
       }
     }
-  }
-
-  @SuppressWarnings("StreamResourceLeak") // whoever opens it closes it
-  private static SecureDirectoryStream<Path> open(Path directory) throws IOException {
-    DirectoryStream<Path> stream = Files.newDirectoryStream(directory);
-    if (stream instanceof SecureDirectoryStream<Path> secure) {
-      return secure;
-    }
-    stream.close();
-    throw new IOException("this system cannot open directories for good");
   }
 }

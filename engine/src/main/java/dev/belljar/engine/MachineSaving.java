@@ -9,6 +9,7 @@ import dev.belljar.engine.template.Template;
 import dev.belljar.engine.vmm.JailUser;
 import dev.belljar.engine.vmm.Machine;
 import dev.belljar.engine.vmm.Machine.NewHead;
+import dev.belljar.engine.vmm.MachineDisk;
 import dev.belljar.engine.vmm.MachineFiles;
 import dev.belljar.engine.vmm.RefusedByMonitorException;
 import dev.belljar.engine.volumes.BootImage;
@@ -116,7 +117,8 @@ final class MachineSaving implements AutoCloseable {
     List<String> volumes = disks.stream().flatMap(disk -> disk.volume().stream()).toList();
     long memory = (long) kind.memoryMebibytes() << 20;
     CheckpointDraft.Request request =
-        new CheckpointDraft.Request(owner, slug, sandbox, volumes, image, memory);
+        new CheckpointDraft.Request(
+            owner, slug, sandbox, volumes, image, memory, MachineDisk.MOST_LAYERS);
     try (CheckpointDraft draft = store.beginCheckpoint(request)) {
       List<Turn> turns = prepare(draft);
       saveAtOneInstant(draft, turns);

@@ -148,6 +148,9 @@ final class Machines implements AutoCloseable {
         }
         return machine;
       } catch (IOException | RuntimeException e) {
+        if (e instanceof IOException) {
+          LOG.warn("A machine that was restored is given up: {}", machine.condition());
+        }
         // Its guest may have mounted them, and written to them.
         origin.disks().ifPresent(mounted -> mounted.endUncleanlyAfter(e));
         machine.close();
@@ -300,7 +303,7 @@ final class Machines implements AutoCloseable {
 
   private Future<?> endAfter(Machine machine, Duration limit) {
     try {
-      return timer.schedule(machine.agent()::close, limit.toMillis(), TimeUnit.MILLISECONDS);
+      return AwakeLimit.after(limit, timer, machine.agent()::close);
     } catch (RejectedExecutionException e) {
       throw new SandboxUnavailableException("This process is ending and makes no sandboxes.", e);
     }

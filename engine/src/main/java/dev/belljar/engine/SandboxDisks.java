@@ -3,6 +3,7 @@ package dev.belljar.engine;
 import dev.belljar.FileSystemOperationException;
 import dev.belljar.InvalidOptionException;
 import dev.belljar.SandboxOptions;
+import dev.belljar.SandboxUnavailableException;
 import dev.belljar.StorageException;
 import dev.belljar.StorageException.Reason;
 import dev.belljar.Volume;
@@ -54,6 +55,9 @@ final class SandboxDisks implements AutoCloseable {
   private static final Duration LONGEST_WAIT = Duration.ofSeconds(10);
   private static final long RETRY_NANOS = 20_000_000;
   private static final int EBUSY = 16;
+
+  /** Of a guest that waits for a disk to have the size that it is to have. */
+  private static final int ETIMEDOUT = 110;
 
   /** ENOTDIR, ENAMETOOLONG, ELOOP: what a path says of itself, whatever the disk holds. */
   private static final Set<Integer> NO_DIRECTORY = Set.of(20, 36, 40);
@@ -136,6 +140,7 @@ final class SandboxDisks implements AutoCloseable {
       for (OpenedDisk disk : checkpoint.get().disks()) {
         disks.add(goneOn(checkpoint.get(), disk, run, user));
       }
+      checkLayers(disks, "Make the checkpoint anew, of a sandbox that has fewer");
       return List.copyOf(disks);
     }
     int slot = FIRST_SLOT;
@@ -165,7 +170,20 @@ final class SandboxDisks implements AutoCloseable {
               ? HeldDisk.ofVolume(disk, opened.id())
               : HeldDisk.passing(disk, List.of(), Optional.of(opened.id()), Optional.empty()));
     }
+    checkLayers(
+        disks, "Use fewer volumes, or delete snapshots of them: their layers are merged then");
     return List.copyOf(disks);
+  }
+
+  /** Each layer is a mount of its own in the jail, whose places are counted. */
+  static void checkLayers(List<MachineDisk> disks, String remedy) {
+    int layers = disks.stream().mapToInt(disk -> disk.layers().size()).sum();
+    if (layers > MachineDisk.MOST_LAYERS) {
+      throw new StorageException(
+          Reason.FULL,
+          "The volumes and the root of a sandbox may have %d layers together, and these have %d. %s."
+              .formatted(MachineDisk.MOST_LAYERS, layers, remedy));
+    }
   }
 
   private MachineDisk goneOn(OpenedCheckpoint source, OpenedDisk saved, Path run, JailUser user)
@@ -251,6 +269,12 @@ final class SandboxDisks implements AutoCloseable {
     try {
       agent.attach(disk.slot(), purpose, disk.bytes(), target);
     } catch (AgentErrorException e) {
+      if (e.errno() == ETIMEDOUT) {
+        throw new SandboxUnavailableException(
+            "The guest was not told in time of the disk of %s. This host may be overloaded; try again."
+                .formatted(what),
+            e);
+      }
       if (NO_DIRECTORY.contains(e.errno())) {
         throw new InvalidOptionException(
             "A volume cannot be at '%s': that cannot be a directory there.".formatted(target), e);

@@ -22,6 +22,8 @@ import dev.belljar.StorageException;
 import dev.belljar.StorageException.Reason;
 import dev.belljar.VolumeOptions;
 import dev.belljar.engine.storage.Directories;
+import dev.belljar.engine.volumes.FaultHook;
+import dev.belljar.engine.volumes.FaultPoint;
 import dev.belljar.spi.Tenant;
 import java.io.IOException;
 import java.io.OutputStream;
@@ -41,13 +43,18 @@ import java.util.HexFormat;
 import java.util.List;
 import java.util.Optional;
 import java.util.Random;
+import java.util.concurrent.Callable;
 import java.util.concurrent.FutureTask;
+import java.util.concurrent.TimeUnit;
+import java.util.concurrent.atomic.AtomicBoolean;
 import java.util.concurrent.locks.LockSupport;
 import java.util.stream.Stream;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.Timeout;
 import org.junit.jupiter.api.io.TempDir;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.ValueSource;
 
 @Timeout(180)
 class CheckpointIT {
@@ -482,6 +489,43 @@ class CheckpointIT {
     }
     try (Sandbox again = with(SandboxOptions.builder().root("root").volume("/data", "data"))) {
       assertThat(again.sh("cat /data/note /home/app/note").text()).isEqualTo("after\nafter\n");
+    }
+  }
+
+  /** Each of them gives the volume a new head. */
+  @ParameterizedTest
+  @ValueSource(booleans = {false, true})
+  void aCheckpointAndASnapshotOfItsVolumeWaitForEachOther(boolean snapshotFirst) throws Exception {
+    storage.volumes().create(VolumeOptions.of("data", ByteSize.parse("400MB")));
+    try (Sandbox origin = with(SandboxOptions.builder().volume("/data", "data"))) {
+      origin.sh("echo before > /data/note").text();
+      Callable<Object> snapshot = () -> storage.volumes().snapshot("data", "one");
+      Callable<Object> checkpoint = () -> origin.checkpoint("saved");
+      FutureTask<Object> second = new FutureTask<>(snapshotFirst ? checkpoint : snapshot);
+      AtomicBoolean begun = new AtomicBoolean();
+      try (FaultHook hook =
+          new FaultHook(
+              point -> {
+                if (point == FaultPoint.LAYER_MADE && begun.compareAndSet(false, true)) {
+                  Thread.ofVirtual().start(second);
+                  // It comes as far as it can meanwhile.
+                  LockSupport.parkNanos(1_000_000_000);
+                }
+              })) {
+        (snapshotFirst ? snapshot : checkpoint).call();
+        second.get(60, TimeUnit.SECONDS);
+      }
+      origin.sh("echo after > /data/note").text();
+    }
+    storage.volumes().create(VolumeOptions.of("copy", ByteSize.parse("400MB")).from("one"));
+    try (Sandbox copy = with(SandboxOptions.builder().volume("/data", "copy"))) {
+      assertThat(copy.sh("cat /data/note").text()).isEqualTo("before\n");
+    }
+    try (Sandbox fork = from("saved")) {
+      assertThat(fork.sh("cat /data/note").text()).isEqualTo("before\n");
+    }
+    try (Sandbox again = with(SandboxOptions.builder().volume("/data", "data"))) {
+      assertThat(again.sh("cat /data/note").text()).isEqualTo("after\n");
     }
   }
 

@@ -2,19 +2,24 @@ package dev.belljar.engine.storage;
 
 import java.io.IOException;
 import java.nio.channels.FileChannel;
-import java.nio.file.FileVisitResult;
+import java.nio.file.DirectoryIteratorException;
+import java.nio.file.DirectoryStream;
 import java.nio.file.Files;
 import java.nio.file.LinkOption;
 import java.nio.file.NoSuchFileException;
 import java.nio.file.Path;
-import java.nio.file.SimpleFileVisitor;
+import java.nio.file.SecureDirectoryStream;
 import java.nio.file.StandardOpenOption;
-import java.nio.file.attribute.BasicFileAttributes;
+import java.nio.file.attribute.BasicFileAttributeView;
+import java.util.Optional;
+import java.util.UUID;
 import java.util.stream.Stream;
-import org.jspecify.annotations.Nullable;
 
 /** A directory of ours with everything in it. */
 public final class FileTree {
+  /** Levels of directories that are open at once. */
+  private static final int DEEPEST = 32;
+
   private FileTree() {}
 
   /** Lets everyone read it, whatever the umask was: a jailed QEMU is somebody else. */
@@ -47,31 +52,94 @@ public final class FileTree {
     }
   }
 
-  /** Removes it, if it is there; symbolic links are removed, not followed. */
-  public static void delete(Path root) throws IOException {
-    try {
-      Files.walkFileTree(
-          root,
-          new SimpleFileVisitor<>() {
-            @Override
-            public FileVisitResult visitFile(Path file, BasicFileAttributes attributes)
-                throws IOException {
-              Files.deleteIfExists(file);
-              return FileVisitResult.CONTINUE;
-            }
+  /**
+   * Opens a directory for good: what is done in it is done there, whatever takes its place.
+   *
+   * @throws IOException where it cannot be opened
+   */
+  @SuppressWarnings("StreamResourceLeak") // whoever opens it closes it
+  public static SecureDirectoryStream<Path> open(Path directory) throws IOException {
+    DirectoryStream<Path> stream = Files.newDirectoryStream(directory);
+    if (stream instanceof SecureDirectoryStream<Path> secure) {
+      return secure;
+    }
+    stream.close();
+    throw new IOException("this system cannot open directories for good");
+  }
 
-            @Override
-            public FileVisitResult postVisitDirectory(Path directory, @Nullable IOException failure)
-                throws IOException {
-              if (failure != null) {
-                throw failure;
-              }
-              Files.deleteIfExists(directory);
-              return FileVisitResult.CONTINUE;
-            }
-          });
+  /**
+   * Removes it, if it is there. Whoever may write in it may put links anywhere meanwhile, and nest
+   * directories as deep as it likes: it is walked by descriptors that follow no link.
+   */
+  public static void delete(Path root) throws IOException {
+    Path absolute = root.toAbsolutePath();
+    Path above = Optional.ofNullable(absolute.getParent()).orElseThrow();
+    Path name = absolute.getFileName();
+    try (SecureDirectoryStream<Path> parent = open(above)) {
+      if (!isDirectory(parent, name)) {
+        parent.deleteFile(name);
+        return;
+      }
+      boolean deeper = true;
+      while (deeper) {
+        try (SecureDirectoryStream<Path> top =
+            parent.newDirectoryStream(name, LinkOption.NOFOLLOW_LINKS)) {
+          deeper = empty(top, top, DEEPEST);
+        }
+      }
+      parent.deleteDirectory(name);
     } catch (NoSuchFileException e) {
       // It is gone, which is what was wanted.
+    } catch (DirectoryIteratorException e) {
+      throw e.getCause();
     }
+  }
+
+  /**
+   * Removes what is in a directory.
+   *
+   * @param levels how many levels are removed here; what is below them is moved to the top
+   * @return whether something was moved
+   */
+  private static boolean empty(
+      SecureDirectoryStream<Path> directory, SecureDirectoryStream<Path> top, int levels)
+      throws IOException {
+    boolean moved = false;
+    for (Path entry : directory) {
+      try {
+        moved |= remove(directory, entry.getFileName(), top, levels);
+      } catch (NoSuchFileException e) {
+        // Somebody else removed it.
+      }
+    }
+    return moved;
+  }
+
+  private static boolean remove(
+      SecureDirectoryStream<Path> directory, Path name, SecureDirectoryStream<Path> top, int levels)
+      throws IOException {
+    if (!isDirectory(directory, name)) {
+      directory.deleteFile(name);
+      return false;
+    }
+    if (levels == 0) {
+      directory.move(name, top, Path.of("deep-" + UUID.randomUUID()));
+      return true;
+    }
+    boolean moved;
+    try (SecureDirectoryStream<Path> below =
+        directory.newDirectoryStream(name, LinkOption.NOFOLLOW_LINKS)) {
+      moved = empty(below, top, levels - 1);
+    }
+    directory.deleteDirectory(name);
+    return moved;
+  }
+
+  private static boolean isDirectory(SecureDirectoryStream<Path> directory, Path name)
+      throws IOException {
+    return directory
+        .getFileAttributeView(name, BasicFileAttributeView.class, LinkOption.NOFOLLOW_LINKS)
+        .readAttributes()
+        .isDirectory();
   }
 }

@@ -51,22 +51,22 @@ public final class LayerCopy {
     MachineFiles files =
         new MachineFiles(
             nothing, nothing, Optional.of(nothing), 0, run, user, List.of(), List.of(disk));
-    try (ServerSocketChannel listener =
-        Machine.listen(user, run.resolve(MachineFiles.MONITOR_SOCKET))) {
-      Machine.createLog(run);
+    try (MachineLog log = MachineLog.create(run);
+        ServerSocketChannel listener =
+            Machine.listen(user, run.resolve(MachineFiles.MONITOR_SOCKET))) {
       MachineDisk.Layer first = disk.layers().getFirst();
       user.take(first.directory().resolve(first.name()));
       user.take(run);
-      process = launch(jail, files, disk);
+      process = launch(jail, files, disk, log);
       Thread limiter = Machine.closeWhenDeadOrLate(process, CONNECT_LIMIT, listener);
-      try (SocketChannel socket = Machine.accept(listener, process, run, CONNECT_LIMIT);
+      try (SocketChannel socket = Machine.accept(listener, process, log, CONNECT_LIMIT);
           Qmp monitor = new Qmp(socket)) {
         limiter.interrupt();
         monitor.send(Machine.CAPABILITIES);
         confinement = Confinement.impose(jail, process, SHAPE, files);
         copy(monitor, files.chain(disk), kept, limit);
         monitor.send("{\"execute\":\"quit\"}");
-        awaitEnd(process, run);
+        awaitEnd(process, log);
       }
     } finally {
       if (process != null) {
@@ -78,12 +78,11 @@ public final class LayerCopy {
         confinement.lift();
       }
       Files.deleteIfExists(jail.mountTable(files));
-      Files.deleteIfExists(Machine.log(run));
       FileTree.delete(run);
     }
   }
 
-  private static Process launch(Jail jail, MachineFiles files, MachineDisk disk)
+  private static Process launch(Jail jail, MachineFiles files, MachineDisk disk, MachineLog log)
       throws IOException {
     List<String> command = new ArrayList<>(List.of("nice", "-n", "19", "ionice", "-t", "-c", "3"));
     command.addAll(
@@ -92,7 +91,7 @@ public final class LayerCopy {
     LeftProcesses.mark(builder.environment(), files.run());
     builder.redirectInput(Path.of("/dev/null").toFile());
     builder.redirectErrorStream(true);
-    builder.redirectOutput(Machine.log(files.run()).toFile());
+    builder.redirectOutput(log.file().toFile());
     return Spawner.start(builder);
   }
 
@@ -124,7 +123,7 @@ public final class LayerCopy {
   }
 
   /** What it holds in memory is written down by then. */
-  private static void awaitEnd(Process process, Path run) throws IOException {
+  private static void awaitEnd(Process process, MachineLog log) throws IOException {
     try {
       if (!process.waitFor(MONITOR_MILLIS, TimeUnit.MILLISECONDS)) {
         throw new MachineException("QEMU does not end after it copied layers.");
@@ -133,8 +132,7 @@ public final class LayerCopy {
       throw interrupted();
     }
     if (process.exitValue() != 0) {
-      throw new MachineException(
-          "QEMU could not finish copying layers. " + Machine.complaints(run));
+      throw new MachineException("QEMU could not finish copying layers. " + log.complaints());
     }
   }
 

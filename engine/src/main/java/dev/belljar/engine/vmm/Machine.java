@@ -13,7 +13,6 @@ import java.nio.channels.SocketChannel;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.nio.file.StandardOpenOption;
-import java.nio.file.attribute.PosixFilePermissions;
 import java.time.Duration;
 import java.util.ArrayList;
 import java.util.List;
@@ -45,12 +44,15 @@ public final class Machine implements AutoCloseable {
   /** Of all that it takes to switch disks; whoever else wants storage waits meanwhile. */
   private static final int SWITCH_MILLIS = 5_000;
 
+  private static final int CONDITION_MILLIS = 2_000;
+  private static final String QUERY_STATUS = "{\"execute\":\"query-status\"}";
   private static final AtomicInteger HEADS = new AtomicInteger();
   static final String CAPABILITIES = "{\"execute\":\"qmp_capabilities\"}";
   private static final String IGNORE_SHARED =
       "{\"execute\":\"migrate-set-capabilities\",\"arguments\":{\"capabilities\":[{\"capability\":\"x-ignore-shared\",\"state\":true}]}}";
 
   private final Path run;
+  private final MachineLog log;
   private final Process process;
   private final Qmp monitor;
   private final Agent agent;
@@ -62,8 +64,14 @@ public final class Machine implements AutoCloseable {
   private final Map<String, Head> heads = new ConcurrentHashMap<>();
 
   private Machine(
-      MachineFiles files, Process process, Qmp monitor, Agent agent, Confinement confinement) {
+      MachineFiles files,
+      MachineLog log,
+      Process process,
+      Qmp monitor,
+      Agent agent,
+      Confinement confinement) {
     this.files = files;
+    this.log = log;
     this.run = files.run();
     this.process = process;
     this.monitor = monitor;
@@ -84,6 +92,7 @@ public final class Machine implements AutoCloseable {
       throws IOException {
     Path run = files.run();
     long began = System.nanoTime();
+    @Nullable MachineLog log = null;
     @Nullable Process process = null;
     @Nullable Confinement confinement = null;
     List<SocketChannel> sockets = new ArrayList<>(2);
@@ -91,13 +100,13 @@ public final class Machine implements AutoCloseable {
             listen(files.user(), run.resolve(MachineFiles.MONITOR_SOCKET));
         ServerSocketChannel channelListener =
             listen(files.user(), run.resolve(MachineFiles.CHANNEL_SOCKET))) {
-      createLog(run);
+      log = MachineLog.create(run);
       files.user().take(run);
-      process = launch(jail, shape, files);
+      process = launch(jail, shape, files, log);
       Thread limiter = closeWhenDeadOrLate(process, limit, monitorListener, channelListener);
-      SocketChannel monitorSocket = accept(monitorListener, process, run, limit);
+      SocketChannel monitorSocket = accept(monitorListener, process, log, limit);
       sockets.add(monitorSocket);
-      SocketChannel channelSocket = accept(channelListener, process, run, limit);
+      SocketChannel channelSocket = accept(channelListener, process, log, limit);
       sockets.add(channelSocket);
       limiter.interrupt();
       LOG.debug("QEMU connected after {} µs", (System.nanoTime() - began) / 1000);
@@ -110,7 +119,7 @@ public final class Machine implements AutoCloseable {
       // While the state is loaded. No user's code runs before this has returned.
       confinement = Confinement.impose(jail, process, shape, files);
       Agent agent = new Agent(channelSocket, egress);
-      return new Machine(files, process, monitor, agent, confinement);
+      return new Machine(files, log, process, monitor, agent, confinement);
     } catch (IOException | RuntimeException e) {
       String complaints = "";
       if (process != null) {
@@ -118,12 +127,12 @@ public final class Machine implements AutoCloseable {
         List<ProcessHandle> children = process.descendants().toList();
         end(process);
         children.forEach(ProcessHandle::destroyForcibly);
-        complaints = complaints(run);
+        complaints = log == null ? "" : log.complaints();
       }
       if (confinement != null) {
         confinement.lift();
       }
-      clear(run, sockets);
+      clear(run, log, sockets);
       if (complaints.isEmpty()
           || e instanceof MachineException
           || e instanceof IncompleteJailException) {
@@ -166,6 +175,34 @@ public final class Machine implements AutoCloseable {
    */
   public void checkMonitor() throws IOException {
     monitor.settle(MONITOR_MILLIS);
+  }
+
+  /**
+   * How it is with a machine that does not answer, for the log: what its monitor says, for how long
+   * it had a processor, and how busy this host is. Waits for the monitor, for at most 2 s.
+   */
+  public String condition() {
+    Optional<ProcessHandle> qemu = ProcessHandle.of(confinement.pid());
+    if (qemu.filter(ProcessHandle::isAlive).isEmpty()) {
+      return "QEMU has ended. Load of this host: %s.".formatted(load());
+    }
+    String status;
+    try {
+      status = monitor.ask(QUERY_STATUS, CONDITION_MILLIS);
+    } catch (IOException e) {
+      status = e.toString();
+    }
+    Duration processor = qemu.flatMap(one -> one.info().totalCpuDuration()).orElse(Duration.ZERO);
+    return "QEMU: %s, had a processor for %d ms. Load of this host: %s."
+        .formatted(status, processor.toMillis(), load());
+  }
+
+  private static String load() {
+    try {
+      return Files.readString(Path.of("/proc/loadavg")).strip();
+    } catch (IOException e) {
+      return "unknown";
+    }
   }
 
   /**
@@ -374,7 +411,7 @@ public final class Machine implements AutoCloseable {
 
   /** What QEMU or the jail complained about, for messages; at most a few lines. */
   public String complaints() {
-    return complaints(run);
+    return log.complaints();
   }
 
   /** Ends the machine at once and removes its files. Idempotent. */
@@ -383,16 +420,15 @@ public final class Machine implements AutoCloseable {
     agent.close();
     end(process);
     confinement.lift();
-    try {
+    try (log) {
       monitor.close();
     } finally {
-      Files.deleteIfExists(log(run));
       FileTree.delete(run);
     }
   }
 
   /** Of a machine that did not come to be; the failure that is known already says why. */
-  private static void clear(Path run, List<SocketChannel> sockets) {
+  private static void clear(Path run, @Nullable MachineLog log, List<SocketChannel> sockets) {
     for (SocketChannel socket : sockets) {
       try {
         socket.close();
@@ -400,8 +436,7 @@ public final class Machine implements AutoCloseable {
         LOG.debug("A socket of a machine that is gone did not close", e);
       }
     }
-    try {
-      Files.deleteIfExists(log(run));
+    try (log) {
       FileTree.delete(run);
     } catch (IOException e) {
       LOG.warn("Cannot clear {}: {}. The next start will.", run, e.getMessage());
@@ -412,7 +447,7 @@ public final class Machine implements AutoCloseable {
     long deadline = System.nanoTime() + TimeUnit.MILLISECONDS.toNanos(MONITOR_MILLIS);
     String status;
     do {
-      status = monitor.ask("{\"execute\":\"query-status\"}", MONITOR_MILLIS);
+      status = monitor.ask(QUERY_STATUS, MONITOR_MILLIS);
       if (System.nanoTime() > deadline) {
         throw new MachineException(
             "QEMU does not run the machine (" + status + "). " + complaints());
@@ -435,7 +470,7 @@ public final class Machine implements AutoCloseable {
     }
   }
 
-  private static Process launch(Jail jail, MachineShape shape, MachineFiles files)
+  private static Process launch(Jail jail, MachineShape shape, MachineFiles files, MachineLog log)
       throws IOException {
     ProcessBuilder builder =
         new ProcessBuilder(
@@ -445,14 +480,8 @@ public final class Machine implements AutoCloseable {
     builder.redirectInput(
         files.state().map(Path::toFile).orElseGet(() -> Path.of("/dev/null").toFile()));
     builder.redirectErrorStream(true);
-    builder.redirectOutput(log(files.run()).toFile());
+    builder.redirectOutput(log.file().toFile());
     return Spawner.start(builder);
-  }
-
-  static void createLog(Path run) throws IOException {
-    Files.createFile(
-        log(run),
-        PosixFilePermissions.asFileAttribute(PosixFilePermissions.fromString("rw-------")));
   }
 
   static ServerSocketChannel listen(JailUser user, Path socket) throws IOException {
@@ -496,7 +525,8 @@ public final class Machine implements AutoCloseable {
   }
 
   static SocketChannel accept(
-      ServerSocketChannel listener, Process process, Path run, Duration limit) throws IOException {
+      ServerSocketChannel listener, Process process, MachineLog log, Duration limit)
+      throws IOException {
     try {
       return listener.accept();
     } catch (IOException e) {
@@ -504,21 +534,7 @@ public final class Machine implements AutoCloseable {
           process.isAlive()
               ? "QEMU did not connect in " + limit.toMillis() + " ms."
               : "QEMU ended with exit code " + process.exitValue() + ".";
-      throw new MachineException((how + " " + complaints(run)).strip(), e);
-    }
-  }
-
-  /** Beside the directory, not in it: whoever has that might put something else in its place. */
-  static Path log(Path run) {
-    return run.resolveSibling(run.getFileName() + ".log");
-  }
-
-  static String complaints(Path run) {
-    try (var in = Files.newInputStream(log(run))) {
-      byte[] head = in.readNBytes(2000);
-      return new String(head, java.nio.charset.StandardCharsets.UTF_8).strip();
-    } catch (IOException e) {
-      return "";
+      throw new MachineException((how + " " + log.complaints()).strip(), e);
     }
   }
 

@@ -14,8 +14,8 @@ public record MachineDisk(int slot, List<Layer> layers, long bytes) {
   /** How many disks a machine can get, beyond its own. */
   public static final int SLOTS = 10;
 
-  /** How many layers all disks of a machine may have together. */
-  static final int MOST_LAYERS = 256;
+  /** How many layers all disks of a machine may have together, beyond its own disk. */
+  public static final int MOST_LAYERS = 256;
 
   /**
    * A file of a disk.

@@ -11,6 +11,7 @@ import java.util.concurrent.LinkedBlockingQueue;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.atomic.AtomicInteger;
 import java.util.concurrent.locks.ReentrantLock;
+import org.jspecify.annotations.Nullable;
 import tools.jackson.core.JsonParser;
 import tools.jackson.core.JsonToken;
 import tools.jackson.core.ObjectReadContext;
@@ -23,6 +24,10 @@ import tools.jackson.core.json.JsonFactory;
 final class Qmp implements AutoCloseable {
   private static final int LONGEST_LINE = 64 << 10;
   private static final int ANSWERS_KEPT = 64;
+
+  /** Of a wait; where this host stood still, QEMU did as well, and that counts for one of them. */
+  private static final int SLICES = 20;
+
   private static final JsonFactory JSON = JsonFactory.builder().build();
 
   private final SocketChannel socket;
@@ -99,7 +104,10 @@ final class Qmp implements AutoCloseable {
     checkInStep();
     unanswered.decrementAndGet();
     try {
-      Answer answer = answers.poll(millis, TimeUnit.MILLISECONDS);
+      @Nullable Answer answer = null;
+      for (int i = 0; answer == null && i < SLICES; i++) {
+        answer = answers.poll(Math.max(1, millis / SLICES), TimeUnit.MILLISECONDS);
+      }
       if (answer == null) {
         outOfStep = true;
         throw new MachineException("QEMU's monitor did not answer in " + millis + " ms.");
@@ -157,7 +165,7 @@ final class Qmp implements AutoCloseable {
   }
 
   /** Null for what is no answer: the greeting and events. */
-  private static @org.jspecify.annotations.Nullable Answer parse(String line) {
+  private static @Nullable Answer parse(String line) {
     try (JsonParser parser = JSON.createParser(ObjectReadContext.empty(), line)) {
       boolean answer = false;
       String error = "";

@@ -8,6 +8,7 @@ import dev.belljar.engine.volumes.Catalog.Layer;
 import dev.belljar.engine.volumes.Catalog.SavedMachine;
 import java.io.IOException;
 import java.nio.file.Path;
+import java.util.Deque;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
@@ -29,19 +30,24 @@ public final class CheckpointDraft implements AutoCloseable {
   private final Map<String, NewHead> heads;
   private final Path lease;
 
+  /** Until the volumes have new heads, nobody else gives them any. */
+  private final Deque<Turns.Turn> turns;
+
   CheckpointDraft(
       StoreDirectory store,
       String id,
       Path directory,
       Request request,
       Map<String, NewHead> heads,
-      Path lease) {
+      Path lease,
+      Deque<Turns.Turn> turns) {
     this.store = store;
     this.id = id;
     this.directory = directory;
     this.request = request;
     this.heads = Map.copyOf(heads);
     this.lease = lease;
+    this.turns = turns;
   }
 
   /**
@@ -53,6 +59,7 @@ public final class CheckpointDraft implements AutoCloseable {
    * @param volumes the ids of the volumes that the sandbox writes to
    * @param image the image that it runs above
    * @param bytes what it may take on the disk
+   * @param mostLayers how many layers the disks of a machine may have together, beyond its own disk
    */
   public record Request(
       String owner,
@@ -60,7 +67,8 @@ public final class CheckpointDraft implements AutoCloseable {
       String sandbox,
       List<String> volumes,
       BootImage image,
-      long bytes) {
+      long bytes,
+      int mostLayers) {
 
     /** Copies what changes. */
     public Request {
@@ -133,6 +141,7 @@ public final class CheckpointDraft implements AutoCloseable {
           if (!disks.tops().allMatch(top -> catalog.layer(top).isPresent())) {
             throw Checkpointing.changed(request.sandbox);
           }
+          Checks.checkLayers(changed, disks, request.sandbox, request.mostLayers);
           changed =
               changed.withCheckpoint(
                   new SavedMachine(
@@ -167,6 +176,13 @@ public final class CheckpointDraft implements AutoCloseable {
           }
           return id;
         });
+    endTurns();
+  }
+
+  private void endTurns() {
+    while (!turns.isEmpty()) {
+      turns.remove().close();
+    }
   }
 
   /** Lets it be used; all of it must be on the disk. */
@@ -191,6 +207,10 @@ public final class CheckpointDraft implements AutoCloseable {
   /** Gives up what keeps an unfinished one. */
   @Override
   public void close() {
-    store.giveUp(lease);
+    try {
+      store.giveUp(lease);
+    } finally {
+      endTurns();
+    }
   }
 }

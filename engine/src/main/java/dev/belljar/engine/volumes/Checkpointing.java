@@ -1,5 +1,6 @@
 package dev.belljar.engine.volumes;
 
+import dev.belljar.BelljarException;
 import dev.belljar.Checkpoint;
 import dev.belljar.Page;
 import dev.belljar.PageRequest;
@@ -17,8 +18,10 @@ import java.nio.file.DirectoryStream;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.nio.file.attribute.PosixFilePermissions;
+import java.util.ArrayDeque;
 import java.util.ArrayList;
 import java.util.Collection;
+import java.util.Deque;
 import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
@@ -28,19 +31,47 @@ import java.util.stream.Stream;
 /** Checkpoints: their making, their use by machines, and their end. */
 final class Checkpointing {
   private final StoreDirectory store;
+  private final Turns heads;
 
-  Checkpointing(StoreDirectory store) {
+  Checkpointing(StoreDirectory store, Turns heads) {
     this.store = store;
+    this.heads = heads;
   }
 
   /** Begins to make one; what it needs is kept until the draft is closed. */
   CheckpointDraft begin(CheckpointDraft.Request request) {
     VolumeOptions.checkSlug(request.slug());
-    Begun begun = store.locked(() -> lease(request));
+    Deque<Turns.Turn> turns = take(request);
     try {
-      return store.withoutLock(() -> draft(request, begun));
+      Begun begun = store.locked(() -> lease(request));
+      try {
+        return store.withoutLock(() -> draft(request, begun, turns));
+      } catch (RuntimeException e) {
+        store.giveUp(begun.lease, e);
+        throw e;
+      }
     } catch (RuntimeException e) {
-      store.giveUp(begun.lease, e);
+      turns.forEach(Turns.Turn::close);
+      throw e;
+    }
+  }
+
+  /** Its volumes are one sandbox's, so nobody waits for one of them and has another. */
+  private Deque<Turns.Turn> take(CheckpointDraft.Request request) {
+    String work = "A snapshot is being made of a volume of sandbox " + request.sandbox();
+    Deque<Turns.Turn> turns = new ArrayDeque<>();
+    try {
+      for (String volume : request.volumes()) {
+        turns.add(heads.take(volume, work));
+      }
+      return turns;
+    } catch (InterruptedException e) {
+      turns.forEach(Turns.Turn::close);
+      Thread.currentThread().interrupt();
+      throw new BelljarException(
+          "Interrupted while checkpoint '" + request.slug() + "' was waiting to be made.", e);
+    } catch (RuntimeException e) {
+      turns.forEach(Turns.Turn::close);
       throw e;
     }
   }
@@ -73,7 +104,8 @@ final class Checkpointing {
     return new Begun(id, heads, store.leases.add(new Lease(id, request.sandbox(), needed)));
   }
 
-  private CheckpointDraft draft(CheckpointDraft.Request request, Begun begun) throws IOException {
+  private CheckpointDraft draft(
+      CheckpointDraft.Request request, Begun begun, Deque<Turns.Turn> turns) throws IOException {
     for (CheckpointDraft.NewHead head : begun.heads.values()) {
       store.layers.makeDirectory(head.layer());
       store.empties.create(store.layers.fileOf(head.layer()), head.volume().bytes());
@@ -83,7 +115,8 @@ final class Checkpointing {
     Files.setPosixFilePermissions(directory, PosixFilePermissions.fromString("rwxr-xr-x"));
     store.images.keepForMachines(request.image(), directory.resolve("image.new"));
     FaultPoint.LAYER_MADE.reached();
-    return new CheckpointDraft(store, begun.id, directory, request, begun.heads, begun.lease);
+    return new CheckpointDraft(
+        store, begun.id, directory, request, begun.heads, begun.lease, turns);
   }
 
   private Path directoryOf(String id) {

@@ -7,6 +7,7 @@ import dev.belljar.StorageException.Reason;
 import dev.belljar.engine.volumes.Catalog.Disk;
 import dev.belljar.engine.volumes.Catalog.Layer;
 import dev.belljar.engine.volumes.Leases.Lease;
+import dev.belljar.engine.volumes.SavedDisks.SavedDisk;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.util.List;
@@ -114,6 +115,24 @@ final class Checks {
           Reason.FULL,
           "'%s' stands on %d layers, which is the most, and they could not be merged. Those of a sandbox that runs are merged when it has ended: end it, or make room on the host's disk."
               .formatted(disk.slug(), MOST_LAYERS));
+    }
+  }
+
+  /**
+   * Whether a machine can go on from disks that are saved like this: each of its layers is a mount
+   * of its own in the jail, and each disk gets one more to be written to.
+   */
+  static void checkLayers(Catalog catalog, SavedDisks disks, String sandbox, int most) {
+    int layers = 0;
+    for (SavedDisk disk : disks.others()) {
+      int below = disk.top().map(top -> catalog.chain(top).size()).orElse(0);
+      layers += 1 + disk.files().size() + below + (disk.image().isPresent() ? 1 : 0);
+    }
+    if (layers > most) {
+      throw new StorageException(
+          Reason.FULL,
+          "Sandbox %s cannot be saved: its disks would have %d layers together, and a machine takes %d. Each snapshot of its volumes and each checkpoint that it went on from adds some: delete snapshots, or save a sandbox that has fewer volumes or did not go on from so many checkpoints."
+              .formatted(sandbox, layers, most));
     }
   }
 

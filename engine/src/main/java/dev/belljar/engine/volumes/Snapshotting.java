@@ -28,11 +28,13 @@ final class Snapshotting {
 
   private final StoreDirectory store;
   private final Opening opening;
+  private final Turns heads;
   private final Map<String, RunningDisk> running = new ConcurrentHashMap<>();
 
-  Snapshotting(StoreDirectory store, Opening opening) {
+  Snapshotting(StoreDirectory store, Opening opening, Turns heads) {
     this.store = store;
     this.opening = opening;
+    this.heads = heads;
   }
 
   /** From now on, snapshots of that volume are made through its machine. */
@@ -57,7 +59,15 @@ final class Snapshotting {
     }
   }
 
-  private Snapshot make(String owner, String idOrSlug, String slug) {
+  private Snapshot make(String owner, String idOrSlug, String slug) throws InterruptedException {
+    Disk volume = store.locked(() -> Checks.snapshotable(store.file.read(), owner, idOrSlug));
+    String work = "A snapshot or a checkpoint is being made of volume '%s'".formatted(idOrSlug);
+    try (Turns.Turn turn = heads.take(volume.id(), work)) {
+      return makeInTurn(owner, volume.id(), slug);
+    }
+  }
+
+  private Snapshot makeInTurn(String owner, String idOrSlug, String slug) {
     Begun begun = store.locked(() -> begin(owner, idOrSlug, slug));
     try {
       Prepared prepared = store.withoutLock(() -> prepare(begun));

@@ -9,13 +9,13 @@ import java.util.concurrent.Semaphore;
 import java.util.concurrent.TimeUnit;
 
 /**
- * How much long work each owner has under way at once: nobody waits for what another owner asked
- * for.
+ * How much work each owner has under way at once, or each volume: nobody waits for what concerns
+ * another one.
  */
 final class Turns {
   private final int most;
   private final Duration longestWait;
-  private final Map<String, Semaphore> owners = new ConcurrentHashMap<>();
+  private final Map<String, Semaphore> of = new ConcurrentHashMap<>();
 
   Turns(int most, Duration longestWait) {
     this.most = most;
@@ -33,11 +33,12 @@ final class Turns {
   /**
    * Waits for a turn.
    *
-   * @param work what the owner has under way, for the message
+   * @param whose the owner's name, or the volume's id
+   * @param work what is under way, for the message
    * @throws StorageException where it takes too long
    */
-  Turn take(String owner, String work) throws InterruptedException {
-    Semaphore turns = owners.computeIfAbsent(owner, key -> new Semaphore(most, true));
+  Turn take(String whose, String work) throws InterruptedException {
+    Semaphore turns = of.computeIfAbsent(whose, key -> new Semaphore(most, true));
     if (!turns.tryAcquire(longestWait.toMillis(), TimeUnit.MILLISECONDS)) {
       throw new StorageException(Reason.BUSY, work + ". Try again when that is done.");
     }

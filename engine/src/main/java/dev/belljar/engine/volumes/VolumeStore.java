@@ -31,6 +31,9 @@ public final class VolumeStore implements AutoCloseable {
   /** A process that only makes or deletes a snapshot has ended before. */
   private static final Duration MERGING_DELAY = Duration.ofSeconds(2);
 
+  /** A checkpoint copies the memory of its machine before it stands still. */
+  private static final Duration LONGEST_WAIT_FOR_HEAD = Duration.ofMinutes(1);
+
   private final StoreDirectory store;
   private final Creating creating;
   private final Opening opening;
@@ -42,8 +45,10 @@ public final class VolumeStore implements AutoCloseable {
     this.store = store;
     creating = new Creating(store);
     opening = new Opening(store);
-    snapshotting = new Snapshotting(store, opening);
-    checkpointing = new Checkpointing(store);
+    // Snapshots and checkpoints of one volume, each of which gives it a new head.
+    Turns heads = new Turns(1, LONGEST_WAIT_FOR_HEAD);
+    snapshotting = new Snapshotting(store, opening, heads);
+    checkpointing = new Checkpointing(store, heads);
     merging = new Merging(store, merger, delay);
   }
 
@@ -168,7 +173,8 @@ public final class VolumeStore implements AutoCloseable {
 
   /**
    * Makes a snapshot of a volume, which a machine of this process may have. Where the volume can
-   * have no other layer, some are merged first, which takes as long as copying them does.
+   * have no other layer, some are merged first, which takes as long as copying them does. Where
+   * another snapshot or a checkpoint is being made of it, waits for that, for at most a minute.
    */
   public Snapshot snapshot(String owner, String idOrSlug, String slug) {
     merging.makeRoom(owner, idOrSlug);
@@ -213,7 +219,11 @@ public final class VolumeStore implements AutoCloseable {
 
   // Checkpoints.
 
-  /** Begins to make a checkpoint; what it needs is kept until the draft is closed. */
+  /**
+   * Begins to make a checkpoint; what it needs is kept until the draft is closed. Where a snapshot
+   * is being made of one of its volumes, waits for that, for at most a minute; snapshots of them
+   * wait until the draft is committed or closed.
+   */
   public CheckpointDraft beginCheckpoint(CheckpointDraft.Request request) {
     return checkpointing.begin(request);
   }

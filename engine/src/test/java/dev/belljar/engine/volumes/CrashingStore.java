@@ -78,7 +78,7 @@ final class CrashingStore {
     Files.writeString(image.directory().resolve(BootImage.BLANK_DISK), "blank");
     Opened opened = store.openVolume("me", "one", "sbx");
     CheckpointDraft.Request request =
-        new CheckpointDraft.Request("me", "saved", "sbx", List.of(opened.id()), image, 0);
+        new CheckpointDraft.Request("me", "saved", "sbx", List.of(opened.id()), image, 0, 256);
     note(notes, "asks checkpoint");
     try (CheckpointDraft draft = store.beginCheckpoint(request)) {
       Files.writeString(draft.directory().resolve("memory"), "memory");

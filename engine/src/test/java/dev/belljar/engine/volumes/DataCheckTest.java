@@ -143,7 +143,7 @@ class DataCheckTest {
     try (Opened opened = store.openVolume(ME, "data", "sbx")) {
       top = opened.layers().getFirst();
       CheckpointDraft.Request request =
-          new CheckpointDraft.Request(ME, "warm", "sbx", List.of(opened.id()), image, 0);
+          new CheckpointDraft.Request(ME, "warm", "sbx", List.of(opened.id()), image, 0, 256);
       try (CheckpointDraft draft = store.beginCheckpoint(request)) {
         Files.write(draft.directory().resolve("memory"), new byte[1 << 20]);
         Files.writeString(draft.directory().resolve("state"), "state");

@@ -150,7 +150,7 @@ class LongWorkTest {
       store.runs(opened.id(), new Quiet());
       store.snapshot(OTHER, "running", "ran");
       CheckpointDraft.Request request =
-          new CheckpointDraft.Request(OTHER, "saved", "sbx", List.of(opened.id()), image, 0);
+          new CheckpointDraft.Request(OTHER, "saved", "sbx", List.of(opened.id()), image, 0, 256);
       store.beginCheckpoint(request).close();
     }
     assertThat(store.snapshot(OTHER, "ran")).isPresent();
@@ -199,7 +199,7 @@ class LongWorkTest {
       assertThat(opened.id()).isEqualTo(id);
       hold("qemu-img");
       CheckpointDraft.Request request =
-          new CheckpointDraft.Request(SLOW, "saved", "sbx_slow", List.of(id), image, 0);
+          new CheckpointDraft.Request(SLOW, "saved", "sbx_slow", List.of(id), image, 0, 256);
       FutureTask<CheckpointDraft> slow = start(() -> store.beginCheckpoint(request));
       awaitHeld("qemu-img");
       othersGoOnBeside(slow);
