@@ -187,6 +187,27 @@ static void set_kernel_parameters(void) {
     set("/proc/sys/kernel/panic", "-1");
 }
 
+// An idle guest still has its processors woken, 22 times a second as the kernel comes, and under emulation each time
+// costs a quarter of a millisecond of the host's. What is switched off here does nothing for a machine of its kind:
+// moving memory together ahead of time, folding counters every second (they are folded when they are large, too), and
+// the guard of ordinary programs against real-time ones, which sets a timer for whatever runs.
+static void let_processors_sleep(void) {
+    static const char *debug = "/run/debug";
+    char path[64];
+    set("/proc/sys/vm/compaction_proactiveness", "0");
+    set("/proc/sys/vm/stat_interval", "300");
+    if (mkdir(debug, 0700) < 0 || mount("debugfs", debug, "debugfs", KERNEL_FLAGS, NULL) < 0) {
+        say("no debugfs: errno %d", errno);
+        return;
+    }
+    for (int cpu = 0;; cpu++) {
+        snprintf(path, sizeof path, "%s/sched/fair_server/cpu%d/runtime", debug, cpu);
+        if (write_file(path, "0", O_WRONLY) < 0) break;
+    }
+    umount(debug);
+    rmdir(debug);
+}
+
 // No program of the guest may keep the agent from running. Nor can it have the agent killed for memory: the kernel spares
 // PID 1, so there is no oom_score_adj that every process would have to be freed from.
 static void raise_above_the_guest(void) {
@@ -207,6 +228,7 @@ int machine_boot(void) {
     switch_root();
     mount_kernel_file_systems();
     set_kernel_parameters();
+    let_processors_sleep();
     int error = cgroups_open();
     if (error) die("control groups: errno %d", -error);
     error = machine_identity_open();
