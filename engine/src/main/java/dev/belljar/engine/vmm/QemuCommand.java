@@ -10,7 +10,7 @@ import java.util.Optional;
  */
 public final class QemuCommand {
   /** Changes with everything here that a frozen machine could not be restored under. */
-  public static final int GENERATION = 5;
+  public static final int GENERATION = 6;
 
   private static final int TRANSLATION_BUFFER_MEBIBYTES = 128;
 
@@ -125,7 +125,7 @@ public final class QemuCommand {
 
   private static String kernelArguments(MachineShape shape, MachineFiles files) {
     String common =
-        "quiet loglevel=3 panic=-1 reboot=t random.trust_cpu=on cgroup_no_v1=all init_on_alloc=0 nowatchdog rcupdate.rcu_expedited=1";
+        "quiet loglevel=3 panic=-1 psi=0 reboot=t random.trust_cpu=on cgroup_no_v1=all init_on_alloc=0 nowatchdog rcupdate.rcu_expedited=1";
     if (shape.accelerator() == Accelerator.KVM) {
       return common;
     }
