@@ -104,10 +104,11 @@ final class IncomingMessage {
       }
       characters += end - at;
       at = end;
+      if (beginning && digits.size() >= least) {
+        decode();
+      }
       if (at < length) {
         endDigits();
-      } else if (beginning && digits.size() >= least) {
-        decode();
       }
     }
   }
