@@ -6,7 +6,7 @@ import java.util.Optional;
  * How a volume is made.
  *
  * @param slug its name: 1 to 63 lower-case letters, digits and hyphens, no hyphen at either end
- * @param capacity how much its file system may take; 300 MB to 20 GiB unless configured otherwise
+ * @param capacity how much its file system may take; 300 MB to 20 GiB
  * @param region where it is to be; a server has one, this host is {@code loc}, and any is accepted
  * @param from what it begins with: {@code builtin:debian-13} or a snapshot, by its id or slug;
  *     without it, nothing

@@ -82,7 +82,7 @@ final class VolumesCommand implements Runnable {
               required = true,
               paramLabel = "SIZE",
               converter = ByteSizeConverter.class,
-              description = "How much it may hold: 300MB to 20GiB unless configured otherwise.")
+              description = "How much it may hold: 300MB to 20GiB.")
           ByteSize capacity,
       @Option(
               names = "--from",

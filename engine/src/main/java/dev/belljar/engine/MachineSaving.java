@@ -124,6 +124,8 @@ final class MachineSaving implements AutoCloseable {
       saveAtOneInstant(draft, turns);
       force(draft.directory());
       return draft.complete();
+    } catch (IOException e) {
+      throw VolumeStore.fullDisk(e).orElseThrow(() -> e);
     }
   }
 
@@ -202,6 +204,7 @@ final class MachineSaving implements AutoCloseable {
             TimeUnit.NANOSECONDS.toMillis(System.nanoTime() - began));
       } finally {
         machine.resume();
+        draft.endTurns();
       }
       held = false;
       release();

@@ -492,6 +492,45 @@ class CheckpointIT {
     }
   }
 
+  /** Its layers below are open for as long as others stand on them, and are nobody's to write. */
+  @Test
+  void aVolumeIsOpenedAgainWhileForksAndCopiesOfItRun() {
+    storage.volumes().create(VolumeOptions.of("data", ByteSize.parse("400MB")));
+    try (Sandbox origin = with(SandboxOptions.builder().volume("/data", "data"))) {
+      origin.sh("echo before > /data/note").text();
+      origin.checkpoint("saved");
+      storage.volumes().snapshot("data", "one");
+      storage.volumes().create(VolumeOptions.of("copy", ByteSize.parse("400MB")).from("one"));
+    }
+    try (Sandbox fork = from("saved");
+        Sandbox copy = with(SandboxOptions.builder().volume("/data", "copy"))) {
+      for (int i = 0; i < 2; i++) {
+        try (Sandbox again = with(SandboxOptions.builder().volume("/data", "data"))) {
+          assertThat(again.sh("cat /data/note").text()).isEqualTo("before\n");
+          assertThat(copy.sh("cat /data/note").text()).isEqualTo("before\n");
+          assertThat(fork.sh("cat /data/note").text()).isEqualTo("before\n");
+          storage.volumes().snapshot("data", "again-" + i);
+        }
+      }
+    }
+  }
+
+  @Test
+  void aVolumeThatEndsWhileAForkOfItRunsIsOpenedAgain() {
+    storage.volumes().create(VolumeOptions.of("data", ByteSize.parse("400MB")));
+    try (Sandbox origin = with(SandboxOptions.builder().volume("/data", "data"))) {
+      origin.sh("echo before > /data/note").text();
+      origin.checkpoint("saved");
+      try (Sandbox fork = from("saved")) {
+        origin.close();
+        try (Sandbox again = with(SandboxOptions.builder().volume("/data", "data"))) {
+          assertThat(again.sh("cat /data/note").text()).isEqualTo("before\n");
+          assertThat(fork.sh("cat /data/note").text()).isEqualTo("before\n");
+        }
+      }
+    }
+  }
+
   /** Each of them gives the volume a new head. */
   @ParameterizedTest
   @ValueSource(booleans = {false, true})

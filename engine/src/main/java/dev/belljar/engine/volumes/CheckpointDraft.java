@@ -120,7 +120,8 @@ public final class CheckpointDraft implements AutoCloseable {
   }
 
   /**
-   * Gives the volumes their new heads, while the machine stands still.
+   * Gives the volumes their new heads, while the machine stands still. Others are kept from that
+   * until {@link #endTurns}.
    *
    * @param switchHeads has the machine write to them; where it fails, it writes to the old ones
    */
@@ -129,6 +130,8 @@ public final class CheckpointDraft implements AutoCloseable {
         () -> {
           Catalog catalog = store.file.read();
           Checks.checkFree(catalog, request.owner, request.slug);
+          // Others may have been made since it began.
+          store.quotas.check(catalog, request.owner, request.bytes);
           Catalog changed = catalog;
           for (NewHead head : heads.values()) {
             Disk volume = Checks.existing(catalog, request.owner, head.volume.id());
@@ -176,10 +179,10 @@ public final class CheckpointDraft implements AutoCloseable {
           }
           return id;
         });
-    endTurns();
   }
 
-  private void endTurns() {
+  /** The machine goes on: others may give its volumes new heads. */
+  public void endTurns() {
     while (!turns.isEmpty()) {
       turns.remove().close();
     }

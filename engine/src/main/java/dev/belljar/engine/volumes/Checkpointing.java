@@ -113,6 +113,7 @@ final class Checkpointing {
     }
     Path directory = Files.createDirectories(directoryOf(begun.id));
     Files.setPosixFilePermissions(directory, PosixFilePermissions.fromString("rwxr-xr-x"));
+    CatalogFile.force(Optional.ofNullable(directory.getParent()).orElseThrow());
     store.images.keepForMachines(request.image(), directory.resolve("image.new"));
     FaultPoint.LAYER_MADE.reached();
     return new CheckpointDraft(

@@ -40,10 +40,12 @@ final class LayerFiles {
   /** Dirty; everything else is damage, or needs files that we do not give. */
   private static final long HARMLESS = 1;
 
-  /** Which bytes QEMU locks of an image that it has open (block/file-posix.c). */
-  private static final long LOCKED_FROM = 100;
+  /**
+   * The byte that QEMU locks of an image that it may write to (block/file-posix.c); of those that
+   * it reads it locks others, and they stay open for as long as a machine stands on them.
+   */
+  private static final long LOCKED_TO_WRITE = 101;
 
-  private static final long LOCKED_BYTES = 200;
   private static final long LONGEST_END_NANOS = 5_000_000_000L;
 
   /** Far below what a command line can hold. */
@@ -279,7 +281,7 @@ final class LayerFiles {
 
   private static boolean isFree(Path file) throws IOException {
     try (FileChannel channel = FileChannel.open(file, StandardOpenOption.WRITE);
-        FileLock lock = channel.tryLock(LOCKED_FROM, LOCKED_BYTES, false)) {
+        FileLock lock = channel.tryLock(LOCKED_TO_WRITE, 1, false)) {
       return lock != null;
     }
   }

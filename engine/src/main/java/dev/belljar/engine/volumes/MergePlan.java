@@ -3,6 +3,7 @@ package dev.belljar.engine.volumes;
 import dev.belljar.engine.volumes.Catalog.Disk;
 import dev.belljar.engine.volumes.Catalog.Layer;
 import dev.belljar.engine.volumes.Leases.Lease;
+import java.util.Comparator;
 import java.util.HashMap;
 import java.util.HashSet;
 import java.util.List;
@@ -92,11 +93,12 @@ final class MergePlan {
   /**
    * Layers to be merged.
    *
+   * @param owner whose they are
    * @param chain from the one that is replaced down to the lowest
    * @param copied how many of them the new layer is to hold
    * @param most bytes that each of them may be large, as the guest sees it
    */
-  record Merge(List<Layer> chain, int copied, long most) {
+  record Merge(String owner, List<Layer> chain, int copied, long most) {
     Layer replaced() {
       return chain.getFirst();
     }
@@ -116,16 +118,26 @@ final class MergePlan {
    *
    * @param wanted whose chains are looked at
    * @param spared layers that are not to be replaced
+   * @param turn when an owner is looked at: those with lower numbers come first
    */
-  Optional<Merge> next(Predicate<Disk> wanted, Set<String> spared) {
+  Optional<Merge> next(Predicate<Disk> wanted, Set<String> spared, ToLongFunction<String> turn) {
     Predicate<Layer> replaceable =
         layer -> !written.contains(layer.id()) && !spared.contains(layer.id());
     List<Disk> whole =
         disks.stream().filter(Disk::isThere).filter(wanted).filter(this::isWhole).toList();
-    return Stream.concat(
-            whole.stream().flatMap(disk -> run(disk, replaceable).stream()),
-            whole.stream().flatMap(disk -> cut(disk, replaceable).stream()))
+    return whole.stream()
+        .map(Disk::owner)
+        .distinct()
+        .sorted(Comparator.comparingLong(turn))
+        .flatMap(owner -> ofOwner(whole, owner, replaceable))
         .findFirst();
+  }
+
+  private Stream<Merge> ofOwner(List<Disk> all, String owner, Predicate<Layer> replaceable) {
+    List<Disk> disks = all.stream().filter(disk -> disk.owner().equals(owner)).toList();
+    return Stream.concat(
+        disks.stream().flatMap(disk -> run(disk, replaceable).stream()),
+        disks.stream().flatMap(disk -> cut(disk, replaceable).stream()));
   }
 
   private boolean isWhole(Disk disk) {
@@ -152,7 +164,8 @@ final class MergePlan {
         to++;
       }
       if (to > from + 1) {
-        return Optional.of(new Merge(chain.subList(from, chain.size()), to - from, disk.bytes()));
+        return Optional.of(
+            new Merge(disk.owner(), chain.subList(from, chain.size()), to - from, disk.bytes()));
       }
     }
     return Optional.empty();
@@ -173,7 +186,11 @@ final class MergePlan {
     for (int from = LEFT_ABOVE; from < chain.size() - 1; from++) {
       if (replaceable.test(chain.get(from))) {
         return Optional.of(
-            new Merge(chain.subList(from, chain.size()), chain.size() - from, disk.bytes()));
+            new Merge(
+                disk.owner(),
+                chain.subList(from, chain.size()),
+                chain.size() - from,
+                disk.bytes()));
       }
     }
     return Optional.empty();

@@ -14,6 +14,7 @@ import java.nio.file.Path;
 import java.time.Duration;
 import java.time.Instant;
 import java.util.ArrayList;
+import java.util.HashMap;
 import java.util.HashSet;
 import java.util.List;
 import java.util.Map;
@@ -24,6 +25,7 @@ import java.util.concurrent.CountDownLatch;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.locks.ReentrantLock;
 import java.util.function.Predicate;
+import java.util.function.ToLongFunction;
 import java.util.stream.Collectors;
 import org.jspecify.annotations.Nullable;
 import org.slf4j.Logger;
@@ -60,6 +62,11 @@ final class Merging implements AutoCloseable {
 
   /** Layers that are not replaced, until when. */
   private final Map<String, Instant> failed = new ConcurrentHashMap<>();
+
+  /** The number of the last merge of each owner; under the store's lock. */
+  private final Map<String, Long> served = new HashMap<>();
+
+  private long merges;
 
   /** What somebody waits for does not wait for others. */
   private final Turns foreground;
@@ -286,12 +293,15 @@ final class Merging implements AutoCloseable {
           .filter(lease -> lease.holder().equals(HOLDER))
           .forEach(lease -> spared.add(lease.disk()));
     }
-    for (Optional<Merge> next = plan.next(disks, spared);
+    ToLongFunction<String> turn = owner -> served.getOrDefault(owner, 0L);
+    for (Optional<Merge> next = plan.next(disks, spared, turn);
         next.isPresent();
-        next = plan.next(disks, spared)) {
+        next = plan.next(disks, spared, turn)) {
       Merge merge = next.get();
       try {
-        return Optional.of(prepare(merge, sizes));
+        Prepared prepared = prepare(merge, sizes);
+        served.put(merge.owner(), ++merges);
+        return Optional.of(prepared);
       } catch (StorageException e) {
         LOG.warn("Layers are not merged: {}", e.getMessage());
         noteFailed(merge);

@@ -136,14 +136,21 @@ final class StoreDirectory implements AutoCloseable {
     } catch (IOException e) {
       // Whoever asked may be elsewhere, and is not told what this host's disk looks like.
       LOG.warn("The storage in {} cannot be used", directory, e);
-      boolean full = e.toString().contains("No space left") || e.toString().contains("quota");
-      throw new StorageException(
-          full ? Reason.FULL : Reason.DAMAGED,
-          full
-              ? "The host's disk is full. Make room there."
-              : "The host's storage cannot be used; its log tells why.",
-          e);
+      throw fullDisk(e)
+          .orElseGet(
+              () ->
+                  new StorageException(
+                      Reason.DAMAGED, "The host's storage cannot be used; its log tells why.", e));
     }
+  }
+
+  /** That failure, where it is one of a disk without room. */
+  static Optional<StorageException> fullDisk(IOException failure) {
+    String said = failure.toString();
+    return said.contains("No space left") || said.contains("quota")
+        ? Optional.of(
+            new StorageException(Reason.FULL, "The host's disk is full. Make room there.", failure))
+        : Optional.empty();
   }
 
   /** Removes what nothing refers to any more, wherever it may be; under the lock. */

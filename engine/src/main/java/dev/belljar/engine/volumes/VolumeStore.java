@@ -377,6 +377,11 @@ public final class VolumeStore implements AutoCloseable {
     store.empties.create(disk, bytes);
   }
 
+  /** What users are told of that failure, where it is one of a disk without room. */
+  public static Optional<StorageException> fullDisk(IOException failure) {
+    return StoreDirectory.fullDisk(failure);
+  }
+
   /** Copies a file with its holes; shares its blocks where the file system can. */
   public void copySparse(Path file, Path copy) throws IOException {
     DiskTools.copySparse(file, copy);

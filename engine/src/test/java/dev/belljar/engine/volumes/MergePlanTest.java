@@ -18,6 +18,7 @@ import org.junit.jupiter.api.Test;
 class MergePlanTest {
   private final Map<String, Long> mebibytes = new HashMap<>();
   private final List<Lease> leases = new ArrayList<>();
+  private final Map<String, Long> turns = new HashMap<>();
 
   /** A chain of layers l0 (the lowest) to the volume's head. */
   private static Catalog chain(int length, String... snapshotTops) {
@@ -34,9 +35,13 @@ class MergePlanTest {
   }
 
   private static Disk disk(String id, String top) {
+    return disk("me", id, top);
+  }
+
+  private static Disk disk(String owner, String id, String top) {
     return new Disk(
         id,
-        "me",
+        owner,
         id,
         "loc",
         300_000_000,
@@ -51,7 +56,7 @@ class MergePlanTest {
   private Optional<Merge> next(Catalog catalog, String... spared) {
     return new MergePlan(
             catalog, leases, layer -> mebibytes.getOrDefault(layer.id(), 1L) * (1L << 20))
-        .next(disk -> true, Set.of(spared));
+        .next(disk -> true, Set.of(spared), owner -> turns.getOrDefault(owner, 0L));
   }
 
   private static List<String> copied(Optional<Merge> merge) {
@@ -120,6 +125,21 @@ class MergePlanTest {
     assertThat(next(after)).isEmpty();
     leases.add(new Lease("volume", "sbx", List.of("l0")));
     assertThat(next(chain(17, all))).isEmpty();
+  }
+
+  @Test
+  void ownersTakeTurns() {
+    Catalog catalog = chain(4);
+    for (int i = 0; i < 4; i++) {
+      Optional<String> parent = i == 0 ? Optional.empty() : Optional.of("o" + (i - 1));
+      catalog = catalog.with(new Layer("o" + i, "o" + i, parent));
+    }
+    catalog = catalog.withVolume(disk("another", "other", "o3"));
+    assertThat(next(catalog).orElseThrow().owner()).isEqualTo("me");
+    turns.put("me", 1L);
+    assertThat(next(catalog).orElseThrow().owner()).isEqualTo("another");
+    turns.put("another", 2L);
+    assertThat(next(catalog).orElseThrow().owner()).isEqualTo("me");
   }
 
   @Test

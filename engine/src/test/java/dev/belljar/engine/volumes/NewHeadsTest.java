@@ -11,6 +11,7 @@ import dev.belljar.StorageException.Reason;
 import dev.belljar.VolumeOptions;
 import dev.belljar.engine.volumes.SavedDisks.SavedDisk;
 import dev.belljar.engine.volumes.VolumeStore.Opened;
+import dev.belljar.spi.StorageLimits;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
@@ -77,16 +78,21 @@ class NewHeadsTest {
 
   private boolean checkpoint(String slug, int most) {
     try (CheckpointDraft draft = begin(slug, most)) {
-      SavedDisk disk =
-          new SavedDisk(
-              1, opened.bytes(), List.of(), Optional.of(draft.top(opened.id())), Optional.empty());
-      draft.commit(
-          new MachineKind("qemu", 1, 1),
-          new SavedDisks(image.hash(), List.of(), List.of(disk)),
-          () -> true);
-      draft.complete();
-      return true;
+      return commit(draft);
     }
+  }
+
+  private boolean commit(CheckpointDraft draft) {
+    SavedDisk disk =
+        new SavedDisk(
+            1, opened.bytes(), List.of(), Optional.of(draft.top(opened.id())), Optional.empty());
+    draft.commit(
+        new MachineKind("qemu", 1, 1),
+        new SavedDisks(image.hash(), List.of(), List.of(disk)),
+        () -> true);
+    draft.endTurns();
+    draft.complete();
+    return true;
   }
 
   /** Begins the second when the first has made its layer, and lets it come as far as it can. */
@@ -143,6 +149,16 @@ class NewHeadsTest {
     begin("given-up", MOST).close();
     snapshot("two");
     checkpoint("saved", MOST);
+  }
+
+  @Test
+  void whatWasMadeMeanwhileCountsForACheckpoint() {
+    store.limit(ME, new StorageLimits(ByteSize.parse("10GB"), 2));
+    try (CheckpointDraft draft = begin("saved", MOST)) {
+      store.create(ME, VolumeOptions.of("more", ByteSize.parse("300MB")), image);
+      refuses(Reason.FULL, () -> commit(draft));
+    }
+    assertThat(store.checkpoint(ME, "saved")).isEmpty();
   }
 
   @Test
