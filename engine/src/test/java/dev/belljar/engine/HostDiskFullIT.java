@@ -12,6 +12,7 @@ import dev.belljar.SandboxUnavailableException;
 import dev.belljar.engine.image.BuildFailedException;
 import dev.belljar.engine.image.ImageStore;
 import dev.belljar.engine.storage.Directories;
+import dev.belljar.engine.vmm.QemuCommand;
 import dev.belljar.spi.Tenant;
 import java.io.IOException;
 import java.nio.channels.FileChannel;
@@ -57,10 +58,11 @@ class HostDiskFullIT {
     copy(ours.jails(), directories.cache());
     copy(ours.cache().resolve("accelerator.properties"), directories.cache());
     engine = new LocalEngine(directories, step -> {});
+    String usual = ".*-" + QemuCommand.GENERATION + "-[a-z]+-1280M-2cpu";
     try (Stream<Path> templates = Files.list(ours.templates())) {
       for (Path template : (Iterable<Path>) templates::iterator) {
         String name = String.valueOf(template.getFileName());
-        if (name.startsWith(image + "-") && name.endsWith("-1280M-2cpu")) {
+        if (name.startsWith(image + "-") && name.matches(usual)) {
           copy(template, directories.templates());
         }
       }
