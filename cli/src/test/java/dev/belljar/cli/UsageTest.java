@@ -170,7 +170,8 @@ class UsageTest {
         mistake("nothing to do with data", "check, export or import", "data"),
         mistake("export of nothing", "VOLUME", "data", "export"),
         mistake("export to nowhere", "FILE", "data", "export", "tools"),
-        mistake("import of nothing", "is not there", "data", "import", "missing.tar"),
+        mistake(
+            "import of nothing", "There is no file missing.tar", "data", "import", "missing.tar"),
         mistake("nothing to do with checkpoints", "belljar checkpoint ID SLUG", "checkpoints"),
         mistake("nothing to pause", "ID", "pause"),
         mistake("no server to pause on", "--endpoint", "pause", "sbx_x"),
