@@ -147,7 +147,7 @@ class LongWorkTest {
     store.snapshot(OTHER, "resting", "rested");
     store.create(OTHER, VolumeOptions.of("copy", SIZE).from("rested"), image);
     try (Opened opened = store.openVolume(OTHER, "running", "sbx")) {
-      store.runs(opened.id(), new Quiet());
+      store.runs(opened.id(), new QuietDisk());
       store.snapshot(OTHER, "running", "ran");
       CheckpointDraft.Request request =
           new CheckpointDraft.Request(OTHER, "saved", "sbx", List.of(opened.id()), image, 0, 256);
@@ -397,22 +397,5 @@ class LongWorkTest {
         .isThrownBy(late::get)
         .withMessageContaining("no snapshot 'two'");
     assertThat(store.volume(SLOW, "late")).isEmpty();
-  }
-
-  /** Stands for a machine whose guest does as it is told. */
-  private record Quiet() implements RunningDisk {
-    @Override
-    public void admit(Path file) {}
-
-    @Override
-    public void freeze() {}
-
-    @Override
-    public boolean switchTo(Path file) {
-      return true;
-    }
-
-    @Override
-    public void thaw() {}
   }
 }

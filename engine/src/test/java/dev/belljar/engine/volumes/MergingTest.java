@@ -195,7 +195,7 @@ class MergingTest {
     snapshot("s0", 0, 1);
     snapshot("s1", 1, 2);
     try (Opened held = store.openVolume(ME, "data", "sbx")) {
-      store.runs(held.id(), new NoMachine());
+      store.runs(held.id(), new QuietDisk());
       for (int i = 2; i < 6; i++) {
         store.snapshot(ME, "data", "s" + i);
       }
@@ -211,22 +211,6 @@ class MergingTest {
     store.merge();
     assertThat(layerFiles()).hasSize(2);
     holds(chain(), content);
-  }
-
-  private static final class NoMachine implements RunningDisk {
-    @Override
-    public void admit(Path file) {}
-
-    @Override
-    public void freeze() {}
-
-    @Override
-    public boolean switchTo(Path file) {
-      return true;
-    }
-
-    @Override
-    public void thaw() {}
   }
 
   @Test

@@ -57,7 +57,7 @@ class NewHeadsTest {
             () -> Instant.parse("2030-01-01T00:00:00Z"));
     store.create(ME, VolumeOptions.of("data", ByteSize.parse("300MB")), image);
     opened = store.openVolume(ME, "data", "sbx");
-    store.runs(opened.id(), new Quiet());
+    store.runs(opened.id(), new QuietDisk());
   }
 
   @AfterEach
@@ -181,22 +181,5 @@ class NewHeadsTest {
         .satisfies(e -> assertThat(e.reason()).isEqualTo(reason))
         .satisfies(e -> refused[0] = e);
     return refused[0];
-  }
-
-  /** Stands for a machine whose guest does as it is told. */
-  private record Quiet() implements RunningDisk {
-    @Override
-    public void admit(Path file) {}
-
-    @Override
-    public void freeze() {}
-
-    @Override
-    public boolean switchTo(Path file) {
-      return true;
-    }
-
-    @Override
-    public void thaw() {}
   }
 }

@@ -635,7 +635,7 @@ class VolumeStoreTest {
     create("data");
     Path head;
     try (Opened opened = store.openVolume(ME, "data", "sbx")) {
-      store.runs(opened.id(), new Quiet());
+      store.runs(opened.id(), new QuietDisk());
       store.snapshot(ME, "data", "frozen");
       Catalog catalog = new CatalogFile(directory.resolve("storage")).read();
       Catalog.Layer top = catalog.layer(catalog.volumes().getFirst().top()).orElseThrow();
@@ -661,23 +661,6 @@ class VolumeStoreTest {
     store.deleteVolume(ME, made.id());
     store.restore(ME, made.id());
     store.openVolume(ME, "data", "sbx").close();
-  }
-
-  /** Stands for a machine whose guest does as it is told. */
-  private record Quiet() implements RunningDisk {
-    @Override
-    public void admit(Path file) {}
-
-    @Override
-    public void freeze() {}
-
-    @Override
-    public boolean switchTo(Path file) {
-      return true;
-    }
-
-    @Override
-    public void thaw() {}
   }
 
   /** Stands for a machine whose guest does not stand still, or not for long enough. */
