@@ -14,6 +14,7 @@ import java.util.ArrayList;
 import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.TimeUnit;
 import org.junit.jupiter.api.AfterAll;
 import org.junit.jupiter.api.BeforeAll;
@@ -52,6 +53,8 @@ class ServerOfUserIT {
         Files.writeString(
             directory.resolve("token"),
             line(server.inputReader(StandardCharsets.UTF_8), "DENO_DEPLOY_TOKEN"));
+    // It has begun, and holds none of the locks of its beginning any more.
+    assertThat(run("-v", "-c", "true").err()).contains(ON_SERVER);
   }
 
   @AfterAll
@@ -214,9 +217,15 @@ class ServerOfUserIT {
 
   private static Result finish(Process process) throws Exception {
     process.getOutputStream().close();
+    endLate(process);
     String out = new String(process.getInputStream().readAllBytes(), StandardCharsets.UTF_8);
     String err = new String(process.getErrorStream().readAllBytes(), StandardCharsets.UTF_8);
     return new Result(process.waitFor(), out, err);
+  }
+
+  /** Nothing interrupts who reads what a process says. */
+  private static void endLate(Process process) {
+    CompletableFuture.delayedExecutor(100, TimeUnit.SECONDS).execute(process::destroyForcibly);
   }
 
   private static Process serve(Path data, Map<String, String> environment, String... options)
@@ -226,9 +235,10 @@ class ServerOfUserIT {
             List.of(
                 "serve", "--pool", "off", "--listen", "127.0.0.1:0", "--data", data.toString()));
     words.addAll(List.of(options));
-    return builder(environment, words)
-        .redirectError(directory.resolve("serve.log").toFile())
-        .start();
+    Process process =
+        builder(environment, words).redirectError(directory.resolve("serve.log").toFile()).start();
+    CompletableFuture.delayedExecutor(10, TimeUnit.MINUTES).execute(process::destroyForcibly);
+    return process;
   }
 
   private static ProcessBuilder builder(Map<String, String> environment, List<String> words) {

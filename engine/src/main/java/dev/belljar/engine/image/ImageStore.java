@@ -8,6 +8,7 @@ import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.nio.file.StandardCopyOption;
+import java.time.Duration;
 import java.util.Base64;
 import java.util.HexFormat;
 import java.util.List;
@@ -20,6 +21,9 @@ import java.util.function.Consumer;
  * what boots it.
  */
 public final class ImageStore {
+  /** For another process that builds it, over a slow network. */
+  private static final Duration LONGEST_WAIT = Duration.ofHours(1);
+
   private static final ByteSize SPACE = new ByteSize(3L << 30);
   private static final List<String> OF_ROOT = List.of("root.erofs", "vmlinuz", "packages.txt");
 
@@ -76,6 +80,7 @@ public final class ImageStore {
     try (BuildLock lock =
         BuildLock.acquire(
             directories.images().resolve("build.lock"),
+            LONGEST_WAIT,
             () -> progress.accept("Waiting for another build of the image"))) {
       found = find();
       if (found.isPresent()) {

@@ -11,6 +11,7 @@ import java.nio.file.NoSuchFileException;
 import java.nio.file.Path;
 import java.nio.file.StandardOpenOption;
 import java.security.SecureRandom;
+import java.time.Duration;
 import java.util.HexFormat;
 import java.util.List;
 import java.util.Set;
@@ -26,6 +27,10 @@ import org.slf4j.LoggerFactory;
  */
 public final class RunDirectories implements AutoCloseable {
   private static final Logger LOG = LoggerFactory.getLogger(RunDirectories.class);
+
+  /** For another process that clears what dead ones left, seconds for each. */
+  private static final Duration LONGEST_WAIT = Duration.ofMinutes(2);
+
   private static final String LOCK_SUFFIX = ".lock";
   private static final String GROUPS_SUFFIX = ".groups";
   private static final int GROUPS_MILLIS = 500;
@@ -50,7 +55,8 @@ public final class RunDirectories implements AutoCloseable {
   public static RunDirectories open(Directories directories) throws IOException {
     Path run = directories.make(directories.run());
     // One at a time, so that a directory without its lock yet is not taken for a dead one's.
-    try (BuildLock alone = BuildLock.acquire(directories.cache().resolve("run.lock"))) {
+    try (BuildLock alone =
+        BuildLock.acquire(directories.cache().resolve("run.lock"), LONGEST_WAIT)) {
       sweep(run);
       String name = HexFormat.of().toHexDigits(new SecureRandom().nextInt());
       Path lockFile = run.resolve(name + LOCK_SUFFIX);

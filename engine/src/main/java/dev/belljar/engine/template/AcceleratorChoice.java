@@ -34,6 +34,8 @@ public record AcceleratorChoice(Accelerator accelerator, String reason) {
    * A machine with hardware virtualization is up in a second; one that takes this long is no better
    * than emulation.
    */
+  private static final Duration LONGEST_WAIT = Duration.ofMinutes(2);
+
   private static final Duration PROBE_LIMIT = Duration.ofSeconds(10);
 
   /** What was found out before, if it still holds. */
@@ -63,7 +65,8 @@ public record AcceleratorChoice(Accelerator accelerator, String reason) {
       Consumer<String> progress)
       throws IOException {
     directories.make(directories.cache());
-    try (BuildLock lock = BuildLock.acquire(directories.cache().resolve("accelerator.lock"))) {
+    try (BuildLock lock =
+        BuildLock.acquire(directories.cache().resolve("accelerator.lock"), LONGEST_WAIT)) {
       Optional<AcceleratorChoice> known = remembered(directories, qemuVersion);
       if (known.isPresent()) {
         return known.get();

@@ -38,6 +38,10 @@ import org.slf4j.LoggerFactory;
  */
 public final class TemplateStore {
   private static final Logger LOG = LoggerFactory.getLogger(TemplateStore.class);
+
+  /** For other processes that make one, each in seconds to minutes. */
+  private static final Duration LONGEST_WAIT = Duration.ofMinutes(20);
+
   private static final Duration BOOT_LIMIT = Duration.ofSeconds(90);
   private static final int TRIES = 3;
   private static final Duration WARM_UP_LIMIT = Duration.ofSeconds(60);
@@ -128,7 +132,8 @@ public final class TemplateStore {
       return found.get();
     }
     directories.make(directories.templates());
-    try (BuildLock lock = BuildLock.acquire(directories.templates().resolve("build.lock"))) {
+    try (BuildLock lock =
+        BuildLock.acquire(directories.templates().resolve("build.lock"), LONGEST_WAIT)) {
       found = find(shape);
       if (found.isPresent()) {
         return found.get();

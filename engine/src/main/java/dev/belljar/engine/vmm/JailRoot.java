@@ -11,6 +11,7 @@ import java.nio.file.Path;
 import java.nio.file.StandardCopyOption;
 import java.security.MessageDigest;
 import java.security.NoSuchAlgorithmException;
+import java.time.Duration;
 import java.util.ArrayList;
 import java.util.HexFormat;
 import java.util.List;
@@ -36,6 +37,10 @@ record JailRoot(Path directory, Optional<String> preload) {
   static final String QEMU_IMG = "/usr/bin/qemu-img";
 
   private static final Pattern LIBRARY = Pattern.compile("(?:=> )?(/\\S+) \\(0x");
+
+  /** For another process that makes it, which takes seconds. */
+  private static final Duration LONGEST_WAIT = Duration.ofMinutes(2);
+
   private static final List<String> FIRMWARE =
       List.of("bios-microvm.bin", "linuxboot_dma.bin", "pvh.bin", "qboot.rom", "kvmvapic.bin");
   private static final List<Path> FIRMWARE_DIRECTORIES =
@@ -64,7 +69,8 @@ record JailRoot(Path directory, Optional<String> preload) {
     if (Files.isDirectory(made)) {
       return root;
     }
-    try (BuildLock lock = BuildLock.acquire(directories.jails().resolve("build.lock"))) {
+    try (BuildLock lock =
+        BuildLock.acquire(directories.jails().resolve("build.lock"), LONGEST_WAIT)) {
       if (!Files.isDirectory(made)) {
         FileTree.delete(directories.jails().resolve("making"));
         Path making = Files.createDirectory(directories.jails().resolve("making"));

@@ -29,6 +29,10 @@ import org.slf4j.LoggerFactory;
  */
 final class StoreDirectory implements AutoCloseable {
   private static final Logger LOG = LoggerFactory.getLogger(StoreDirectory.class);
+
+  /** All that is done under the lock takes seconds at most. */
+  private static final Duration LONGEST_WAIT = Duration.ofMinutes(5);
+
   private static final String REGION = "loc";
   private static final String ALPHABET = "0123456789abcdefghjkmnpqrstuvwxyz";
   private static final int ID_LENGTH = 20;
@@ -97,7 +101,7 @@ final class StoreDirectory implements AutoCloseable {
   }
 
   private static BuildLock lock(Path directory) throws IOException {
-    return BuildLock.acquire(directory.resolve("lock"));
+    return BuildLock.acquire(directory.resolve("lock"), LONGEST_WAIT);
   }
 
   /** Something done under the lock. */
