@@ -37,6 +37,12 @@ public final class MachinePool<S, M extends MachinePool.Waiting> implements Auto
   /** How often it is looked whether the host is still busy. */
   private static final long MOMENT = TimeUnit.MILLISECONDS.toNanos(20);
 
+  /**
+   * What was taken is replaced after this: making a machine would take the processors from the
+   * first commands of the one just taken.
+   */
+  private static final long LULL = TimeUnit.MILLISECONDS.toNanos(100);
+
   /** How long a machine that is being made is waited for when the pool is closed. */
   private static final Duration PATIENCE = Duration.ofSeconds(2);
 
@@ -99,6 +105,10 @@ public final class MachinePool<S, M extends MachinePool.Waiting> implements Auto
   private final Thread filler;
   private boolean closed;
   private boolean scarce;
+
+  /** Whether a machine is being made or improved. */
+  private boolean working;
+
   private long taken;
   private long missed;
   private long discarded;
@@ -156,6 +166,7 @@ public final class MachinePool<S, M extends MachinePool.Waiting> implements Auto
     this.maker = maker;
     this.room = room;
     this.clock = clock;
+    resumeAt = clock.getAsLong();
     filler = Thread.ofVirtual().name("pool").unstarted(this::fill);
   }
 
@@ -185,7 +196,11 @@ public final class MachinePool<S, M extends MachinePool.Waiting> implements Auto
       if (shelf == null || closed) {
         return Optional.empty();
       }
-      shelf.askedFor(clock.getAsLong());
+      long now = clock.getAsLong();
+      if (!working && now - resumeAt > 0) {
+        resumeAt = now + LULL;
+      }
+      shelf.askedFor(now);
       changed.signalAll();
       for (Ready<M> next = shelf.ready.pollFirst(); next != null; next = shelf.ready.pollFirst()) {
         if (next.machine.isAlive()) {
@@ -305,20 +320,27 @@ public final class MachinePool<S, M extends MachinePool.Waiting> implements Auto
         if (closed) {
           return Optional.empty();
         }
+        working = false;
         long now = clock.getAsLong();
         giveUp(now, given);
         if (given.isEmpty()) {
           Optional<Work<S, M>> wanted = wanted(now);
           if (wanted.isPresent() && !room.isBusy()) {
+            working = true;
             return wanted;
           }
-          changed.awaitNanos(wanted.isPresent() ? MOMENT : LOOK);
+          changed.awaitNanos(wanted.isPresent() ? MOMENT : untilNextLook(now));
         }
       } finally {
         lock.unlock();
       }
       given.forEach(MachinePool::close);
     }
+  }
+
+  private long untilNextLook(long now) {
+    long pausing = resumeAt - now;
+    return pausing > 0 ? Math.min(pausing, LOOK) : LOOK;
   }
 
   private Optional<Work<S, M>> wanted(long now) {

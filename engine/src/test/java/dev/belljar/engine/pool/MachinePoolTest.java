@@ -23,7 +23,10 @@ class MachinePoolTest {
   private static final String LARGE = "large";
 
   private final List<Stand> made = new CopyOnWriteArrayList<>();
+
+  /** Ahead of the clock. */
   private final AtomicLong nanos = new AtomicLong();
+
   private volatile boolean scarce;
   private volatile boolean busy;
   private volatile boolean broken;
@@ -72,7 +75,13 @@ class MachinePoolTest {
             return busy;
           }
         };
-    pool = MachinePool.open(sizes, Duration.ofMinutes(10), shape -> make(), room, nanos::get);
+    pool =
+        MachinePool.open(
+            sizes,
+            Duration.ofMinutes(10),
+            shape -> make(),
+            room,
+            () -> System.nanoTime() + nanos.get());
     return pool;
   }
 
@@ -107,12 +116,23 @@ class MachinePoolTest {
   void aMachineIsTakenOnceAndAnotherTakesItsPlace() throws Exception {
     var opened = open(1, 3);
     Set<Stand> seen = new HashSet<>();
-    for (int i = 0; i < 50; i++) {
+    for (int i = 0; i < 20; i++) {
       assertThat(opened.awaitReady(Duration.ofSeconds(10))).isTrue();
       assertThat(seen.add(taken(opened))).isTrue();
     }
-    assertThat(opened.status().taken()).isEqualTo(50);
+    assertThat(opened.status().taken()).isEqualTo(20);
     assertThat(seen).allMatch(one -> !one.closed);
+  }
+
+  @Test
+  void whoTakesOneHasTheProcessorsForAMoment() throws Exception {
+    var opened = open(2, 2);
+    assertThat(opened.awaitReady(Duration.ofSeconds(10))).isTrue();
+    long before = System.nanoTime();
+    taken(opened);
+    awaitWaiting(opened, 2);
+
+    assertThat(System.nanoTime() - before).isGreaterThanOrEqualTo(100_000_000);
   }
 
   @Test

@@ -1,0 +1,69 @@
+package dev.belljar.engine;
+
+import static org.assertj.core.api.Assertions.assertThat;
+import static org.awaitility.Awaitility.await;
+
+import dev.belljar.Sandbox;
+import java.io.IOException;
+import java.nio.file.DirectoryStream;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.time.Duration;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.Timeout;
+
+@Timeout(180)
+class IdleMachineIT {
+  private static final Duration LOOK = Duration.ofSeconds(5);
+
+  /** A timer that nobody needs would be 18 or more in each second. */
+  private static final long FEW = 5 * LOOK.toSeconds();
+
+  @Test
+  void itIsSeldomWoken() throws IOException {
+    try (Sandbox sandbox = Sandbox.create()) {
+      assertThat(sandbox.sh("echo ready").text()).isEqualTo("ready\n");
+      Path machine = machine();
+      await().atMost(Duration.ofMinutes(2)).until(() -> wakesWithin(machine) < FEW);
+    }
+  }
+
+  /** The directory of the only QEMU of this process below /proc. */
+  private static Path machine() {
+    return ProcessHandle.current()
+        .descendants()
+        .map(process -> Path.of("/proc", Long.toString(process.pid())))
+        .filter(IdleMachineIT::isQemu)
+        .findFirst()
+        .orElseThrow();
+  }
+
+  private static boolean isQemu(Path process) {
+    try {
+      return Files.readString(process.resolve("comm")).startsWith("qemu-system");
+    } catch (IOException e) {
+      return false; // It has ended.
+    }
+  }
+
+  private static long wakesWithin(Path process) throws Exception {
+    long before = wakes(process);
+    Thread.sleep(LOOK);
+    return wakes(process) - before;
+  }
+
+  /** How often its threads have waited for something and gone on (proc_pid_status(5)). */
+  private static long wakes(Path process) throws IOException {
+    long all = 0;
+    try (DirectoryStream<Path> threads = Files.newDirectoryStream(process.resolve("task"))) {
+      for (Path thread : threads) {
+        all +=
+            Files.readAllLines(thread.resolve("status")).stream()
+                .filter(line -> line.startsWith("voluntary_ctxt_switches:"))
+                .mapToLong(line -> Long.parseLong(line.substring(line.indexOf(':') + 1).strip()))
+                .sum();
+      }
+    }
+    return all;
+  }
+}
