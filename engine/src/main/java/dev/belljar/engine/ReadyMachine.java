@@ -1,5 +1,6 @@
 package dev.belljar.engine;
 
+import dev.belljar.engine.agent.Agent;
 import dev.belljar.engine.agent.AgentConnection.Incoming;
 import dev.belljar.engine.agent.AgentConnection.IncomingStreams;
 import dev.belljar.engine.agent.AgentErrorException;
@@ -66,10 +67,18 @@ final class ReadyMachine implements MachinePool.Waiting {
     return new Handed(machine, deno);
   }
 
-  /** Has an evaluator wait in it as well; blocks until it does, or the machine was taken. */
+  /**
+   * Has a program run in Deno once, and an evaluator wait in it; blocks until it does, or the
+   * machine was taken.
+   */
   void warm() throws IOException {
     try {
-      AgentProcess process = start();
+      AgentProcess rehearsal = begin(WarmDeno::rehearse);
+      if (rehearsal == null) {
+        return;
+      }
+      WarmDeno.awaitEnd(rehearsal);
+      AgentProcess process = begin(WarmDeno::spawn);
       if (process != null) {
         WarmDeno ready = WarmDeno.await(machine.agent(), process);
         keep(process, ready);
@@ -79,15 +88,19 @@ final class ReadyMachine implements MachinePool.Waiting {
     }
   }
 
+  private interface Starter {
+    AgentProcess start(Agent agent) throws IOException, AgentErrorException;
+  }
+
   /** A guest that does not answer must not keep whoever takes the machine. */
-  private @Nullable AgentProcess start() throws IOException, AgentErrorException {
+  private @Nullable AgentProcess begin(Starter starter) throws IOException, AgentErrorException {
     synchronized (this) {
       if (taken) {
         return null;
       }
     }
     AgentProcess process =
-        InTime.ask("start of Deno", LONGEST_START, () -> WarmDeno.spawn(machine.agent()));
+        InTime.ask("start of Deno", LONGEST_START, () -> starter.start(machine.agent()));
     synchronized (this) {
       if (taken) {
         WarmDeno.end(process);

@@ -1,20 +1,26 @@
 package dev.belljar.engine;
 
 import dev.belljar.ChildProcess;
+import dev.belljar.DenoRunOptions.Extension;
 import dev.belljar.Signal;
 import dev.belljar.SpawnOptions;
 import dev.belljar.engine.agent.Agent;
 import dev.belljar.engine.agent.AgentErrorException;
 import dev.belljar.engine.agent.AgentProcess;
 import dev.belljar.engine.agent.AgentStream;
+import dev.belljar.engine.deno.GuestDeno;
 import dev.belljar.engine.deno.WaitingEvaluator;
 import java.io.IOException;
+import java.io.InterruptedIOException;
 import java.time.Duration;
 import java.util.ArrayList;
 import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
+import java.util.concurrent.ExecutionException;
+import java.util.concurrent.TimeUnit;
+import java.util.concurrent.TimeoutException;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
@@ -40,15 +46,42 @@ final class WarmDeno {
     this.evaluator = evaluator;
   }
 
-  /** Starts Deno's process; it is not ready yet. */
+  /**
+   * Starts a program as {@code deno.run} would. The machine has what that needs translated, and in
+   * its memory, when it ends.
+   */
+  static AgentProcess rehearse(Agent agent) throws IOException, AgentErrorException {
+    return spawn(agent, GuestDeno.evaluating("0", Extension.TS));
+  }
+
+  /** Starts an evaluator's process; it is not ready yet. */
   static AgentProcess spawn(Agent agent) throws IOException, AgentErrorException {
+    return spawn(agent, WaitingEvaluator.arguments());
+  }
+
+  private static AgentProcess spawn(Agent agent, List<String> arguments)
+      throws IOException, AgentErrorException {
     List<String> command = new ArrayList<>(List.of("deno"));
-    command.addAll(WaitingEvaluator.arguments());
+    command.addAll(arguments);
     List<String> environment = new ArrayList<>();
     LocalEnv.DEFAULTS.forEach((name, value) -> environment.add(name + "=" + value));
     return agent.spawn(
         new AgentProcess.Start(
             command, environment, DIRECTORY, USER, UMASK, false, true, true, 0, 0));
+  }
+
+  /** Blocks until a rehearsal is over, however it ends; one that takes too long is ended. */
+  static void awaitEnd(AgentProcess rehearsal) throws IOException {
+    try {
+      rehearsal.exit().get(START_SECONDS, TimeUnit.SECONDS);
+    } catch (InterruptedException e) {
+      Thread.currentThread().interrupt();
+      throw new InterruptedIOException("Interrupted while Deno ran in a machine that waits.");
+    } catch (ExecutionException | TimeoutException e) {
+      throw new IOException("Deno does not run in it", e);
+    } finally {
+      end(rehearsal);
+    }
   }
 
   /** Blocks until it answers; that its machine is taken meanwhile ends it, and this. */

@@ -115,12 +115,12 @@ public final class GuestDeno implements SandboxDeno {
     }
     // What begins with a dash, or is empty, must not be taken for an option or its absence.
     String argument = text.isEmpty() || text.startsWith("-") ? " " + text : text;
-    return Program.start(
-        sandbox,
-        fetch,
-        List.of("eval", "--no-lock", "--ext=" + code.extension().ending(), argument),
-        process,
-        false);
+    return Program.start(sandbox, fetch, evaluating(argument, code.extension()), process, false);
+  }
+
+  /** Deno's arguments for a program that is itself one. */
+  public static List<String> evaluating(String code, DenoRunOptions.Extension extension) {
+    return List.of("eval", "--no-lock", "--ext=" + extension.ending(), code);
   }
 
   /**

@@ -135,7 +135,9 @@ public final class CheckpointDraft implements AutoCloseable {
           Catalog changed = catalog;
           for (NewHead head : heads.values()) {
             Disk volume = Checks.existing(catalog, request.owner, head.volume.id());
-            if (!volume.top().equals(head.volume.top())) {
+            // The sandbox may have been closed, and another have the volume by now.
+            if (!volume.top().equals(head.volume.top())
+                || !Checks.isHeldBy(store, volume, request.sandbox)) {
               throw Checkpointing.changed(volume.slug());
             }
             Checks.checkWhole(store, catalog, volume.slug(), catalog.chain(volume.top()));

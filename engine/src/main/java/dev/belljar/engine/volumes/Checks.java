@@ -146,6 +146,10 @@ final class Checks {
     }
   }
 
+  static boolean isHeldBy(StoreDirectory store, Disk volume, String holder) throws IOException {
+    return holderOf(store, volume).equals(Optional.of(holder));
+  }
+
   /** Not only sandboxes have volumes: a check does, and an export. */
   static String described(String holder) {
     return holder.contains(" ") ? holder : "sandbox " + holder;

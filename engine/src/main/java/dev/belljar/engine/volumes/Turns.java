@@ -4,6 +4,7 @@ import dev.belljar.StorageException;
 import dev.belljar.StorageException.Reason;
 import java.time.Duration;
 import java.util.Map;
+import java.util.Objects;
 import java.util.concurrent.ConcurrentHashMap;
 import java.util.concurrent.Semaphore;
 import java.util.concurrent.TimeUnit;
@@ -15,18 +16,34 @@ import java.util.concurrent.TimeUnit;
 final class Turns {
   private final int most;
   private final Duration longestWait;
-  private final Map<String, Semaphore> of = new ConcurrentHashMap<>();
+  private final Map<String, Queue> of = new ConcurrentHashMap<>();
 
   Turns(int most, Duration longestWait) {
     this.most = most;
     this.longestWait = longestWait;
   }
 
+  /**
+   * Who has turns, and who waits.
+   *
+   * @param users how many both are
+   */
+  private record Queue(Semaphore turns, int users) {}
+
   /** Lasts until it is closed. */
-  record Turn(Semaphore of) implements AutoCloseable {
+  final class Turn implements AutoCloseable {
+    private final String whose;
+    private final Semaphore turns;
+
+    private Turn(String whose, Semaphore turns) {
+      this.whose = whose;
+      this.turns = turns;
+    }
+
     @Override
     public void close() {
-      of.release();
+      turns.release();
+      leave(whose);
     }
   }
 
@@ -38,10 +55,34 @@ final class Turns {
    * @throws StorageException where it takes too long
    */
   Turn take(String whose, String work) throws InterruptedException {
-    Semaphore turns = of.computeIfAbsent(whose, key -> new Semaphore(most, true));
-    if (!turns.tryAcquire(longestWait.toMillis(), TimeUnit.MILLISECONDS)) {
+    Semaphore turns = join(whose);
+    boolean taken = false;
+    try {
+      taken = turns.tryAcquire(longestWait.toMillis(), TimeUnit.MILLISECONDS);
+    } finally {
+      if (!taken) {
+        leave(whose);
+      }
+    }
+    if (!taken) {
       throw new StorageException(Reason.BUSY, work + ". Try again when that is done.");
     }
-    return new Turn(turns);
+    return new Turn(whose, turns);
+  }
+
+  private Semaphore join(String whose) {
+    return Objects.requireNonNull(
+            of.compute(
+                whose,
+                (key, queue) ->
+                    queue == null
+                        ? new Queue(new Semaphore(most, true), 1)
+                        : new Queue(queue.turns, queue.users + 1)))
+        .turns;
+  }
+
+  private void leave(String whose) {
+    of.computeIfPresent(
+        whose, (key, queue) -> queue.users == 1 ? null : new Queue(queue.turns, queue.users - 1));
   }
 }

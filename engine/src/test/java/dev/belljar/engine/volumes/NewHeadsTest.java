@@ -128,6 +128,21 @@ class NewHeadsTest {
   }
 
   @Test
+  void aCheckpointOfASandboxThatHasEndedLeavesTheVolumeToTheNext() throws Exception {
+    try (CheckpointDraft draft = begin("saved", MOST)) {
+      opened.close();
+      opened = store.openVolume(ME, "data", "next");
+      store.runs(opened.id(), new QuietDisk());
+
+      assertThatExceptionOfType(StorageException.class)
+          .isThrownBy(() -> commit(draft))
+          .satisfies(e -> assertThat(e.reason()).isEqualTo(Reason.BUSY));
+    }
+    assertThat(store.checkpoint(ME, "saved")).isEmpty();
+    assertThat(snapshot("one").slug()).isEqualTo("one");
+  }
+
+  @Test
   void aCheckpointWaitsForASnapshot() throws Exception {
     both(() -> snapshot("one"), () -> checkpoint("saved", MOST));
     assertThat(snapshots()).containsExactly("one");
