@@ -9,6 +9,11 @@ import java.util.Map;
 final class Exec implements Subject {
   private static final double TARGET_MILLIS = 8;
 
+  /**
+   * One after the other, as an agent has them: the first finds what the others of the table left.
+   */
+  private static final int IN_A_ROW = 5;
+
   @Override
   public String name() {
     return "exec";
@@ -21,19 +26,27 @@ final class Exec implements Subject {
       List<Task> tasks = new ArrayList<>();
       tasks.add(
           into -> {
-            long began = System.nanoTime();
-            GuestCommand.TRUE.run(sandbox);
-            into.addMillisSince("exec", began);
+            for (int i = 0; i < IN_A_ROW; i++) {
+              long began = System.nanoTime();
+              GuestCommand.TRUE.run(sandbox);
+              into.addMillisSince("exec", began);
+            }
           });
-      others.forEach((name, command) -> tasks.add(into -> command.time(name, into)));
+      others.forEach((name, command) -> tasks.add(into -> inARow(name, command, into)));
       Recording recording = bench.rounds().play(tasks);
       return List.of(
           new Measurement(
               "exec",
-              "`/bin/true` in a running sandbox",
+              "`/bin/true` in a running sandbox, five in a row",
               recording.samples("exec", Unit.MILLISECONDS),
               TARGET_MILLIS,
               recording.alternatives(Unit.MILLISECONDS, others.keySet())));
+    }
+  }
+
+  private static void inARow(String name, HostCommand command, Recording into) throws Exception {
+    for (int i = 0; i < IN_A_ROW; i++) {
+      command.time(name, into);
     }
   }
 }

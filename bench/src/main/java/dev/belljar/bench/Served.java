@@ -26,6 +26,10 @@ final class Served implements Subject {
   /** Calls before those that count, so that both sides are compiled as they are in long use. */
   private static final int CALLS_TO_WARM_UP = 2000;
 
+  private static final double EXEC_TARGET_MILLIS = 3;
+  private static final int EXECS_A_ROUND = 5;
+  private static final int EXECS_TO_WARM_UP = 100;
+
   private static final double CREATE_TARGET_MILLIS = 60;
 
   private static final double SOCKETS_TARGET_MEGABYTES = 200;
@@ -46,6 +50,7 @@ final class Served implements Subject {
     try (ServerProcess server = ServerProcess.start(launcher, scratch, SANDBOXES);
         HttpClient client = HttpClient.newHttpClient()) {
       measurements.add(call(bench, server, client));
+      measurements.addAll(exec(bench, server));
       measurements.addAll(create(bench, server));
       measurements.addAll(ServedFiles.measure(bench, server, client));
       measurements.add(sockets(bench, server, client));
@@ -122,6 +127,48 @@ final class Served implements Subject {
     if (sandbox.env().get("PATH").isEmpty()) {
       throw new IOException("The sandbox has no PATH.");
     }
+  }
+
+  private static List<Measurement> exec(Workbench bench, ServerProcess server) throws Exception {
+    try (Sandbox served = create(server.endpoint());
+        Sandbox embedded = createEmbedded()) {
+      for (int i = 0; i < EXECS_TO_WARM_UP; i++) {
+        GuestCommand.TRUE.run(served);
+        GuestCommand.TRUE.run(embedded);
+      }
+      Recording recording =
+          bench
+              .rounds()
+              .play(
+                  List.of(
+                      into -> {
+                        for (int i = 0; i < EXECS_A_ROUND; i++) {
+                          double remote = execMillis(served);
+                          double local = execMillis(embedded);
+                          into.add("served", remote);
+                          into.add("embedded", local);
+                          into.add("added", remote - local);
+                        }
+                      }));
+      return List.of(
+          new Measurement(
+              "server.exec",
+              "`/bin/true` in a running sandbox of a server",
+              recording.samples("served", Unit.MILLISECONDS),
+              new Alternative("embedded", recording.samples("embedded", Unit.MILLISECONDS))),
+          new Measurement(
+              "server.exec.added",
+              "what the server adds to that, pair by pair",
+              recording.samples("added", Unit.MILLISECONDS),
+              EXEC_TARGET_MILLIS,
+              List.of()));
+    }
+  }
+
+  private static double execMillis(Sandbox sandbox) throws IOException {
+    long began = System.nanoTime();
+    GuestCommand.TRUE.run(sandbox);
+    return (System.nanoTime() - began) / 1e6;
   }
 
   private static List<Measurement> create(Workbench bench, ServerProcess server) throws Exception {
