@@ -29,9 +29,15 @@ final class QuickEnd {
     System.exit(status);
   }
 
-  /** The way out; looked up once so that the start caches know its classes. */
+  /** All but the end, so that the start caches know its classes. */
+  static void rehearse() {
+    if (!TerminationSignals.endsNow()) {
+      prepare();
+    }
+  }
+
   @SuppressWarnings("restricted") // the launcher allows native access
-  static MethodHandle prepare() {
+  private static MethodHandle prepare() {
     Linker linker = Linker.nativeLinker();
     return linker.downcallHandle(
         linker.defaultLookup().find("_exit").orElseThrow(),

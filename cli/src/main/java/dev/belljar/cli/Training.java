@@ -12,7 +12,7 @@ final class Training {
     StandardStreams streams = StandardStreams.ofThisProcess();
     int here = Main.execute(streams, "run", "--quiet", "--no-server", "-c", "true");
     int there = Main.execute(streams, "run", "--quiet", "-c", "true");
-    QuickEnd.prepare();
+    QuickEnd.rehearse();
     System.exit(here == 0 ? there : here);
   }
 }
