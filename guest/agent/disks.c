@@ -5,6 +5,7 @@
 #include "machine.h"
 
 #include <fcntl.h>
+#include <limits.h>
 #include <linux/fs.h>
 #include <sched.h>
 #include <stdio.h>
@@ -14,6 +15,7 @@
 #include <sys/mount.h>
 #include <sys/stat.h>
 #include <sys/statvfs.h>
+#include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -56,6 +58,29 @@ static int open_directory(int below, const char *path) {
     return openat(below, path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 }
 
+// A file system that once could not be written to (the host's disk was full) bears a mark: the kernel mounts it all the
+// same, and makes it no larger until it was looked at. Programs of the image do that, not those of a root that follows.
+static void check_if_marked(char letter) {
+    enum { SUPERBLOCK = 1024, MAGIC_AT = 56, STATE_AT = 58, ERRORS = 2 };
+    char device[16];
+    unsigned char head[64];
+    snprintf(device, sizeof device, "/dev/vd%c", letter);
+    int file = open(device, O_RDONLY | O_CLOEXEC);
+    if (file < 0) return;
+    bool marked = pread(file, head, sizeof head, SUPERBLOCK) == sizeof head && head[MAGIC_AT] == 0x53 && head[MAGIC_AT + 1] == 0xef
+        && (head[STATE_AT] & ERRORS);
+    close(file);
+    if (!marked) return;
+    pid_t pid = vfork();
+    if (pid == 0) {
+        execl("/usr/sbin/e2fsck", "e2fsck", "-fy", device, (char *) NULL);
+        _exit(127);
+    }
+    int status = -1;
+    if (pid > 0) waitpid(pid, &status, 0);
+    say("%s was looked at: status %d", device, status);
+}
+
 // A volume may be larger than the snapshot that it was made from.
 static void fill(int root, uint64_t bytes) {
     struct statvfs held;
@@ -76,8 +101,34 @@ static int mount_hidden(char letter, const char *name, const char *type, unsigne
 
 // ---- a root of its own ----
 
-static int mount_overlay(int disk) {
+// An overlay makes a directory or two on its disk when it is mounted. Where users have filled that to the last block, it has
+// the room of these files; they are no part of the root.
+#define RESERVES 4
+#define RESERVE_BYTES (64 * KIB)
+
+static void give_up_reserve(int disk) {
+    char name[16];
+    for (int i = 0; i < RESERVES; i++) {
+        snprintf(name, sizeof name, "reserve%d", i);
+        unlinkat(disk, name, 0);
+    }
+    syncfs(disk); // Only then may the blocks be used anew.
+}
+
+static void keep_reserve(int disk) {
+    char name[16];
+    for (int i = 0; i < RESERVES; i++) {
+        snprintf(name, sizeof name, "reserve%d", i);
+        int file = openat(disk, name, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
+        if (file < 0) continue; // It is there, or there is no room for it.
+        for (off_t bytes = RESERVE_BYTES; bytes >= 4 * KIB && fallocate(file, 0, 0, bytes) < 0;) bytes /= 2;
+        close(file);
+    }
+}
+
+static int try_overlay(int disk) {
     char options[256], target[64];
+    struct statvfs made;
     if (mkdirat(disk, "upper", 0755) < 0 && errno != EEXIST) return errno;
     if (mkdirat(disk, "work", 0755) < 0 && errno != EEXIST) return errno;
     if (mkdirat(machine_floor, "next", 0755) < 0 && errno != EEXIST) return errno;
@@ -85,7 +136,21 @@ static int mount_overlay(int disk) {
         "lowerdir=/proc/self/fd/%d,upperdir=/proc/self/fd/%d/upper,workdir=/proc/self/fd/%d/work,redirect_dir=on,index=off,xino=auto",
         machine_image, disk, disk);
     snprintf(target, sizeof target, "/proc/self/fd/%d/next", machine_floor);
-    return mount("overlay", target, "overlay", MS_NOATIME, options) < 0 ? errno : 0;
+    if (mount("overlay", target, "overlay", MS_NOATIME, options) < 0) return errno;
+    // Without a directory to work in it is there, and cannot be written to.
+    if (statvfs(target, &made) < 0 || !(made.f_flag & ST_RDONLY)) return 0;
+    umount2(target, 0);
+    return ENOSPC;
+}
+
+static int mount_overlay(int disk) {
+    int error = try_overlay(disk);
+    if (error == ENOSPC || error == EROFS) {
+        give_up_reserve(disk);
+        error = try_overlay(disk);
+    }
+    if (!error) keep_reserve(disk);
+    return error;
 }
 
 // What the kernel serves moves along; /proc goes last, for paths that lead through it.
@@ -124,6 +189,7 @@ static int attach_image(char letter) {
 }
 
 static int attach_root(struct disk *disk, char letter, uint64_t bytes) {
+    check_if_marked(letter);
     disk->root = mount_hidden(letter, "disk", "ext4", MS_NOATIME, "discard,noinit_itable");
     if (disk->root < 0) {
         disk->root = 0;
@@ -133,9 +199,33 @@ static int attach_root(struct disk *disk, char letter, uint64_t bytes) {
     return make_root(disk->root);
 }
 
+// As make_directories(), where no symbolic link leads elsewhere: what is mounted there would lie over something else.
+static int make_plain_directories(const char *path) {
+    char part[NAME_MAX + 1];
+    int at = open("/", O_PATH | O_DIRECTORY | O_CLOEXEC), error = at < 0 ? errno : 0;
+    while (!error && *(path += strspn(path, "/"))) {
+        size_t length = strcspn(path, "/");
+        if (length >= sizeof part) {
+            error = ENAMETOOLONG;
+            break;
+        }
+        memcpy(part, path, length);
+        part[length] = 0;
+        path += length;
+        if (mkdirat(at, part, 0755) < 0 && errno != EEXIST) error = errno;
+        int next = error ? -1 : openat(at, part, O_PATH | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+        if (!error && next < 0) error = errno;
+        close(at);
+        at = next;
+    }
+    if (at >= 0) close(at);
+    return error;
+}
+
 static int attach_volume(struct disk *disk, char letter, uint64_t bytes, char *target) {
     char device[16];
-    int error = make_directories(target);
+    check_if_marked(letter);
+    int error = make_plain_directories(target);
     snprintf(device, sizeof device, "/dev/vd%c", letter);
     if (!error && mount(device, target, "ext4", MS_NOATIME, "discard,noinit_itable") < 0) error = errno;
     if (error) return error;
@@ -163,6 +253,16 @@ void call_attach(uint32_t call, struct body *body) {
     if (!error && purpose == ROOT) error = attach_root(&disks[slot], letter, bytes);
     if (!error && purpose == VOLUME) error = attach_volume(&disks[slot], letter, bytes, target);
     result_error(call, error);
+}
+
+// ---- release ----
+
+// What was deleted last is given back to the host: the file system forgets what it has not yet told when it is unmounted.
+void disks_trim(void) {
+    for (int i = 0; i < SLOTS; i++) {
+        struct fstrim_range all = {.len = UINT64_MAX, .minlen = 64 * KIB};
+        if (disks[i].root && !disks[i].frozen) ioctl(disks[i].root, FITRIM, &all);
+    }
 }
 
 // ---- FREEZE, THAW ----

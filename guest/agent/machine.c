@@ -231,6 +231,7 @@ static void unmount_disks(void) {
 static void release_disks(void) {
     char disk[32];
     sync();
+    disks_trim();
     unmount_disks();
     mount(NULL, "/", NULL, MS_REMOUNT | MS_RDONLY, NULL);
     snprintf(disk, sizeof disk, "/proc/self/fd/%d", machine_disk);

@@ -26,3 +26,6 @@ int machine_identity_place(void);
 
 /** Makes a directory and those above it; 0 or an errno. */
 int make_directories(char *path);
+
+/** Tells the host which blocks of the attached disks are free. */
+void disks_trim(void);

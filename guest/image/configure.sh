@@ -7,6 +7,9 @@ ln -s /home/app /app
 printf 'app ALL=(ALL:ALL) NOPASSWD: ALL\n' >/etc/sudoers.d/app
 chmod 0440 /etc/sudoers.d/app
 
+# What 'sudo npm install -g' installs is for all; without sudo it is for the user, in ~/.local.
+printf 'prefix=/usr/local\n' >/root/.npmrc
+
 # Byte code that is valid whatever the time stamps are, in files that come out the same on every build.
 find / -xdev -name __pycache__ -type d -prune -exec rm -rf {} +
 for library in /usr/lib/python3 /usr/lib/python3.*; do

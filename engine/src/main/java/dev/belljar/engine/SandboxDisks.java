@@ -62,6 +62,9 @@ final class SandboxDisks implements AutoCloseable {
   /** ENOTDIR, ENAMETOOLONG, ELOOP: what a path says of itself, whatever the disk holds. */
   private static final Set<Integer> NO_DIRECTORY = Set.of(20, 36, 40);
 
+  /** ENOSPC, and EROFS: an overlay without a directory to work in. */
+  private static final Set<Integer> NO_ROOM = Set.of(28, 30);
+
   /** Until the guest has written down what it holds in memory. */
   private static final long FREEZING_SECONDS = 30;
 
@@ -277,7 +280,16 @@ final class SandboxDisks implements AutoCloseable {
       }
       if (NO_DIRECTORY.contains(e.errno())) {
         throw new InvalidOptionException(
-            "A volume cannot be at '%s': that cannot be a directory there.".formatted(target), e);
+            "A volume cannot be at '%s': that cannot be a directory there, or a symbolic link leads elsewhere."
+                .formatted(target),
+            e);
+      }
+      if (NO_ROOM.contains(e.errno())) {
+        throw new StorageException(
+            Reason.FULL,
+            "%s is full and has no room for what a root needs. Mount it as a volume and delete what is below 'upper' there, or make a larger volume from a snapshot of it."
+                .formatted(what),
+            e);
       }
       throw new StorageException(
           Reason.DAMAGED,

@@ -16,6 +16,7 @@ import dev.belljar.Volume;
 import dev.belljar.VolumeOptions;
 import dev.belljar.spi.Tenant;
 import java.nio.file.Path;
+import java.util.List;
 import java.util.Optional;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
@@ -133,6 +134,75 @@ class VolumesIT {
       await().until(() -> allocated("data") > 200 << 20);
       sandbox.sh("rm /data/big && sync").text();
       await().until(() -> allocated("data") < 20 << 20);
+    }
+  }
+
+  @Test
+  void whatIsDeletedLastIsGivenBackAsWell() {
+    storage.volumes().create(VolumeOptions.of("data", SIZE));
+    try (Sandbox sandbox = with(at("/data", "data"))) {
+      sandbox.sh("for i in $(seq 2000); do head -c 60k /dev/urandom > /data/$i; done").text();
+      sandbox.sh("sync").text();
+      await().until(() -> allocated("data") > 100 << 20);
+      sandbox.sh("rm /data/*").text();
+    }
+    assertThat(allocated("data")).isLessThan(30 << 20);
+  }
+
+  @Test
+  void aRootThatWasFilledToTheLastBlockIsUsedAgain() {
+    storage
+        .volumes()
+        .create(VolumeOptions.of("root", ByteSize.parse("300MB")).from(VolumeOptions.BUILTIN));
+    for (String fill :
+        List.of(
+            "sudo dd if=/dev/zero of=/opt/big bs=64k; sudo sh -c 'cat /dev/zero > /opt/more'; sync",
+            "sudo sh -c 'cd /opt && i=0; while : > f$i; do i=$((i+1)); done'; sync")) {
+      try (Sandbox sandbox = with(SandboxOptions.builder().root("root"))) {
+        assertThat(sandbox.sh(fill).noThrow().output().stderrText()).contains("No space left");
+      }
+      storage.volumes().snapshot("root", "full-" + fill.length());
+      try (Sandbox sandbox = with(SandboxOptions.builder().root("full-" + fill.length()))) {
+        assertThat(sandbox.sh("cat /etc/debian_version").text()).isNotEmpty();
+      }
+      try (Sandbox sandbox = with(SandboxOptions.builder().root("root"))) {
+        sandbox.sh("sudo find /opt -type f -delete; sudo touch /opt/fine; ls /opt").text();
+        assertThat(sandbox.sh("ls /opt").text()).isEqualTo("fine\n");
+      }
+    }
+  }
+
+  @Test
+  void aFileSystemThatHadAnErrorIsMendedBeforeItIsUsed() {
+    storage.volumes().create(VolumeOptions.of("data", ByteSize.parse("300MB")));
+    String state = "sudo dumpe2fs -h $(findmnt -n -o SOURCE /data) | grep state";
+    try (Sandbox sandbox = with(at("/data", "data"))) {
+      sandbox.sh("echo kept > /data/note; sync").text();
+      sandbox
+          .sh(
+              "echo test | sudo tee /sys/fs/ext4/$(findmnt -n -o SOURCE /data | cut -c6-)/trigger_fs_error")
+          .text();
+      assertThat(sandbox.sh(state).text()).contains("with errors");
+    }
+    try (Sandbox sandbox = with(at("/data", "data"))) {
+      assertThat(sandbox.sh(state).text()).doesNotContain("with errors");
+      assertThat(sandbox.sh("cat /data/note").text()).isEqualTo("kept\n");
+    }
+  }
+
+  @Test
+  void noSymbolicLinkOfARootLeadsAVolumeElsewhere() {
+    storage.volumes().create(VolumeOptions.of("data", ByteSize.parse("300MB")));
+    storage
+        .volumes()
+        .create(VolumeOptions.of("root", ByteSize.parse("300MB")).from(VolumeOptions.BUILTIN));
+    try (Sandbox sandbox = with(SandboxOptions.builder().root("root"))) {
+      sandbox.sh("sudo ln -s /etc /data; sudo ln -s /nowhere /lost").text();
+    }
+    for (String path : List.of("/data", "/data/below", "/lost")) {
+      assertThatExceptionOfType(InvalidOptionException.class)
+          .isThrownBy(() -> with(at(path, "data").root("root")).close())
+          .withMessageContaining("symbolic link");
     }
   }
 

@@ -3,6 +3,7 @@ package dev.belljar.engine.volumes;
 import java.io.IOException;
 import java.nio.ByteBuffer;
 import java.nio.channels.FileChannel;
+import java.nio.file.DirectoryStream;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.nio.file.StandardCopyOption;
@@ -30,8 +31,18 @@ final class CatalogFile {
 
   private record Content(int version, Catalog catalog) {}
 
+  /** Writes an empty one into a new directory, before there is anything that it could lack. */
+  void makeIfNew() throws IOException {
+    if (!Files.exists(file)) {
+      replace(written(read()));
+    }
+  }
+
   Catalog read() throws IOException {
     if (!Files.exists(file)) {
+      if (hasEntries("layers") || hasEntries("checkpoints")) {
+        throw new IOException(file + " is missing, and what is beside it cannot be used without.");
+      }
       return Catalog.EMPTY;
     }
     try {
@@ -46,8 +57,24 @@ final class CatalogFile {
     }
   }
 
+  private boolean hasEntries(String name) throws IOException {
+    Path inside = directory.resolve(name);
+    if (!Files.isDirectory(inside)) {
+      return false;
+    }
+    try (DirectoryStream<Path> entries = Files.newDirectoryStream(inside)) {
+      return entries.iterator().hasNext();
+    }
+  }
+
   /** Returns when the disk has it. */
   void write(Catalog catalog) throws IOException {
+    Path next = written(catalog);
+    FaultPoint.CATALOG_WRITTEN.reached();
+    replace(next);
+  }
+
+  private Path written(Catalog catalog) throws IOException {
     byte[] bytes =
         JSON.writerWithDefaultPrettyPrinter().writeValueAsBytes(new Content(VERSION, catalog));
     Path next = file.resolveSibling(file.getFileName() + ".new");
@@ -63,7 +90,10 @@ final class CatalogFile {
       }
       channel.force(true);
     }
-    FaultPoint.CATALOG_WRITTEN.reached();
+    return next;
+  }
+
+  private void replace(Path next) throws IOException {
     Files.move(next, file, StandardCopyOption.ATOMIC_MOVE, StandardCopyOption.REPLACE_EXISTING);
     force(directory);
   }

@@ -78,6 +78,7 @@ final class StoreDirectory implements AutoCloseable {
       throws IOException {
     StoreDirectory store = openAsItIs(directory, tools, clock);
     try (BuildLock lock = lock(store.directory)) {
+      store.file.makeIfNew();
       store.grace.set(grace);
       store.collect();
       return store;

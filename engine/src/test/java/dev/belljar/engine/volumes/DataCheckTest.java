@@ -1,8 +1,11 @@
 package dev.belljar.engine.volumes;
 
 import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatExceptionOfType;
+import static org.assertj.core.api.Assertions.assertThatIOException;
 
 import dev.belljar.ByteSize;
+import dev.belljar.StorageException;
 import dev.belljar.VolumeOptions;
 import dev.belljar.engine.volumes.DataReport.CheckedDisk;
 import dev.belljar.engine.volumes.DataReport.Damage;
@@ -91,6 +94,23 @@ class DataCheckTest {
     assertThat(DataCheck.run(nothing, Disks.tools(), InstantSource.system(), step -> {}).isFine())
         .isTrue();
     assertThat(nothing).doesNotExist();
+  }
+
+  @Test
+  void aCatalogThatIsMissingIsDamageAndNothingIsRemoved() throws IOException {
+    Path frozen = layersOf("data").getLast();
+    Files.delete(storage.resolve("catalog.json"));
+
+    assertThat(check().damage())
+        .singleElement()
+        .satisfies(damage -> assertThat(damage.what()).contains("catalog.json is missing"))
+        .satisfies(damage -> assertThat(damage.remedy()).contains("backup"));
+    assertThatExceptionOfType(StorageException.class).isThrownBy(() -> store.volume(ME, "data"));
+    assertThatExceptionOfType(StorageException.class).isThrownBy(store::collect);
+    assertThatIOException()
+        .isThrownBy(() -> Disks.store(storage, Disks.merger(), InstantSource.system()))
+        .withMessageContaining("catalog.json is missing");
+    assertThat(frozen).exists();
   }
 
   @Test
