@@ -50,7 +50,7 @@ import picocli.CommandLine.Parameters;
       "  belljar run --allow-net api.example.com:443,*.example.org fetch.mjs",
       "  belljar run --allow-net api.example.com --secret API_KEY@api.example.com=MY_KEY agent.py",
       "  belljar run --copy lib --copy data.csv:/tmp/in.csv main.py",
-      "  belljar run --root tools --volume data:/data -c 'sudo apt-get install -y jq'",
+      "  belljar run --root tools --volume data:/data -c 'cowsay < /data/note'",
       "  belljar run --checkpoint warm -c 'curl -s localhost:8000'",
       "  echo 'print(6*7)' | belljar run --lang python -",
       "  belljar run -c 'echo \"$1\"' 'an argument'",

@@ -35,7 +35,7 @@ import tools.jackson.databind.node.ObjectNode;
       "  belljar volumes create data --capacity 2GB          empty, to be mounted",
       "  belljar run --volume data:/data -c 'date >> /data/log'",
       "  belljar volumes create tools --capacity 4GB --from builtin:debian-13",
-      "  belljar run --root tools -c 'sudo apt-get install -y cowsay'",
+      "  belljar run --root tools -c 'sudo apt-get update && sudo apt-get install -y cowsay'",
       "  belljar volumes list",
       "  belljar volumes delete data && belljar volumes restore data",
       "",

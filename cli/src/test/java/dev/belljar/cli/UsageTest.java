@@ -12,6 +12,7 @@ import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.Arguments;
 import org.junit.jupiter.params.provider.MethodSource;
+import org.junit.jupiter.params.provider.ValueSource;
 import tools.jackson.databind.JsonNode;
 import tools.jackson.databind.json.JsonMapper;
 
@@ -266,6 +267,16 @@ class UsageTest {
   @Test
   void aMistypedCommandIsAnsweredWithTheRightOne() {
     assertThat(belljar("doctro").err()).contains("there is no command 'doctro'", "doctor");
+  }
+
+  @ParameterizedTest
+  @ValueSource(strings = {"run", "create", "exec", "checkpoint", "volumes", "snapshots", "data"})
+  void whatExamplesInstallIsFoundByAptAndTheirLinesAreNotBroken(String command) {
+    assertThat(belljar(command, "--help").out().lines())
+        .allSatisfy(line -> assertThat(line).hasSizeLessThanOrEqualTo(100))
+        .filteredOn(line -> line.contains("apt-get install"))
+        // The image comes without lists of packages.
+        .allSatisfy(line -> assertThat(line).contains("apt-get update && sudo apt-get install"));
   }
 
   @Test
