@@ -257,6 +257,21 @@ class UsageTest {
   }
 
   @Test
+  void execPrintsAnObjectOnlyOfWhatItLeavesRunning() {
+    var result = belljar("exec", "--json", "sbx_loc_0123456789abcdefghjk", "true");
+
+    assertThat(result.exitStatus()).isEqualTo(125);
+    assertThat(JsonMapper.shared().readTree(result.out()).at("/error/message").asString())
+        .contains("--json is for --detach");
+  }
+
+  @Test
+  void whatACheckpointIsToHoldIsStartedSoThatItGoesOn() {
+    assertThat(belljar("exec", "--help").out()).contains("--detach", "ended with it");
+    assertThat(belljar("checkpoint", "--help").out()).contains("belljar exec --detach $id");
+  }
+
+  @Test
   void otherCommandsEndWith2() {
     assertThat(belljar("doctor", "--frobnicate").exitStatus()).isEqualTo(2);
     assertThat(belljar("demo", "--env-file", "missing.env").exitStatus()).isEqualTo(2);
