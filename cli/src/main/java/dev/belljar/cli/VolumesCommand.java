@@ -1,6 +1,7 @@
 package dev.belljar.cli;
 
 import dev.belljar.ByteSize;
+import dev.belljar.Storage;
 import dev.belljar.Volume;
 import dev.belljar.VolumeOptions;
 import dev.belljar.Volumes;
@@ -126,7 +127,13 @@ final class VolumesCommand implements Runnable {
       @Option(names = "--json", description = "Print one JSON object.") boolean json,
       @Mixin EndpointOptions server)
       throws IOException {
-    return SHOWN.one(volumes(server).get(name), name, json, streams);
+    Storage storage = server.storage();
+    return SHOWN.one(
+        storage.volumes().get(name),
+        name,
+        () -> storage.snapshots().get(name).map(snapshot -> "snapshot"),
+        json,
+        streams);
   }
 
   @Command(
