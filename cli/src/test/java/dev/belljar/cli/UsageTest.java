@@ -97,6 +97,16 @@ class UsageTest {
         mistake("no PEM", "no PEM certificate", "run", "--ca-cert", text.toString(), "-c", "true"),
         mistake("volume without a path", "NAME:/path", "run", "--volume", "data", "-c", "x"),
         mistake("relative path", "NAME:/path", "run", "--volume", "data:x", "-c", "x"),
+        mistake("read-only volume", "writable", "run", "--volume", "data:/data:ro", "-c", "x"),
+        mistake(
+            "a server and none",
+            "--no-server",
+            "run",
+            "--endpoint",
+            "http://127.0.0.1:1",
+            "--no-server",
+            "-c",
+            "x"),
         mistake("volume over the system", "'/usr'", "run", "--volume", "data:/usr", "-c", "x"),
         mistake(
             "two volumes in one place",
