@@ -156,7 +156,7 @@ final class DataCommand implements Runnable {
       footer = {
         "",
         "Exit status: 0 where all is well, 1 where something is damaged or could not be read, 2 when",
-        "called wrongly.",
+        "called wrongly, as for a directory in which Belljar keeps nothing.",
         "",
         "Example:",
         "  belljar data check --json"

@@ -176,7 +176,17 @@ final class Checks {
 
   /** Not only sandboxes have volumes: a check does, and an export. */
   static String described(String holder) {
-    return holder.contains(" ") ? holder : "sandbox " + holder;
+    return isSandbox(holder) ? "sandbox " + holder : holder;
+  }
+
+  private static boolean isSandbox(String holder) {
+    return !holder.contains(" ");
+  }
+
+  /** Whether a sandbox has it that another process runs. */
+  static boolean isInSandboxElsewhere(StoreDirectory store, Disk volume) throws IOException {
+    return holderOf(store, volume).filter(Checks::isSandbox).isPresent()
+        && !store.leases.uses(volume.id());
   }
 
   private static Optional<String> holderOf(StoreDirectory store, Disk volume) throws IOException {

@@ -129,6 +129,9 @@ final class Snapshotting {
     try {
       Checks.checkUnused(store, volume);
     } catch (StorageException e) {
+      if (!Checks.isInSandboxElsewhere(store, volume)) {
+        throw e;
+      }
       throw new StorageException(
           e.reason(),
           e.getMessage()

@@ -142,6 +142,21 @@ class VolumeStoreTest {
           .withMessageContaining("sandbox sbx has it")
           .withMessageContaining("run it on a server");
     }
+    try (VolumeStore other = opened();
+        Opened held = other.openVolume(ME, "data", "a check")) {
+      assertThat(held.writable()).isTrue();
+      assertThatExceptionOfType(StorageException.class)
+          .isThrownBy(() -> store.snapshot(ME, "data", "frozen"))
+          .withMessageContaining("a check has it")
+          .withMessageNotContaining("server");
+    }
+    try (Opened held = store.openVolume(ME, "data", "sbx")) {
+      assertThat(held.writable()).isTrue();
+      assertThatExceptionOfType(StorageException.class)
+          .isThrownBy(() -> store.snapshot(ME, "data", "frozen"))
+          .withMessageContaining("sandbox sbx has it")
+          .withMessageNotContaining("server");
+    }
   }
 
   @Test
