@@ -16,7 +16,7 @@ import java.util.ServiceLoader;
  * var storage = Storage.open();
  * storage.volumes().create(VolumeOptions.of("tools", ByteSize.parse("2GB")).from(VolumeOptions.BUILTIN));
  * try (var sandbox = Sandbox.create(SandboxOptions.builder().root("tools").build())) {
- *   sandbox.sh("sudo apt-get install -y cowsay").text();
+ *   sandbox.sh("sudo apt-get update && sudo apt-get install -y cowsay").text();
  * }
  * storage.volumes().snapshot("tools", "tools-1");
  * }

@@ -26,9 +26,11 @@ import picocli.CommandLine.Parameters;
     footer = {
       "",
       "Examples:",
-      "  belljar exec $id sh -c 'start-server --warm-up'",
+      "  belljar exec --detach $id python3 -m http.server",
+      "  belljar exec $id curl -so /dev/null --retry 9 --retry-connrefused localhost:8000",
       "  belljar checkpoint $id warm",
-      "  belljar create --checkpoint warm --timeout 10m    goes on with the server warm",
+      "  belljar run --checkpoint warm -c 'curl -s localhost:8000'",
+      "  belljar create --checkpoint warm --timeout 10m    the server runs there as well",
       "  belljar checkpoints list"
     })
 final class CheckpointCommand implements Callable<Integer> {

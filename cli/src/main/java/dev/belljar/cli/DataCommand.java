@@ -1,18 +1,21 @@
 package dev.belljar.cli;
 
 import dev.belljar.ByteSize;
+import dev.belljar.InvalidOptionException;
 import dev.belljar.Storage;
 import dev.belljar.Volume;
 import dev.belljar.engine.StoredData;
 import dev.belljar.engine.volumes.DataReport;
 import dev.belljar.engine.volumes.DataReport.CheckedDisk;
 import dev.belljar.engine.volumes.DataReport.Damage;
+import dev.belljar.server.store.TokenRecord;
 import java.io.BufferedInputStream;
 import java.io.BufferedOutputStream;
 import java.io.IOException;
 import java.io.InputStream;
 import java.io.OutputStream;
 import java.nio.channels.Channels;
+import java.nio.file.Files;
 import java.nio.file.Path;
 import java.time.Duration;
 import java.util.List;
@@ -66,6 +69,9 @@ final class DataCommand implements Runnable {
 
   /** Which directory. */
   static final class DataOption {
+    /** What a server keeps beside its volumes, also where nobody has made one yet. */
+    private static final List<String> SERVERS_OWN = List.of("server.lock", "metadata");
+
     @Option(
         names = "--data",
         paramLabel = "DIR",
@@ -74,9 +80,28 @@ final class DataCommand implements Runnable {
                 + " $BELLJAR_DATA), which is also where volumes are without a server.")
     private @Nullable Path data;
 
+    /** Made by whoever opens it. */
     Path storage() {
+      return directory().resolve("storage");
+    }
+
+    /** As {@link #storage}, where Belljar keeps data already: nothing is made elsewhere. */
+    Path existingStorage() {
+      Path directory = directory();
+      boolean kept =
+          StoredData.isThere(storage())
+              || SERVERS_OWN.stream().map(directory::resolve).anyMatch(Files::exists);
+      if (!kept) {
+        throw new InvalidOptionException(
+            "There is no data of Belljar in %s, or none that this user may see. Name another directory with --data, as for 'belljar serve'."
+                .formatted(directory));
+      }
+      return storage();
+    }
+
+    private Path directory() {
       Path directory = data == null ? DataDirectory.ofUser(System.getenv()) : data;
-      return directory.toAbsolutePath().normalize().resolve("storage");
+      return directory.toAbsolutePath().normalize();
     }
   }
 
@@ -92,7 +117,24 @@ final class DataCommand implements Runnable {
     private String organization = "";
 
     Storage storage() {
-      return StoredData.of(organization, data.storage());
+      return of(data.storage());
+    }
+
+    private Storage of(Path directory) {
+      return StoredData.of(organization, directory);
+    }
+
+    /**
+     * Before anything is done.
+     *
+     * @throws InvalidOptionException where no token can be of that organization
+     */
+    void check() {
+      if (!organization.isEmpty() && !TokenRecord.isOrganization(organization)) {
+        throw new InvalidOptionException(
+            "--organization %s names none: those have 1 to 63 of the characters a-z, 0-9 and -."
+                .formatted(organization));
+      }
     }
   }
 
@@ -114,7 +156,7 @@ final class DataCommand implements Runnable {
       footer = {
         "",
         "Exit status: 0 where all is well, 1 where something is damaged or could not be read, 2 when",
-        "called wrongly.",
+        "called wrongly, as for a directory in which Belljar keeps nothing.",
         "",
         "Example:",
         "  belljar data check --json"
@@ -122,12 +164,13 @@ final class DataCommand implements Runnable {
   int check(
       @Option(names = "--json", description = "Print one JSON object.") boolean json,
       @Mixin DataOption data) {
+    Path storage = data.existingStorage();
     FirstUse.prepare(streams, json);
     DataReport report;
     try (ProgressLine progress = new ProgressLine(streams, PATIENCE)) {
       report =
           StoredData.check(
-              data.storage(),
+              storage,
               step -> {
                 if (streams.terminal()) {
                   progress.step(step);
@@ -243,15 +286,21 @@ final class DataCommand implements Runnable {
       @Option(names = "--force", description = "Replace a file that is there.") boolean force,
       @Mixin OwnerOptions owner)
       throws IOException {
+    owner.check();
     if (file.equals(STANDARD_STREAM)) {
+      Path directory = owner.data.existingStorage();
       FirstUse.prepare(streams, false);
       try (ProgressLine progress = new ProgressLine(streams, PATIENCE)) {
         exportTo(
-            owner.storage(), name, !withoutImage, counted(progress, name).counting(streams.out()));
+            owner.of(directory),
+            name,
+            !withoutImage,
+            counted(progress, name).counting(streams.out()));
       }
       return ExitCode.SUCCESS;
     }
     ArchiveFile target = ArchiveFile.toWrite(file, force);
+    Path directory = owner.data.existingStorage();
     FirstUse.prepare(streams, false);
     try (ProgressLine progress = new ProgressLine(streams, PATIENCE)) {
       Transfer transfer = counted(progress, name);
@@ -259,7 +308,7 @@ final class DataCommand implements Runnable {
           force,
           channel ->
               exportTo(
-                  owner.storage(),
+                  owner.of(directory),
                   name,
                   !withoutImage,
                   transfer.counting(Channels.newOutputStream(channel))));
@@ -303,6 +352,7 @@ final class DataCommand implements Runnable {
       @Option(names = "--json", description = "Print one JSON object.") boolean json,
       @Mixin OwnerOptions owner)
       throws IOException {
+    owner.check();
     Optional<ArchiveFile> source =
         file.equals(STANDARD_STREAM) ? Optional.empty() : Optional.of(ArchiveFile.toRead(file));
     FirstUse.prepare(streams, json);

@@ -30,6 +30,11 @@ final class EndpointOptions {
       description = "A file that holds the token, instead of the environment.")
   private @Nullable Path tokenFile;
 
+  /** Whether options say something of a server. */
+  boolean given() {
+    return url != null || tokenFile != null;
+  }
+
   /** The server that was named, by options or by the environment. */
   Optional<Endpoint> find() throws IOException {
     return find(System.getenv());

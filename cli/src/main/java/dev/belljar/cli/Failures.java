@@ -37,7 +37,7 @@ final class Failures implements IParameterExceptionHandler, IExecutionExceptionH
   @Override
   public int handleParseException(ParameterException failure, String[] args) {
     CommandLine command = failure.getCommandLine();
-    report("usage", sentence(failure), Arrays.asList(args).contains("--json"));
+    report(streams, "usage", sentence(failure), Arrays.asList(args).contains("--json"));
     if (!Arrays.asList(args).contains("--json")) {
       PrintWriter err = command.getErr();
       UnmatchedArgumentException.printSuggestions(failure, err);
@@ -59,14 +59,15 @@ final class Failures implements IParameterExceptionHandler, IExecutionExceptionH
       return ExitCode.INTERRUPTED;
     }
     boolean json = command.getParseResult().hasMatchedOption("--json");
-    report(kind(failure), sentence(failure), json);
+    report(streams, kind(failure), sentence(failure), json);
     boolean usage = failure instanceof InvalidOptionException;
     return usage
         ? command.getCommandSpec().exitCodeOnInvalidInput()
         : command.getCommandSpec().exitCodeOnExecutionException();
   }
 
-  private void report(String kind, String message, boolean json) {
+  /** Says it, or prints the object. */
+  static void report(StandardStreams streams, String kind, String message, boolean json) {
     if (!json) {
       streams.say(message);
       return;

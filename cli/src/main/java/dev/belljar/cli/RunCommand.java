@@ -50,7 +50,7 @@ import picocli.CommandLine.Parameters;
       "  belljar run --allow-net api.example.com:443,*.example.org fetch.mjs",
       "  belljar run --allow-net api.example.com --secret API_KEY@api.example.com=MY_KEY agent.py",
       "  belljar run --copy lib --copy data.csv:/tmp/in.csv main.py",
-      "  belljar run --root tools --volume data:/data -c 'sudo apt-get install -y jq'",
+      "  belljar run --root tools --volume data:/data -c 'cowsay < /data/note'",
       "  belljar run --checkpoint warm -c 'curl -s localhost:8000'",
       "  echo 'print(6*7)' | belljar run --lang python -",
       "  belljar run -c 'echo \"$1\"' 'an argument'",
@@ -126,7 +126,8 @@ final class RunCommand implements Callable<Integer> {
       names = "--no-server",
       description =
           "Make the sandbox in this process, also where this user runs 'belljar serve', which makes"
-              + " it faster; BELLJAR_NO_SERVER=1 does the same.")
+              + " it faster, or $BELLJAR_ENDPOINT names a server. BELLJAR_NO_SERVER=1 does the same"
+              + " where no server is named.")
   private boolean noServer;
 
   @Mixin private JailOption jail = new JailOption();
@@ -142,7 +143,7 @@ final class RunCommand implements Callable<Integer> {
   public Integer call() throws IOException {
     CommandLogging.to(streams, logDetail());
     Program program = program();
-    ServerChoice choice = server();
+    ServerChoice choice = server(System.getenv());
     var request =
         new RunRequest(
             program,
@@ -202,12 +203,19 @@ final class RunCommand implements Callable<Integer> {
   /**
    * The server that is named, else the one that this user runs, unless storage is named, which may
    * be the user's own and not the server's, or something that only this process can do is wanted.
+   * An option goes before what the environment names.
    */
-  private ServerChoice server() throws IOException {
-    Optional<Endpoint> named = server.find();
-    Map<String, String> environment = System.getenv();
+  ServerChoice server(Map<String, String> environment) throws IOException {
+    if (noServer) {
+      if (server.given()) {
+        throw new InvalidOptionException(
+            "--no-server makes the sandbox in this process: leave it out, or --endpoint and"
+                + " --token-file.");
+      }
+      return ServerChoice.named(Optional.empty());
+    }
+    Optional<Endpoint> named = server.find(environment);
     if (named.isPresent()
-        || noServer
         || ServerChoice.isOff(environment)
         || jail.insecure()
         || sandbox.namesStorage()) {

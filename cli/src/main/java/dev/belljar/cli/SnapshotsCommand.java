@@ -3,6 +3,7 @@ package dev.belljar.cli;
 import dev.belljar.ByteSize;
 import dev.belljar.Snapshot;
 import dev.belljar.Snapshots;
+import dev.belljar.Storage;
 import java.io.IOException;
 import java.util.List;
 import picocli.CommandLine.Command;
@@ -58,7 +59,9 @@ final class SnapshotsCommand implements Runnable {
       name = "create",
       mixinStandardHelpOptions = true,
       description =
-          "Makes a snapshot of a volume, also while a sandbox has it, and prints the snapshot's id.",
+          "Makes a snapshot of a volume and prints the snapshot's id. On a server also while a sandbox"
+              + " of it has the volume; on this machine not while one of another 'belljar run' does:"
+              + " only who runs a sandbox can make a snapshot of what it has.",
       footer = {"", "Example:", "  belljar snapshots create tools tools-1"})
   int create(
       @Parameters(paramLabel = "VOLUME", description = "The volume's id or slug.") String volume,
@@ -100,7 +103,13 @@ final class SnapshotsCommand implements Runnable {
       @Option(names = "--json", description = "Print one JSON object.") boolean json,
       @Mixin EndpointOptions server)
       throws IOException {
-    return SHOWN.one(snapshots(server).get(name), name, json, streams);
+    Storage storage = server.storage();
+    return SHOWN.one(
+        storage.snapshots().get(name),
+        name,
+        () -> storage.volumes().get(name).map(volume -> "volume"),
+        json,
+        streams);
   }
 
   @Command(

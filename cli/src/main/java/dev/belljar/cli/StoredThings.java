@@ -7,6 +7,7 @@ import dev.belljar.StorageException.Reason;
 import java.io.IOException;
 import java.util.Optional;
 import java.util.function.Function;
+import java.util.function.Supplier;
 import org.jspecify.annotations.Nullable;
 import picocli.CommandLine.Option;
 import tools.jackson.databind.node.ArrayNode;
@@ -55,17 +56,35 @@ record StoredThings<T>(
   /** Prints what is known of one. */
   int one(Optional<T> found, String name, boolean asJson, StandardStreams streams)
       throws IOException {
-    T thing =
-        found.orElseThrow(
-            () ->
-                new StorageException(
-                    Reason.NOT_FOUND,
-                    "There is no %s '%s'. See: belljar %ss list".formatted(kind, name, kind)));
+    return one(found, name, () -> Optional.empty(), asJson, streams);
+  }
+
+  /**
+   * Prints what is known of one.
+   *
+   * @param other asked where it is not there: the kind of what has that name instead
+   */
+  int one(
+      Optional<T> found,
+      String name,
+      Supplier<Optional<String>> other,
+      boolean asJson,
+      StandardStreams streams)
+      throws IOException {
+    T thing = found.orElseThrow(() -> unknown(name, other.get()));
     if (asJson) {
       JsonOutput.print(json.apply(thing), streams.out());
     } else {
       streams.print(facts.apply(thing).toString());
     }
     return ExitCode.SUCCESS;
+  }
+
+  private StorageException unknown(String name, Optional<String> other) {
+    String but = other.map(", but a %s of that name"::formatted).orElse("");
+    return new StorageException(
+        Reason.NOT_FOUND,
+        "There is no %s '%s'%s. See: belljar %ss list"
+            .formatted(kind, name, but, other.orElse(kind)));
   }
 }

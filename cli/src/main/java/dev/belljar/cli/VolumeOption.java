@@ -19,6 +19,13 @@ record VolumeOption(String name, String path) {
               + text
               + " mounts nothing. Write --volume NAME:/path, for example data:/data.");
     }
+    if (text.endsWith(":ro") || text.endsWith(":rw")) {
+      throw new InvalidOptionException(
+          "--volume "
+              + text
+              + " names a path that ends in ':ro' or ':rw': leave that out. Volumes are always mounted"
+              + " writable; what no sandbox can change is a snapshot, which is used with --root.");
+    }
     return new VolumeOption(text.substring(0, colon), text.substring(colon + 1));
   }
 

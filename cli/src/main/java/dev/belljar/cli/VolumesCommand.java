@@ -1,6 +1,7 @@
 package dev.belljar.cli;
 
 import dev.belljar.ByteSize;
+import dev.belljar.Storage;
 import dev.belljar.Volume;
 import dev.belljar.VolumeOptions;
 import dev.belljar.Volumes;
@@ -35,7 +36,7 @@ import tools.jackson.databind.node.ObjectNode;
       "  belljar volumes create data --capacity 2GB          empty, to be mounted",
       "  belljar run --volume data:/data -c 'date >> /data/log'",
       "  belljar volumes create tools --capacity 4GB --from builtin:debian-13",
-      "  belljar run --root tools -c 'sudo apt-get install -y cowsay'",
+      "  belljar run --root tools -c 'sudo apt-get update && sudo apt-get install -y cowsay'",
       "  belljar volumes list",
       "  belljar volumes delete data && belljar volumes restore data",
       "",
@@ -126,7 +127,13 @@ final class VolumesCommand implements Runnable {
       @Option(names = "--json", description = "Print one JSON object.") boolean json,
       @Mixin EndpointOptions server)
       throws IOException {
-    return SHOWN.one(volumes(server).get(name), name, json, streams);
+    Storage storage = server.storage();
+    return SHOWN.one(
+        storage.volumes().get(name),
+        name,
+        () -> storage.snapshots().get(name).map(snapshot -> "snapshot"),
+        json,
+        streams);
   }
 
   @Command(

@@ -4,6 +4,7 @@ import static dev.belljar.cli.CommandLineUnderTest.belljar;
 import static org.assertj.core.api.Assertions.assertThat;
 
 import dev.belljar.ByteSize;
+import dev.belljar.PageRequest;
 import dev.belljar.Storage;
 import dev.belljar.VolumeOptions;
 import dev.belljar.cli.CommandLineUnderTest.Result;
@@ -94,7 +95,23 @@ class DataCommandIT {
   }
 
   @Test
+  void whereNothingIsKeptNothingIsFineAndNothingIsMade() throws IOException {
+    assertFails(data("check"), 2, "There is no data of Belljar in " + data);
+    assertFails(data("export", "data", file), 2, "There is no data of Belljar in " + data);
+    assertThat(Path.of(data)).doesNotExist();
+    Files.createDirectories(Path.of(data, "storage", "driver"));
+    assertFails(data("check"), 2, "There is no data of Belljar in " + data);
+    assertFails(data("export", "data", "-"), 2, "There is no data of Belljar in " + data);
+    assertThat(Path.of(data, "storage")).isDirectoryNotContaining("glob:**/{l,c}*");
+    assertThat(directory.resolve("export.tar.partial")).doesNotExist();
+
+    Files.createDirectories(Path.of(data, "metadata"));
+    assertThat(data("check").out()).contains("0 volumes and snapshots", "fine");
+  }
+
+  @Test
   void whatCannotBeDoneIsSaidAndLeavesNoFile() throws IOException {
+    storage("").volumes().list(PageRequest.FIRST);
     assertFails(data("export", "nothing", file), 1, "There is no volume 'nothing'");
     assertThat(directory.resolve("export.tar")).doesNotExist();
     assertThat(directory.resolve("export.tar.partial")).doesNotExist();
@@ -104,6 +121,7 @@ class DataCommandIT {
 
   @Test
   void aCheckSaysWhatIsFineAndWhatIsNot() throws IOException {
+    storage("").volumes().list(PageRequest.FIRST);
     assertThat(data("check").out()).contains("0 volumes and snapshots", "fine");
     storage("").volumes().create(VolumeOptions.of("data", SIZE));
     storage("acme").volumes().create(VolumeOptions.of("other", SIZE));

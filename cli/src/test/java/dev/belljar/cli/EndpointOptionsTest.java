@@ -6,7 +6,11 @@ import static org.assertj.core.api.Assertions.assertThatExceptionOfType;
 import dev.belljar.Endpoint;
 import dev.belljar.InvalidOptionException;
 import java.io.IOException;
+import java.io.InputStream;
+import java.io.OutputStream;
+import java.io.PrintStream;
 import java.net.URI;
+import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.Map;
@@ -53,6 +57,31 @@ class EndpointOptionsTest {
             options("--endpoint", "http://127.0.0.1:2", "--token-file", tokenFile)
                 .find(environment))
         .contains(Endpoint.of("http://127.0.0.1:2", "ddo_file"));
+  }
+
+  private static ServerChoice choice(Map<String, String> environment, String... words)
+      throws IOException {
+    var streams =
+        new StandardStreams(
+            InputStream.nullInputStream(),
+            OutputStream.nullOutputStream(),
+            new PrintStream(OutputStream.nullOutputStream(), true, StandardCharsets.UTF_8),
+            false);
+    return CommandLine.populateCommand(new RunCommand(streams), words).server(environment);
+  }
+
+  @ParameterizedTest
+  @ValueSource(strings = {"BELLJAR_ENDPOINT", "DENO_SANDBOX_ENDPOINT"})
+  void runWithoutAServerGoesBeforeTheEnvironment(String variable) throws IOException {
+    Map<String, String> environment =
+        Map.of(variable, "http://127.0.0.1:1", "DENO_DEPLOY_TOKEN", "ddo_environment");
+
+    assertThat(choice(environment, "-c", "true").endpoint()).isPresent();
+    assertThat(choice(environment, "--no-server", "-c", "true").endpoint()).isEmpty();
+    assertThatExceptionOfType(InvalidOptionException.class)
+        .isThrownBy(
+            () -> choice(environment, "--no-server", "--endpoint", "http://127.0.0.1:1", "-c", "x"))
+        .withMessageContaining("--no-server");
   }
 
   @Test

@@ -92,6 +92,19 @@ class ServeIT {
 
     assertThat(remote("exec", id, "--", "echo", "--").out()).isEqualTo("--\n");
     assertThat(remote("exec", id, "no-such-command").exitStatus()).isEqualTo(127);
+    Result detached = remote("exec", "-d", "--cwd", "/tmp", id, "sleep", "300");
+    assertThat(detached.exitStatus()).as(detached.err()).isZero();
+    String sleeper = detached.out().strip();
+    assertThat(remote("exec", id, "ps", "-o", "args=", "-p", sleeper).out())
+        .isEqualTo("sleep 300\n");
+    assertThat(remote("exec", id, "readlink", "/proc/" + sleeper + "/cwd").out())
+        .isEqualTo("/tmp\n");
+    assertThat(remote("exec", id, "kill", sleeper).exitStatus()).isZero();
+    assertThat(remote("exec", "-d", "--json", id, "sh", "-c", "echo lost").out())
+        .matches("\\{\\s*\"pid\" : \\d+\\s*}\n");
+    Result missing = remote("exec", "-d", "--json", id, "no-such-command");
+    assertThat(missing.exitStatus()).isEqualTo(127);
+    assertThat(missing.out()).contains("\"error\"", "no-such-command");
     assertThat(remote("extend", id, "20m").out()).matches("\\d{4}-.*Z\n");
     assertThat(remote("kill", id).exitStatus()).isZero();
     assertThat(remote("list").out()).doesNotContain(id);
@@ -113,6 +126,7 @@ class ServeIT {
   void aSandboxIsPausedResumedSavedAndGoneOnFrom() {
     String id = remote("create", "--timeout", "5m").out().strip();
     remote("exec", id, "sh", "-c", "echo before > /tmp/note");
+    String sleeper = remote("exec", "--detach", id, "sleep", "300").out().strip();
 
     assertThat(remote("pause", id)).isEqualTo(new Result(0, "", ""));
     Result refused = remote("exec", id, "true");
@@ -134,6 +148,8 @@ class ServeIT {
     String fork = remote("create", "--checkpoint", "warm", "--timeout", "2m").out().strip();
     assertThat(remote("exec", fork, "cat", "/tmp/note").out()).isEqualTo("before\n");
     assertThat(remote("exec", id, "cat", "/tmp/note").out()).isEqualTo("after\n");
+    assertThat(remote("exec", fork, "ps", "-o", "args=", "-p", sleeper).out())
+        .isEqualTo("sleep 300\n");
     assertThat(remote("kill", fork).exitStatus()).isZero();
     assertThat(remote("run", "--checkpoint", "warm", "-c", "cat /tmp/note"))
         .isEqualTo(new Result(0, "before\n", ""));

@@ -58,6 +58,9 @@ class StorageCommandsTest {
   private volatile String answer = "{}";
   private volatile String link = "";
 
+  /** The collection of which the server has nothing. */
+  private volatile String empty = "none";
+
   @SuppressWarnings("NullAway.Init") // before each test
   private HttpServer server;
 
@@ -85,7 +88,8 @@ class StorageCommandsTest {
       link = "";
     }
     byte[] bytes = answer.getBytes(StandardCharsets.UTF_8);
-    exchange.sendResponseHeaders(status, bytes.length);
+    boolean found = !exchange.getRequestURI().getPath().startsWith("/api/v2/" + empty + "/");
+    exchange.sendResponseHeaders(found ? status : 404, bytes.length);
     exchange.getResponseBody().write(bytes);
     exchange.close();
   }
@@ -271,6 +275,36 @@ class StorageCommandsTest {
     assertThat(result.exitStatus()).isEqualTo(1);
     assertThat(result.err()).contains("'nothing'", "belljar " + what + " list");
     assertThat(on(what, "delete", "nothing").exitStatus()).isEqualTo(1);
+  }
+
+  @Test
+  void aNameThatSomethingElseHasIsSaid() {
+    empty = "volumes";
+    answer = SNAPSHOT;
+    Result volume = on("volumes", "get", "tools-1");
+    assertThat(volume.exitStatus()).isEqualTo(1);
+    assertThat(volume.err())
+        .contains("There is no volume 'tools-1', but a snapshot of that name", "snapshots list");
+    empty = "snapshots";
+    answer = VOLUME;
+    Result snapshot = on("snapshots", "get", "tools");
+    assertThat(snapshot.exitStatus()).isEqualTo(1);
+    assertThat(snapshot.err())
+        .contains("There is no snapshot 'tools', but a volume of that name", "volumes list");
+  }
+
+  @Test
+  void aVolumeIsNotMountedReadOnly() {
+    Result refused = on("create", "--volume", "data:/data:ro");
+    assertThat(refused.exitStatus()).isEqualTo(2);
+    assertThat(refused.err()).contains("always mounted writable");
+    assertThat(requests).isEmpty();
+  }
+
+  @Test
+  void helpSaysOfWhichSandboxASnapshotCanBeMade() {
+    assertThat(belljar("snapshots", "create", "--help").out().replaceAll("\\s+", " "))
+        .contains("On a server also while a sandbox of it has the volume");
   }
 
   @Test

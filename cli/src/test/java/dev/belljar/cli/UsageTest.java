@@ -12,6 +12,7 @@ import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.Arguments;
 import org.junit.jupiter.params.provider.MethodSource;
+import org.junit.jupiter.params.provider.ValueSource;
 import tools.jackson.databind.JsonNode;
 import tools.jackson.databind.json.JsonMapper;
 
@@ -96,6 +97,16 @@ class UsageTest {
         mistake("no PEM", "no PEM certificate", "run", "--ca-cert", text.toString(), "-c", "true"),
         mistake("volume without a path", "NAME:/path", "run", "--volume", "data", "-c", "x"),
         mistake("relative path", "NAME:/path", "run", "--volume", "data:x", "-c", "x"),
+        mistake("read-only volume", "writable", "run", "--volume", "data:/data:ro", "-c", "x"),
+        mistake(
+            "a server and none",
+            "--no-server",
+            "run",
+            "--endpoint",
+            "http://127.0.0.1:1",
+            "--no-server",
+            "-c",
+            "x"),
         mistake("volume over the system", "'/usr'", "run", "--volume", "data:/usr", "-c", "x"),
         mistake(
             "two volumes in one place",
@@ -172,6 +183,33 @@ class UsageTest {
         mistake("export to nowhere", "FILE", "data", "export", "tools"),
         mistake(
             "import of nothing", "There is no file missing.tar", "data", "import", "missing.tar"),
+        mistake("no data", "no data of Belljar in /etc", "data", "check", "--data", "/etc"),
+        mistake(
+            "no data to export",
+            "no data of Belljar",
+            "data",
+            "export",
+            "x",
+            "-",
+            "--data",
+            "/etc"),
+        mistake(
+            "organization of no token",
+            "a-z, 0-9 and -",
+            "data",
+            "import",
+            "-",
+            "--organization",
+            "No/pe"),
+        mistake(
+            "organization in capitals",
+            "a-z, 0-9 and -",
+            "data",
+            "export",
+            "x",
+            "-",
+            "--organization",
+            "ACME"),
         mistake("nothing to do with checkpoints", "belljar checkpoint ID SLUG", "checkpoints"),
         mistake("nothing to pause", "ID", "pause"),
         mistake("no server to pause on", "--endpoint", "pause", "sbx_x"),
@@ -256,6 +294,21 @@ class UsageTest {
   }
 
   @Test
+  void execPrintsAnObjectOnlyOfWhatItLeavesRunning() {
+    var result = belljar("exec", "--json", "sbx_loc_0123456789abcdefghjk", "true");
+
+    assertThat(result.exitStatus()).isEqualTo(125);
+    assertThat(JsonMapper.shared().readTree(result.out()).at("/error/message").asString())
+        .contains("--json is for --detach");
+  }
+
+  @Test
+  void whatACheckpointIsToHoldIsStartedSoThatItGoesOn() {
+    assertThat(belljar("exec", "--help").out()).contains("--detach", "ended with it");
+    assertThat(belljar("checkpoint", "--help").out()).contains("belljar exec --detach $id");
+  }
+
+  @Test
   void otherCommandsEndWith2() {
     assertThat(belljar("doctor", "--frobnicate").exitStatus()).isEqualTo(2);
     assertThat(belljar("demo", "--env-file", "missing.env").exitStatus()).isEqualTo(2);
@@ -266,6 +319,16 @@ class UsageTest {
   @Test
   void aMistypedCommandIsAnsweredWithTheRightOne() {
     assertThat(belljar("doctro").err()).contains("there is no command 'doctro'", "doctor");
+  }
+
+  @ParameterizedTest
+  @ValueSource(strings = {"run", "create", "exec", "checkpoint", "volumes", "snapshots", "data"})
+  void whatExamplesInstallIsFoundByAptAndTheirLinesAreNotBroken(String command) {
+    assertThat(belljar(command, "--help").out().lines())
+        .allSatisfy(line -> assertThat(line).hasSizeLessThanOrEqualTo(100))
+        .filteredOn(line -> line.contains("apt-get install"))
+        // The image comes without lists of packages.
+        .allSatisfy(line -> assertThat(line).contains("apt-get update && sudo apt-get install"));
   }
 
   @Test

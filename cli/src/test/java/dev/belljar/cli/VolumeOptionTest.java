@@ -38,4 +38,12 @@ class VolumeOptionTest {
         .isInstanceOf(InvalidOptionException.class)
         .hasMessageContaining("--volume NAME:/path");
   }
+
+  @ParameterizedTest
+  @ValueSource(strings = {"data:/data:ro", "data:/data:rw"})
+  void whetherAVolumeIsWritableIsNotSaid(String text) {
+    assertThatThrownBy(() -> VolumeOption.parse(text))
+        .isInstanceOf(InvalidOptionException.class)
+        .hasMessageContainingAll(text, "always mounted writable", "snapshot", "--root");
+  }
 }

@@ -2,6 +2,7 @@ package dev.belljar.engine;
 
 import dev.belljar.Storage;
 import dev.belljar.engine.storage.Directories;
+import dev.belljar.engine.volumes.DataCheck;
 import dev.belljar.engine.volumes.DataReport;
 import dev.belljar.spi.Tenant;
 import java.nio.file.Path;
@@ -14,6 +15,11 @@ public final class StoredData {
   /** Where those are that {@link Storage#local} has. */
   public static Path ofUser() {
     return Directories.storageOfUser();
+  }
+
+  /** Whether that is a storage directory, which may hold nothing yet. Makes nothing. */
+  public static boolean isThere(Path directory) {
+    return DataCheck.isStorage(directory);
   }
 
   /**

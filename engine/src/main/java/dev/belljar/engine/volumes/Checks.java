@@ -38,12 +38,36 @@ final class Checks {
             .formatted(what, shortened(idOrSlug), what));
   }
 
+  /** Of a name that something else has, which was probably meant. */
+  private static StorageException another(String what, String other, String idOrSlug) {
+    return new StorageException(
+        Reason.NOT_FOUND,
+        "There is no %s '%s', but a %s of that name: use 'belljar %ss' for it."
+            .formatted(what, idOrSlug, other, other));
+  }
+
   private static String shortened(String text) {
     return text.length() <= 64 ? text : text.substring(0, 64) + "…";
   }
 
   static Disk existing(Catalog catalog, String owner, String idOrSlug) {
-    return catalog.volume(owner, idOrSlug).orElseThrow(() -> unknown("volume", idOrSlug));
+    return catalog
+        .volume(owner, idOrSlug)
+        .orElseThrow(
+            () ->
+                catalog.snapshot(owner, idOrSlug).isPresent()
+                    ? another("volume", "snapshot", idOrSlug)
+                    : unknown("volume", idOrSlug));
+  }
+
+  static Disk existingSnapshot(Catalog catalog, String owner, String idOrSlug) {
+    return catalog
+        .snapshot(owner, idOrSlug)
+        .orElseThrow(
+            () ->
+                catalog.volume(owner, idOrSlug).isPresent()
+                    ? another("snapshot", "volume", idOrSlug)
+                    : unknown("snapshot", idOrSlug));
   }
 
   static Disk snapshotable(Catalog catalog, String owner, String idOrSlug) {
@@ -152,7 +176,17 @@ final class Checks {
 
   /** Not only sandboxes have volumes: a check does, and an export. */
   static String described(String holder) {
-    return holder.contains(" ") ? holder : "sandbox " + holder;
+    return isSandbox(holder) ? "sandbox " + holder : holder;
+  }
+
+  private static boolean isSandbox(String holder) {
+    return !holder.contains(" ");
+  }
+
+  /** Whether a sandbox has it that another process runs. */
+  static boolean isInSandboxElsewhere(StoreDirectory store, Disk volume) throws IOException {
+    return holderOf(store, volume).filter(Checks::isSandbox).isPresent()
+        && !store.leases.uses(volume.id());
   }
 
   private static Optional<String> holderOf(StoreDirectory store, Disk volume) throws IOException {

@@ -28,6 +28,9 @@ import java.util.stream.Stream;
 public final class DataCheck {
   private static final String HOLDER = "a check";
 
+  /** What no other directory called storage has; the lock is there as soon as one was opened. */
+  private static final List<String> PARTS = List.of("lock", "catalog.json", "layers", "leases");
+
   private final StoreDirectory store;
   private final Consumer<String> progress;
 
@@ -37,6 +40,11 @@ public final class DataCheck {
     this.store = store;
     looked = new LookedLayers(store);
     this.progress = progress;
+  }
+
+  /** Whether a store was opened there before, or what is left of one is there. */
+  public static boolean isStorage(Path directory) {
+    return PARTS.stream().map(directory::resolve).anyMatch(Files::exists);
   }
 
   /**

@@ -110,6 +110,13 @@ final class Leases implements AutoCloseable {
     Files.deleteIfExists(lease);
   }
 
+  /** Whether this process uses that disk. */
+  boolean uses(String disk) throws IOException {
+    List<Lease> leases = new ArrayList<>();
+    read(own, leases);
+    return leases.stream().anyMatch(lease -> lease.disk().equals(disk));
+  }
+
   /** Those of processes that live. What dead ones left is removed. */
   List<Lease> all() throws IOException {
     List<Lease> leases = new ArrayList<>();

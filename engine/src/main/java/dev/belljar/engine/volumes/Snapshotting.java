@@ -119,10 +119,26 @@ final class Snapshotting {
       Path lease = store.leases.add(new Lease(head.id(), HOLDER, kept));
       return new Begun(catalog, volume, head, machine, lease);
     }
-    Checks.checkUnused(store, volume);
+    checkUnused(volume);
     chain.forEach(layer -> kept.add(layer.id()));
     Path lease = store.leases.add(new Lease(volume.id(), HOLDER, kept));
     return new Begun(catalog, volume, head, machine, lease);
+  }
+
+  private void checkUnused(Disk volume) throws IOException {
+    try {
+      Checks.checkUnused(store, volume);
+    } catch (StorageException e) {
+      if (!Checks.isInSandboxElsewhere(store, volume)) {
+        throw e;
+      }
+      throw new StorageException(
+          e.reason(),
+          e.getMessage()
+              + " Make the snapshot then. While a sandbox has the volume, only who runs that can make"
+              + " one: run it on a server, and make the snapshot there with --endpoint URL.",
+          e);
+    }
   }
 
   private void check(Catalog catalog, String owner, String slug) throws IOException {

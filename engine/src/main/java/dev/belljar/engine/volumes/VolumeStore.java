@@ -205,10 +205,7 @@ public final class VolumeStore implements AutoCloseable {
     store.locked(
         () -> {
           Catalog catalog = store.file.read();
-          Disk snapshot =
-              catalog
-                  .snapshot(owner, idOrSlug)
-                  .orElseThrow(() -> Checks.unknown("snapshot", idOrSlug));
+          Disk snapshot = Checks.existingSnapshot(catalog, owner, idOrSlug);
           store.file.write(
               catalog.withSnapshot(snapshot.deletedAt(Optional.of(store.clock.instant()))));
           store.collect();
@@ -325,6 +322,11 @@ public final class VolumeStore implements AutoCloseable {
 
   /** Opens a volume or snapshot to boot from, as {@link #openVolume} does. */
   public Opened openRoot(String owner, String idOrSlug, String holder) {
+    if (idOrSlug.equals(VolumeOptions.BUILTIN)) {
+      throw new InvalidOptionException(
+          "'%s' is the image, which every sandbox boots from that names no root. To keep what is written, make a volume from it ('belljar volumes create NAME --capacity 4GB --from %s') and name that."
+              .formatted(idOrSlug, idOrSlug));
+    }
     return opened(
         catalog -> {
           Optional<Disk> snapshot = catalog.snapshot(owner, idOrSlug);

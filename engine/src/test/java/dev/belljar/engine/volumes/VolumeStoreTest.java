@@ -105,6 +105,61 @@ class VolumeStoreTest {
   }
 
   @Test
+  void aNameThatSomethingElseHasIsSaidToItsOwnerAlone() {
+    create("data");
+    store.snapshot(ME, "data", "frozen");
+    assertThatExceptionOfType(StorageException.class)
+        .isThrownBy(() -> store.deleteVolume(ME, "frozen"))
+        .withMessageContaining("no volume 'frozen', but a snapshot of that name");
+    assertThatExceptionOfType(StorageException.class)
+        .isThrownBy(() -> store.deleteSnapshot(ME, "data"))
+        .withMessageContaining("no snapshot 'data', but a volume of that name");
+    assertThatExceptionOfType(StorageException.class)
+        .isThrownBy(() -> store.deleteVolume("other", "frozen"))
+        .withMessageNotContaining("snapshot");
+    assertThatExceptionOfType(StorageException.class)
+        .isThrownBy(() -> store.deleteSnapshot("other", "data"))
+        .withMessageNotContaining("volume");
+  }
+
+  @Test
+  void theImageIsSaidToBeNoRootToBeNamed() {
+    assertThatExceptionOfType(InvalidOptionException.class)
+        .isThrownBy(() -> store.openRoot(ME, VolumeOptions.BUILTIN, "sbx"))
+        .withMessageContaining("boots from that names no root")
+        .withMessageContaining("--from builtin:debian-13");
+  }
+
+  @Test
+  void aSnapshotOfWhatAnotherProcessRunsSaysHowToHaveOne() throws IOException {
+    create("data");
+    try (VolumeStore other = opened();
+        Opened held = other.openVolume(ME, "data", "sbx")) {
+      assertThat(held.writable()).isTrue();
+      assertThatExceptionOfType(StorageException.class)
+          .isThrownBy(() -> store.snapshot(ME, "data", "frozen"))
+          .satisfies(e -> assertThat(e.reason()).isEqualTo(Reason.BUSY))
+          .withMessageContaining("sandbox sbx has it")
+          .withMessageContaining("run it on a server");
+    }
+    try (VolumeStore other = opened();
+        Opened held = other.openVolume(ME, "data", "a check")) {
+      assertThat(held.writable()).isTrue();
+      assertThatExceptionOfType(StorageException.class)
+          .isThrownBy(() -> store.snapshot(ME, "data", "frozen"))
+          .withMessageContaining("a check has it")
+          .withMessageNotContaining("server");
+    }
+    try (Opened held = store.openVolume(ME, "data", "sbx")) {
+      assertThat(held.writable()).isTrue();
+      assertThatExceptionOfType(StorageException.class)
+          .isThrownBy(() -> store.snapshot(ME, "data", "frozen"))
+          .withMessageContaining("sandbox sbx has it")
+          .withMessageNotContaining("server");
+    }
+  }
+
+  @Test
   void anotherOwnerSeesNothingOfIt() {
     Volume made = create("data");
     store.snapshot(ME, "data", "frozen");
