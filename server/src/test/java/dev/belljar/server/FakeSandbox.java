@@ -41,6 +41,7 @@ final class FakeSandbox implements Sandbox {
   private final AtomicInteger nextPid = new AtomicInteger(100);
   private final AtomicInteger endlessAnswersClosed = new AtomicInteger();
   private final CountDownLatch end = new CountDownLatch(1);
+  private volatile CountDownLatch writing = new CountDownLatch(0);
   private volatile String reason = "";
   private volatile boolean paused;
   private volatile Instant stopAt;
@@ -80,7 +81,18 @@ final class FakeSandbox implements Sandbox {
     return Objects.requireNonNull(processes.get(pid));
   }
 
+  /** Its end takes until that is counted down. */
+  void endsAfter(CountDownLatch latch) {
+    writing = latch;
+  }
+
   void end(String why) {
+    try {
+      writing.await();
+    } catch (InterruptedException e) {
+      throw new AssertionError(e);
+    }
+    storage.release(id);
     reason = why;
     end.countDown();
     processes.values().forEach(FakeProcess::close);

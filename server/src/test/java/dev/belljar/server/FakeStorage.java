@@ -30,6 +30,7 @@ final class FakeStorage implements Storage {
   private final Map<String, Snapshot> snapshots = new LinkedHashMap<>();
   private final Map<String, Checkpoint> checkpoints = new LinkedHashMap<>();
   private int made;
+  private int timesBusy;
   private Optional<RuntimeException> failure = Optional.empty();
 
   /** The next call fails so. */
@@ -49,6 +50,13 @@ final class FakeStorage implements Storage {
               hold(sandbox, name);
             });
     mounted.forEach(name -> hold(sandbox, name));
+  }
+
+  /** Takes from a sandbox what it has. */
+  synchronized void release(String sandbox) {
+    List.copyOf(volumes.values()).stream()
+        .filter(volume -> volume.holder().equals(Optional.of(sandbox)))
+        .forEach(volume -> put(volume, Optional.empty(), volume.deletedAt()));
   }
 
   private void hold(String sandbox, String name) {
@@ -126,11 +134,17 @@ final class FakeStorage implements Storage {
     return checkpoint;
   }
 
-  private static void refuseBusy(Volume volume) {
+  /** How often somebody was told that a sandbox has what is wanted. */
+  synchronized int timesBusy() {
+    return timesBusy;
+  }
+
+  private void refuseBusy(Volume volume) {
     volume
         .holder()
         .ifPresent(
             holder -> {
+              timesBusy++;
               throw new StorageException(
                   Reason.BUSY, volume.slug() + " is in use by " + holder + ".");
             });

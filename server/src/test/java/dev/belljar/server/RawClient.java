@@ -282,6 +282,11 @@ final class RawClient implements AutoCloseable {
     frame(BINARY, true, bytes);
   }
 
+  /** Begins to close, as clients do; the server answers with a {@link #closeCode}. */
+  void sendClose() throws IOException {
+    frame(CLOSE, true, new byte[] {1000 >> 8, (byte) 1000});
+  }
+
   void sendPing() throws IOException {
     frame(PING, true, new byte[] {1});
   }

@@ -2,7 +2,7 @@ package dev.belljar.server;
 
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
-import static org.awaitility.Awaitility.await;
+import static org.junit.jupiter.api.Assertions.assertTimeoutPreemptively;
 
 import dev.belljar.ByteSize;
 import dev.belljar.Endpoint;
@@ -15,10 +15,14 @@ import dev.belljar.StorageException;
 import dev.belljar.StorageException.Reason;
 import dev.belljar.Volume;
 import dev.belljar.VolumeOptions;
+import dev.belljar.Volumes;
 import dev.belljar.engine.LocalSandboxProvider;
+import java.io.IOException;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Path;
+import java.time.Duration;
 import java.util.List;
+import java.util.Map;
 import org.assertj.core.api.ThrowableAssert.ThrowingCallable;
 import org.junit.jupiter.api.AfterAll;
 import org.junit.jupiter.api.BeforeAll;
@@ -91,10 +95,21 @@ class StorageIT {
     return Sandbox.create(options.endpoint(endpoint).build());
   }
 
-  /** The server ends a sandbox after its socket. */
-  private static void deleteOnceFree(Storage storage, String volume) {
-    await().until(() -> storage.volumes().get(volume).orElseThrow().holder().isEmpty());
-    storage.volumes().delete(volume);
+  private static RawClient create(String config) throws IOException {
+    return RawClient.ask(
+        server.endpoint(),
+        "/api/v3/sandboxes/create",
+        Map.of(
+            "Authorization",
+            "Bearer " + acme.token(),
+            "x-deno-sandbox-config",
+            RawClient.config(config)));
+  }
+
+  /** As the JavaScript client does: its call returns when the server has answered. */
+  private static void close(RawClient client) throws Exception {
+    client.sendClose();
+    client.closeCode();
   }
 
   /** The same as of what never was, but for the name. */
@@ -135,9 +150,66 @@ class StorageIT {
       try (Sandbox sandbox = sandbox(other, SandboxOptions.builder().volume("/mine", "mine"))) {
         assertThat(sandbox.sh("ls -A /mine").text()).isEmpty();
       }
-      deleteOnceFree(strange, "mine");
+      strange.volumes().delete("mine");
       assertThat(mine.volumes().get("mine").orElseThrow().holder()).contains(holder.id());
     }
+  }
+
+  @Test
+  void whoClosesASandboxMayHaveItsVolumeInTheNextOneAtOnce() throws Exception {
+    Volumes mine = Storage.at(acme).volumes();
+    mine.create(VolumeOptions.of("next", SIZE));
+    handOver("{\"volumes\":{\"/data\":\"next\"}}", "/data/note");
+    mine.delete("next");
+  }
+
+  @Test
+  void whoClosesASandboxMayHaveItsRootInTheNextOneAtOnce() throws Exception {
+    Volumes mine = Storage.at(acme).volumes();
+    mine.create(VolumeOptions.of("next-root", SIZE).from(VolumeOptions.BUILTIN));
+    handOver("{\"root\":{\"volume\":\"next-root\"}}", "/home/app/note");
+    mine.delete("next-root");
+  }
+
+  private static void handOver(String config, String path) throws Exception {
+    String file = "{\"path\":\"" + path + "\"";
+    for (int turn = 0; turn < 3; turn++) {
+      try (RawClient client = create(config).reading()) {
+        if (turn > 0) {
+          assertThat(client.ok("readTextFile", file + "}").stringValue())
+              .isEqualTo("turn " + (turn - 1));
+        }
+        client.ok("writeTextFile", file + ",\"content\":\"turn " + turn + "\"}");
+        close(client);
+      }
+    }
+  }
+
+  @Test
+  void whatASandboxStillHasIsRefusedWhoeverLeavesIt() throws Exception {
+    Volumes mine = Storage.at(acme).volumes();
+    mine.create(VolumeOptions.of("held", SIZE));
+    String config = "{\"timeout\":\"5m\",\"volumes\":{\"/data\":\"held\"}}";
+    String holder;
+    try (RawClient first = create(config).reading()) {
+      holder = first.sandbox();
+      close(first);
+    }
+    // Within what one that is ending is waited for.
+    assertTimeoutPreemptively(
+        Duration.ofSeconds(20),
+        () -> {
+          try (RawClient second = create(config)) {
+            assertThat(second.status()).isEqualTo(409);
+            assertThat(second.body()).contains("VOLUME_BUSY", "sandbox " + holder);
+          }
+          assertThatThrownBy(() -> mine.delete("held"))
+              .isInstanceOfSatisfying(
+                  StorageException.class, e -> assertThat(e.reason()).isEqualTo(Reason.BUSY))
+              .hasMessageContaining(holder);
+        });
+    Sandbox.connect(holder, acme).kill();
+    mine.delete("held");
   }
 
   @Test
@@ -150,7 +222,7 @@ class StorageIT {
       sandbox.sh("sync && rm /data/deleted && sync").text();
       sandbox.fs().writeFile("/data/kept", secrets);
     }
-    deleteOnceFree(mine, "secrets");
+    mine.volumes().delete("secrets");
     Storage strange = Storage.at(other);
     strange.volumes().create(VolumeOptions.of("fresh", SIZE));
     try (Sandbox sandbox = sandbox(other, SandboxOptions.builder().volume("/data", "fresh"))) {

@@ -1,6 +1,7 @@
 package dev.belljar.server;
 
 import static org.assertj.core.api.Assertions.assertThat;
+import static org.awaitility.Awaitility.await;
 
 import dev.belljar.SandboxUnavailableException;
 import dev.belljar.StorageException;
@@ -13,12 +14,15 @@ import java.time.Duration;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Optional;
+import java.util.concurrent.CountDownLatch;
+import java.util.concurrent.FutureTask;
 import java.util.regex.Matcher;
 import java.util.regex.Pattern;
 import org.junit.jupiter.api.AfterAll;
 import org.junit.jupiter.api.BeforeAll;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.Timeout;
 import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.CsvSource;
@@ -477,6 +481,64 @@ class StorageTest {
       assertThat(server.of(client).options().root()).isEmpty();
       assertThat(server.of(client).options().volumes()).containsEntry("/home/app/p", "python");
     }
+  }
+
+  @ParameterizedTest
+  @ValueSource(strings = {"{\"volumes\":{\"/x\":\"data\"}}", "{\"root\":{\"volume\":\"data\"}}"})
+  @Timeout(20)
+  void whatASandboxHasThatIsEndingIsWaitedFor(String config) throws Exception {
+    volume("data", ",\"from\":\"builtin:debian-13\"");
+    CountDownLatch writing = new CountDownLatch(1);
+    try (RawClient first = server.create(token, config).reading()) {
+      server.of(first).endsAfter(writing);
+      first.sendClose();
+      first.closeCode();
+    }
+    FutureTask<RawClient> second = new FutureTask<>(() -> server.create(token, config));
+    Thread.ofVirtual().start(second);
+    await().until(() -> server.storage(organization).timesBusy() == 1);
+    writing.countDown();
+    try (RawClient client = second.get()) {
+      assertThat(client.status()).as(client.body()).isEqualTo(101);
+      assertThat(json("GET", VOLUMES + "/data", "").get("holder").stringValue())
+          .isEqualTo(client.sandbox());
+    }
+  }
+
+  @Test
+  @Timeout(20)
+  void aVolumeIsDeletedWhenTheSandboxThatIsEndingHasEnded() throws Exception {
+    volume("data", "");
+    CountDownLatch writing = new CountDownLatch(1);
+    try (RawClient first = server.create(token, "{\"volumes\":{\"/x\":\"data\"}}").reading()) {
+      server.of(first).endsAfter(writing);
+      first.sendClose();
+      first.closeCode();
+    }
+    FutureTask<HttpResponse<String>> deletion =
+        new FutureTask<>(() -> http("DELETE", VOLUMES + "/data", ""));
+    Thread.ofVirtual().start(deletion);
+    await().until(() -> server.storage(organization).timesBusy() == 1);
+    writing.countDown();
+    assertThat(deletion.get().statusCode()).as(deletion.get().body()).isEqualTo(200);
+  }
+
+  /** Less than what one that is ending is waited for. */
+  @Test
+  @Timeout(20)
+  void whatASandboxHasThatLivesOnWithoutASocketIsRefusedAtOnce() throws Exception {
+    volume("data", "");
+    String held;
+    try (RawClient first =
+        server.create(token, "{\"timeout\":\"5m\",\"volumes\":{\"/x\":\"data\"}}").reading()) {
+      held = first.sandbox();
+      first.sendClose();
+      first.closeCode();
+    }
+    RawClient second = server.create(token, "{\"volumes\":{\"/x\":\"data\"}}");
+    assertThat(second.body()).contains(held);
+    assertRefused(second, 409, "VOLUME_BUSY");
+    assertError(http("DELETE", VOLUMES + "/data", ""), 409, "VOLUME_BUSY");
   }
 
   @Test

@@ -77,7 +77,7 @@ public final class Routes {
     access = new Access(store.tokens(), pass);
     this.registry = registry;
     this.store = store;
-    this.storage = new StorageRoutes(storage, events);
+    this.storage = new StorageRoutes(registry, storage, events);
     checkpoints = new CheckpointRoutes(registry, storage, events);
     this.events = events;
     this.openMetrics = openMetrics;
@@ -244,7 +244,7 @@ public final class Routes {
   private void kill(Context context) {
     HostedSandbox hosted = hosted(context);
     events.killed(hosted.id());
-    hosted.sandbox().kill();
+    hosted.kill();
     json(context, NODES.objectNode());
   }
 

@@ -10,10 +10,12 @@ import dev.belljar.Volume;
 import dev.belljar.VolumeOptions;
 import dev.belljar.Volumes;
 import dev.belljar.server.observe.ServerEvents;
+import dev.belljar.server.sandboxes.SandboxRegistry;
 import io.javalin.config.RoutesConfig;
 import io.javalin.http.Context;
 import java.time.Duration;
 import java.time.Instant;
+import java.util.List;
 import java.util.Optional;
 import java.util.Set;
 import java.util.function.Function;
@@ -30,15 +32,19 @@ final class StorageRoutes {
   private static final String SNAPSHOTS = "/api/v2/snapshots";
   private static final String SNAPSHOT = SNAPSHOTS + "/{id}";
 
+  private final SandboxRegistry registry;
   private final Function<String, Optional<Storage>> storage;
   private final ServerEvents events;
 
   /**
    * Routes for the storage of an engine.
    *
+   * @param registry the sandboxes that have volumes of it
    * @param storage of an organization, by its name; empty where the engine has none
    */
-  StorageRoutes(Function<String, Optional<Storage>> storage, ServerEvents events) {
+  StorageRoutes(
+      SandboxRegistry registry, Function<String, Optional<Storage>> storage, ServerEvents events) {
+    this.registry = registry;
     this.storage = storage;
     this.events = events;
   }
@@ -92,7 +98,13 @@ final class StorageRoutes {
   private void deleteVolume(Context context) {
     Volume volume = volume(context);
     long began = System.nanoTime();
-    volumes(context).delete(volume.id());
+    registry.whenFree(
+        storage(context),
+        List.of(volume.id()),
+        () -> {
+          volumes(context).delete(volume.id());
+          return volume;
+        });
     events.deleted(volume, since(began));
     Routes.json(context, NODES.objectNode());
   }

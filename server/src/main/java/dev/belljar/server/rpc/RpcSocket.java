@@ -80,7 +80,7 @@ public final class RpcSocket implements Session.Listener, HostedSandbox.Connecti
   public void abandon() {
     if (creating && begun.compareAndSet(false, true)) {
       LOG.info("The client that made {} never opened its socket", hosted.id());
-      hosted.sandbox().kill();
+      hosted.kill();
     }
   }
 
@@ -128,7 +128,11 @@ public final class RpcSocket implements Session.Listener, HostedSandbox.Connecti
         callback.succeed();
         demand();
       }
-      case CLOSE -> callback.succeed();
+      case CLOSE -> {
+        // Before the client is answered: it may ask for the sandbox's volumes as soon as it is.
+        hosted.closing(creating);
+        callback.succeed();
+      }
     }
   }
 
@@ -208,6 +212,7 @@ public final class RpcSocket implements Session.Listener, HostedSandbox.Connecti
     if (!closed.compareAndSet(false, true)) {
       return;
     }
+    hosted.closing(creating);
     Exchanges requests = exchanges;
     if (requests != null) {
       requests.close();

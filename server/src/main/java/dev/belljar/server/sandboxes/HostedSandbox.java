@@ -6,7 +6,11 @@ import java.time.Instant;
 import java.util.Map;
 import java.util.Optional;
 import java.util.Set;
+import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.ConcurrentHashMap;
+import java.util.concurrent.ExecutionException;
+import java.util.concurrent.TimeUnit;
+import java.util.concurrent.TimeoutException;
 import java.util.function.BiConsumer;
 
 /**
@@ -22,7 +26,9 @@ public final class HostedSandbox {
   private final Processes processes = new Processes();
   private final Set<Connection> connections = ConcurrentHashMap.newKeySet();
   private final BiConsumer<HostedSandbox, Instant> extended;
+  private final CompletableFuture<String> gone = new CompletableFuture<>();
   private volatile Optional<String> ended = Optional.empty();
+  private volatile boolean ending;
 
   HostedSandbox(
       Sandbox sandbox,
@@ -99,11 +105,56 @@ public final class HostedSandbox {
     ended.ifPresent(reason -> connection.close(Closing.NORMAL, reason));
   }
 
-  /** A socket was closed. {@code creating}: it is the one that made the sandbox. */
+  /**
+   * A socket is being closed; {@link #closed} is said of it when what belongs to it has ended. Does
+   * not wait.
+   *
+   * @param creating whether it is the one that made the sandbox
+   */
+  public void closing(boolean creating) {
+    if (creating && session) {
+      ending = true;
+    }
+  }
+
+  /**
+   * A socket was closed; blocks while the sandbox ends with it.
+   *
+   * @param creating whether it is the one that made the sandbox
+   */
   public void closed(Connection connection, boolean creating) {
     connections.remove(connection);
     if (creating && session) {
       sandbox.close();
+    }
+  }
+
+  /** Ends it, whatever its lifetime; blocks until nothing is left of it. */
+  public void kill() {
+    ending = true;
+    sandbox.kill();
+  }
+
+  /**
+   * Whether this server has begun to end it, or its lifetime is over. One that ends by itself may
+   * be gone before this is true.
+   */
+  boolean ending() {
+    return ending || !sandbox.stopAt().isAfter(Instant.now());
+  }
+
+  /** Blocks until nothing is left of it, so many nanoseconds at most; whether that is so. */
+  boolean awaitEnd(long nanos) {
+    try {
+      gone.get(nanos, TimeUnit.NANOSECONDS);
+      return true;
+    } catch (TimeoutException e) {
+      return false;
+    } catch (InterruptedException e) {
+      Thread.currentThread().interrupt();
+      return false;
+    } catch (ExecutionException e) {
+      throw new AssertionError("it only ever completes", e);
     }
   }
 
@@ -140,6 +191,7 @@ public final class HostedSandbox {
 
   void end(String reason) {
     ended = Optional.of(reason);
+    gone.complete(reason);
     disconnect(Closing.NORMAL, reason);
   }
 }

@@ -18,6 +18,7 @@ import dev.belljar.spi.SandboxProvider;
 import dev.belljar.spi.Tenant;
 import java.time.Duration;
 import java.time.Instant;
+import java.util.Collection;
 import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
@@ -25,6 +26,8 @@ import java.util.concurrent.ConcurrentHashMap;
 import java.util.concurrent.atomic.AtomicLong;
 import java.util.function.Consumer;
 import java.util.function.Function;
+import java.util.function.Supplier;
+import java.util.stream.Stream;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
@@ -48,6 +51,7 @@ public final class SandboxRegistry implements AutoCloseable {
   private final Consumer<SandboxOptions.Builder> everySandbox;
   private final ServerEvents events;
   private final Map<String, HostedSandbox> running = new ConcurrentHashMap<>();
+  private final Handover handover = new Handover(running);
   private final Map<String, Integer> counts = new HashMap<>();
   private final AtomicLong ended = new AtomicLong();
   private volatile boolean draining;
@@ -99,7 +103,7 @@ public final class SandboxRegistry implements AutoCloseable {
       made = true;
       if (draining) {
         // Who drains may have looked before it was there. Its end takes it off the count.
-        hosted.sandbox().kill();
+        hosted.kill();
         throw refusedWhileDraining();
       }
       events.created(hosted.id(), Duration.ofNanos(System.nanoTime() - began));
@@ -132,7 +136,7 @@ public final class SandboxRegistry implements AutoCloseable {
               + memory
               + ".");
     }
-    Sandbox sandbox = engine.create(options, tenant);
+    Sandbox sandbox = make(options, tenant);
     HostedSandbox hosted =
         new HostedSandbox(
             sandbox,
@@ -171,6 +175,48 @@ public final class SandboxRegistry implements AutoCloseable {
     return hosted;
   }
 
+  /** Where it is to have volumes of sandboxes that are ending, when these have ended. */
+  private Sandbox make(SandboxOptions options, Tenant tenant) {
+    List<String> names =
+        Stream.concat(options.root().stream(), options.volumes().values().stream()).toList();
+    if (names.isEmpty()) {
+      return engine.create(options, tenant);
+    }
+    return whenFree(
+        storage(tenant),
+        names,
+        () -> {
+          if (draining) {
+            throw refusedWhileDraining();
+          }
+          return engine.create(options, tenant);
+        });
+  }
+
+  /**
+   * Does something that needs volumes; where a sandbox has one that is ending already, when that
+   * has ended. Blocks for 25 s at most, beside the work itself.
+   *
+   * @param names ids or slugs of volumes; what is none counts for nothing
+   * @throws StorageException as the work does: at once where a volume is had by a sandbox that is
+   *     not ending, or by something else
+   */
+  public <T> T whenFree(Storage storage, Collection<String> names, Supplier<T> work) {
+    return handover.whenFree(storage.volumes(), names, work);
+  }
+
+  private Storage storage(Tenant tenant) {
+    return engine
+        .storage(tenant)
+        .orElseThrow(
+            () ->
+                // Such an engine would make a sandbox without them.
+                new RefusedException(
+                    501,
+                    "NOT_SUPPORTED",
+                    "This server has neither volumes nor snapshots nor checkpoints."));
+  }
+
   /**
    * Finds out what a checkpoint needs, so that limits apply to that, and holds on to that one:
    * another could have its slug by the time that the sandbox is made.
@@ -184,16 +230,7 @@ public final class SandboxRegistry implements AutoCloseable {
     if (!stored) {
       return options;
     }
-    Storage storage =
-        engine
-            .storage(tenant)
-            .orElseThrow(
-                () ->
-                    // Such an engine would make one without them.
-                    new RefusedException(
-                        501,
-                        "NOT_SUPPORTED",
-                        "This server has neither volumes nor snapshots nor checkpoints."));
+    Storage storage = storage(tenant);
     if (options.checkpoint().isEmpty()) {
       return options;
     }
@@ -358,7 +395,7 @@ public final class SandboxRegistry implements AutoCloseable {
     running
         .values()
         .forEach(hosted -> hosted.disconnect(Closing.GOING_AWAY, "The server is shutting down."));
-    running.values().forEach(hosted -> hosted.sandbox().kill());
+    running.values().forEach(HostedSandbox::kill);
     long until = System.nanoTime() + Duration.ofSeconds(10).toNanos();
     while (!running.isEmpty() && System.nanoTime() < until) {
       try {
