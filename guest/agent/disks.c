@@ -8,6 +8,7 @@
 #include <limits.h>
 #include <linux/fs.h>
 #include <sched.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -25,9 +26,14 @@
 #endif
 
 #define SLOTS 16
+#define GIB (1024ull * 1024 * KIB)
 #define FIRST_LETTER 'c'
 #define WAIT_MILLISECONDS 5000
 #define LONGEST_FREEZE 10000
+
+// The host waits half a minute for all disks.
+#define LONGEST_LOOK 10000
+#define LONGEST_TRIM 4000
 
 // Where a disk was mounted, for as long as it is; what to do when its freeze has lasted long enough.
 static struct disk {
@@ -35,6 +41,9 @@ static struct disk {
     bool frozen;
     struct timer thaw;
 } disks[SLOTS];
+
+// Whether the guest's root is a user's.
+static bool has_own_root;
 
 enum purpose { VOLUME, ROOT, IMAGE };
 
@@ -59,26 +68,63 @@ static int open_directory(int below, const char *path) {
 }
 
 // A file system that once could not be written to (the host's disk was full) bears a mark: the kernel mounts it all the
-// same, and makes it no larger until it was looked at. Programs of the image do that, not those of a root that follows.
-static void check_if_marked(char letter) {
+// same, and makes it no larger until it was looked at.
+static bool is_marked(char letter) {
     enum { SUPERBLOCK = 1024, MAGIC_AT = 56, STATE_AT = 58, ERRORS = 2 };
     char device[16];
     unsigned char head[64];
     snprintf(device, sizeof device, "/dev/vd%c", letter);
     int file = open(device, O_RDONLY | O_CLOEXEC);
-    if (file < 0) return;
+    if (file < 0) return false;
     bool marked = pread(file, head, sizeof head, SUPERBLOCK) == sizeof head && head[MAGIC_AT] == 0x53 && head[MAGIC_AT + 1] == 0xef
         && (head[STATE_AT] & ERRORS);
     close(file);
-    if (!marked) return;
+    return marked;
+}
+
+// Waits for a program that ends by itself, or is asked to and then made to; false where it had to be.
+static bool ended_until(pid_t pid, int64_t limit, int *status) {
+    for (int signal = 0; waitpid(pid, status, WNOHANG) == 0;) {
+        struct timespec pause = {.tv_nsec = 5000000};
+        nanosleep(&pause, NULL);
+        if (monotonic_milliseconds() < limit) continue;
+        // e2fsck leaves what it is at in order when it is told to end.
+        signal = signal ? SIGKILL : SIGTERM;
+        kill(pid, signal);
+        limit += 2000;
+    }
+    return monotonic_milliseconds() < limit;
+}
+
+// By a program of the image: where a root has taken its place, its programs are whatever a user made them. What takes too
+// long is mounted as it is.
+static void mend(char letter) {
+    static int64_t limit;
+    char device[16];
+    if (has_own_root) return;
+    if (!limit) limit = monotonic_milliseconds() + LONGEST_LOOK;
+    if (monotonic_milliseconds() > limit) return;
+    snprintf(device, sizeof device, "/dev/vd%c", letter);
     pid_t pid = vfork();
     if (pid == 0) {
         execl("/usr/sbin/e2fsck", "e2fsck", "-fy", device, (char *) NULL);
         _exit(127);
     }
     int status = -1;
-    if (pid > 0) waitpid(pid, &status, 0);
-    say("%s was looked at: status %d", device, status);
+    bool ended = pid > 0 && ended_until(pid, limit, &status);
+    say("%s was looked at: status %d%s", device, status, ended ? "" : ", not to the end");
+}
+
+// The mark may be made by the mount, which finds in the journal that writing had failed.
+static int mount_ext4(char letter, const char *target) {
+    char device[16];
+    snprintf(device, sizeof device, "/dev/vd%c", letter);
+    for (int mended = 0;; mended++) {
+        if (!mended && is_marked(letter)) mend(letter);
+        if (mount(device, target, "ext4", MS_NOATIME, "discard,noinit_itable") < 0) return errno;
+        if (mended || !is_marked(letter) || umount2(target, 0) < 0) return 0;
+        mend(letter);
+    }
 }
 
 // A volume may be larger than the snapshot that it was made from.
@@ -89,14 +135,10 @@ static void fill(int root, uint64_t bytes) {
     if (ioctl(root, EXT4_IOC_RESIZE_FS, &blocks) < 0 && errno != EINVAL && errno != EPERM) say("a volume does not grow: errno %d", errno);
 }
 
-// Below the first root, where no path of the guest leads. The mount's root, or -1.
-static int mount_hidden(char letter, const char *name, const char *type, unsigned long flags, const char *data) {
-    char device[16], target[64];
-    snprintf(device, sizeof device, "/dev/vd%c", letter);
-    snprintf(target, sizeof target, "/proc/self/fd/%d/%s", machine_floor, name);
-    if (mkdirat(machine_floor, name, 0700) < 0 && errno != EEXIST) return -1;
-    if (mount(device, target, type, flags, data) < 0) return -1;
-    return open_directory(machine_floor, name);
+// A directory below the first root, where no path of the guest leads; 0 or an errno.
+static int make_hidden(const char *name, char target[64]) {
+    snprintf(target, 64, "/proc/self/fd/%d/%s", machine_floor, name);
+    return mkdirat(machine_floor, name, 0700) < 0 && errno != EEXIST ? errno : 0;
 }
 
 // ---- a root of its own ----
@@ -119,8 +161,9 @@ static void keep_reserve(int disk) {
     char name[16];
     for (int i = 0; i < RESERVES; i++) {
         snprintf(name, sizeof name, "reserve%d", i);
-        int file = openat(disk, name, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
-        if (file < 0) continue; // It is there, or there is no room for it.
+        // It may be there already, smaller, or be something else that a user put there.
+        int file = openat(disk, name, O_WRONLY | O_CREAT | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC, 0600);
+        if (file < 0) continue;
         for (off_t bytes = RESERVE_BYTES; bytes >= 4 * KIB && fallocate(file, 0, 0, bytes) < 0;) bytes /= 2;
         close(file);
     }
@@ -181,7 +224,12 @@ static int make_root(int disk) {
 // ---- ATTACH ----
 
 static int attach_image(char letter) {
-    int image = mount_hidden(letter, "image", "erofs", MS_RDONLY | MS_NODEV, NULL);
+    char device[16], target[64];
+    snprintf(device, sizeof device, "/dev/vd%c", letter);
+    int error = make_hidden("image", target);
+    if (!error && mount(device, target, "erofs", MS_RDONLY | MS_NODEV, NULL) < 0) error = errno;
+    if (error) return error;
+    int image = open_directory(machine_floor, "image");
     if (image < 0) return errno;
     close(machine_image);
     machine_image = image;
@@ -189,13 +237,17 @@ static int attach_image(char letter) {
 }
 
 static int attach_root(struct disk *disk, char letter, uint64_t bytes) {
-    check_if_marked(letter);
-    disk->root = mount_hidden(letter, "disk", "ext4", MS_NOATIME, "discard,noinit_itable");
+    char target[64];
+    int error = make_hidden("disk", target);
+    if (!error) error = mount_ext4(letter, target);
+    if (error) return error;
+    disk->root = open_directory(machine_floor, "disk");
     if (disk->root < 0) {
         disk->root = 0;
         return errno;
     }
     fill(disk->root, bytes);
+    has_own_root = true;
     return make_root(disk->root);
 }
 
@@ -223,11 +275,8 @@ static int make_plain_directories(const char *path) {
 }
 
 static int attach_volume(struct disk *disk, char letter, uint64_t bytes, char *target) {
-    char device[16];
-    check_if_marked(letter);
     int error = make_plain_directories(target);
-    snprintf(device, sizeof device, "/dev/vd%c", letter);
-    if (!error && mount(device, target, "ext4", MS_NOATIME, "discard,noinit_itable") < 0) error = errno;
+    if (!error) error = mount_ext4(letter, target);
     if (error) return error;
     int root = open_directory(AT_FDCWD, target);
     if (root < 0) return errno;
@@ -258,10 +307,17 @@ void call_attach(uint32_t call, struct body *body) {
 // ---- release ----
 
 // What was deleted last is given back to the host: the file system forgets what it has not yet told when it is unmounted.
+// Not of one that had an error: what it takes for free may not be.
 void disks_trim(void) {
+    int64_t limit = monotonic_milliseconds() + LONGEST_TRIM;
     for (int i = 0; i < SLOTS; i++) {
-        struct fstrim_range all = {.len = UINT64_MAX, .minlen = 64 * KIB};
-        if (disks[i].root && !disks[i].frozen) ioctl(disks[i].root, FITRIM, &all);
+        struct statvfs held;
+        if (!disks[i].root || disks[i].frozen || is_marked((char) (FIRST_LETTER + i)) || fstatvfs(disks[i].root, &held) < 0) continue;
+        uint64_t bytes = (uint64_t) held.f_blocks * held.f_frsize + GIB;
+        for (uint64_t at = 0; at < bytes && monotonic_milliseconds() < limit; at += GIB) {
+            struct fstrim_range part = {.start = at, .len = GIB, .minlen = 64 * KIB};
+            if (ioctl(disks[i].root, FITRIM, &part) < 0) break;
+        }
     }
 }
 

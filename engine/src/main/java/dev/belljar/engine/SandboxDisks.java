@@ -62,8 +62,7 @@ final class SandboxDisks implements AutoCloseable {
   /** ENOTDIR, ENAMETOOLONG, ELOOP: what a path says of itself, whatever the disk holds. */
   private static final Set<Integer> NO_DIRECTORY = Set.of(20, 36, 40);
 
-  /** ENOSPC, and EROFS: an overlay without a directory to work in. */
-  private static final Set<Integer> NO_ROOM = Set.of(28, 30);
+  private static final int ENOSPC = 28;
 
   /** Until the guest has written down what it holds in memory. */
   private static final long FREEZING_SECONDS = 30;
@@ -284,7 +283,11 @@ final class SandboxDisks implements AutoCloseable {
                 .formatted(target),
             e);
       }
-      if (NO_ROOM.contains(e.errno())) {
+      if (e.errno() == ENOSPC && purpose == Purpose.VOLUME) {
+        throw new StorageException(
+            Reason.FULL, "The root has no room for the directory '%s'.".formatted(target), e);
+      }
+      if (e.errno() == ENOSPC) {
         throw new StorageException(
             Reason.FULL,
             "%s is full and has no room for what a root needs. Mount it as a volume and delete what is below 'upper' there, or make a larger volume from a snapshot of it."

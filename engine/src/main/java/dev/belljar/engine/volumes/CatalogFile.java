@@ -41,7 +41,9 @@ final class CatalogFile {
   Catalog read() throws IOException {
     if (!Files.exists(file)) {
       if (hasEntries("layers") || hasEntries("checkpoints")) {
-        throw new IOException(file + " is missing, and what is beside it cannot be used without.");
+        throw new IOException(
+            file
+                + " is missing, and what is beside it cannot be used without. Put it back from a backup; if no volume was ever made here, remove 'layers' and 'checkpoints'.");
       }
       return Catalog.EMPTY;
     }

@@ -171,7 +171,9 @@ final class Checks {
   }
 
   static boolean isHeldBy(StoreDirectory store, Disk volume, String holder) throws IOException {
-    return holderOf(store, volume).equals(Optional.of(holder));
+    // A check may have it as well.
+    return store.leases.all().stream()
+        .anyMatch(one -> one.disk().equals(volume.id()) && one.holder().equals(holder));
   }
 
   /** Not only sandboxes have volumes: a check does, and an export. */

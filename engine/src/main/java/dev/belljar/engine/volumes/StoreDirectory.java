@@ -30,8 +30,11 @@ import org.slf4j.LoggerFactory;
 final class StoreDirectory implements AutoCloseable {
   private static final Logger LOG = LoggerFactory.getLogger(StoreDirectory.class);
 
-  /** All that is done under the lock takes seconds at most. */
-  private static final Duration LONGEST_WAIT = Duration.ofMinutes(5);
+  /**
+   * All that is done under the lock takes seconds at most. Who stands still with it is waited for:
+   * that a machine was killed must be noted, whenever that is.
+   */
+  private static final Duration LONGEST_WAIT = Duration.ofDays(1);
 
   private static final String REGION = "loc";
   private static final String ALPHABET = "0123456789abcdefghjkmnpqrstuvwxyz";
