@@ -191,6 +191,25 @@ class VolumesIT {
   }
 
   @Test
+  void noProgramOfARootLooksAtAVolume() {
+    storage.volumes().create(VolumeOptions.of("data", ByteSize.parse("300MB")));
+    storage
+        .volumes()
+        .create(VolumeOptions.of("root", ByteSize.parse("300MB")).from(VolumeOptions.BUILTIN));
+    try (Sandbox sandbox = with(at("/data", "data").root("root"))) {
+      sandbox
+          .sh(
+              "printf '#!/bin/sh\\ntouch /ran; sleep infinity\\n' | sudo tee /usr/sbin/e2fsck;"
+                  + " echo test | sudo tee /sys/fs/ext4/$(findmnt -n -o SOURCE /data | cut -c6-)/trigger_fs_error")
+          .text();
+    }
+    try (Sandbox sandbox = with(at("/data", "data").root("root"))) {
+      assertThat(sandbox.sh("ls /ran").noThrow().output().status().success()).isFalse();
+      sandbox.sh("sudo touch /data/writable").text();
+    }
+  }
+
+  @Test
   void noSymbolicLinkOfARootLeadsAVolumeElsewhere() {
     storage.volumes().create(VolumeOptions.of("data", ByteSize.parse("300MB")));
     storage
