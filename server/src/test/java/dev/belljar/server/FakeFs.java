@@ -115,7 +115,9 @@ final class FakeFs implements SandboxFs {
 
   @Override
   public Stream<DirEntry> readDir(String path) {
-    return files.keySet().stream().map(name -> new DirEntry(name.substring(1), FileType.FILE));
+    // Of what is written to no path at all, too.
+    return files.keySet().stream()
+        .map(name -> new DirEntry(name.substring(name.lastIndexOf('/') + 1), FileType.FILE));
   }
 
   @Override
