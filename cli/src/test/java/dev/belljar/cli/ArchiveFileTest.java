@@ -29,6 +29,8 @@ class ArchiveFileTest {
   @Test
   void whatCannotBeWrittenIsSaidBeforeAnythingIsDone() throws IOException {
     Path file = Files.writeString(directory.resolve("file"), "mine");
+    Path data = directory.resolve("data");
+    Files.createDirectories(data.resolve("metadata"));
     String missing = directory.resolve("nope/x").toString();
     assertRefused("export", missing, "There is no directory", "nope", "Make it");
     assertRefused("export", "/nope/x", "There is no directory /nope", "Make it");
@@ -42,7 +44,7 @@ class ArchiveFileTest {
     assertRefused("export", "/proc/x", "/proc", "elsewhere");
     assertRefused("export", directory.resolve("n".repeat(300)).toString(), "elsewhere");
     assertThat(file).hasContent("mine");
-    assertThat(directory.resolve("data")).doesNotExist();
+    assertThat(data.resolve("storage")).doesNotExist();
   }
 
   @Test
