@@ -4,10 +4,13 @@ import dev.belljar.Sandbox;
 import java.io.IOException;
 import java.time.Duration;
 import java.util.concurrent.Callable;
+import java.util.concurrent.locks.LockSupport;
 
 /** {@code run --json}: everything is told at the end, in one object. */
 final class CapturedRun implements Callable<Integer> {
   private static final int LIMIT_BYTES = 16 << 20;
+  private static final Duration LONGEST_WAIT = Duration.ofMillis(500);
+  private static final Duration PAUSE = Duration.ofMillis(5);
 
   private final StandardStreams streams;
   private final RunRequest request;
@@ -33,9 +36,18 @@ final class CapturedRun implements Callable<Integer> {
               Duration.ofNanos(created - begin),
               Duration.ofNanos(filled - created),
               Duration.ofNanos(System.nanoTime() - filled));
+      awaitRecords(sandbox);
       report = new RunReport(end, out, err, timings, sandbox.isolation(), sandbox.egress());
     }
     JsonOutput.print(report.toJson(), streams.out());
     return report.end().exitStatus();
+  }
+
+  /** A connection is recorded when it has ended, which may be a moment after its program. */
+  private static void awaitRecords(Sandbox sandbox) {
+    long deadline = System.nanoTime() + LONGEST_WAIT.toNanos();
+    while (sandbox.egressTotals().open() > 0 && System.nanoTime() < deadline) {
+      LockSupport.parkNanos(PAUSE.toNanos());
+    }
   }
 }

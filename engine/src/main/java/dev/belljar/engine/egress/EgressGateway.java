@@ -256,10 +256,11 @@ public final class EgressGateway implements IncomingStreams, AutoCloseable {
   private void ended(EgressConnection connection, EgressRecord record) {
     boolean limited = record.verdict() == Verdict.LIMITED;
     synchronized (tally) {
+      // Whoever sees that nothing is open any more finds it, and whoever finds it sees it counted.
+      log.add(record);
       connections.remove(connection);
       tally.add(record, limited ? connection.limit() : Optional.empty());
     }
-    log.add(record);
   }
 
   private void record(EgressRecord record) {
