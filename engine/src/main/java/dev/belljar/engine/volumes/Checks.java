@@ -38,12 +38,15 @@ final class Checks {
             .formatted(what, shortened(idOrSlug), what));
   }
 
-  /** Of a name that something else has, which was probably meant. */
-  private static StorageException another(String what, String other, String idOrSlug) {
-    return new StorageException(
-        Reason.NOT_FOUND,
-        "There is no %s '%s', but a %s of that name: use 'belljar %ss' for it."
-            .formatted(what, idOrSlug, other, other));
+  /** Where something of another kind has that name, it was probably meant. */
+  private static StorageException unknown(
+      String what, String idOrSlug, String other, Optional<Disk> instead) {
+    return instead.isEmpty()
+        ? unknown(what, idOrSlug)
+        : new StorageException(
+            Reason.NOT_FOUND,
+            "There is no %s '%s', but a %s of that name: use 'belljar %ss' for it."
+                .formatted(what, idOrSlug, other, other));
   }
 
   private static String shortened(String text) {
@@ -54,20 +57,14 @@ final class Checks {
     return catalog
         .volume(owner, idOrSlug)
         .orElseThrow(
-            () ->
-                catalog.snapshot(owner, idOrSlug).isPresent()
-                    ? another("volume", "snapshot", idOrSlug)
-                    : unknown("volume", idOrSlug));
+            () -> unknown("volume", idOrSlug, "snapshot", catalog.snapshot(owner, idOrSlug)));
   }
 
   static Disk existingSnapshot(Catalog catalog, String owner, String idOrSlug) {
     return catalog
         .snapshot(owner, idOrSlug)
         .orElseThrow(
-            () ->
-                catalog.volume(owner, idOrSlug).isPresent()
-                    ? another("snapshot", "volume", idOrSlug)
-                    : unknown("snapshot", idOrSlug));
+            () -> unknown("snapshot", idOrSlug, "volume", catalog.volume(owner, idOrSlug)));
   }
 
   static Disk snapshotable(Catalog catalog, String owner, String idOrSlug) {
