@@ -44,7 +44,7 @@ final class ColdMachines implements AutoCloseable {
     MachineShape shape =
         new MachineShape(
             choice.accelerator(), (int) (defaults.memory().bytes() >> 20), defaults.vcpus());
-    Jail jail = Jail.of(tools, directories, version, Cgroups.ofThisProcess(), "belljar-cold-");
+    Jail jail = Jail.of(tools, directories, Cgroups.ofThisProcess(), "belljar-cold-");
     // Not in a second RunDirectories: its look at the engine's lock file, from the same process,
     // would release the engine's lock, and the next Belljar to start would clear what runs here.
     Path directory = Files.createTempDirectory(directories.make(directories.cache()), "cold-");

@@ -109,7 +109,7 @@ final class LocalEngine {
     try {
       Cgroups cgroups = Cgroups.ofThisProcess();
       runs.clearAlso(cgroups.directories());
-      jail = Jail.of(tools, directories, qemuVersion, cgroups, runs.groupPrefix());
+      jail = Jail.of(tools, directories, cgroups, runs.groupPrefix());
       ColdBoot boot = new ColdBoot(tools, jail, image);
       accelerator = AcceleratorChoice.make(directories, runs, boot, qemuVersion, progress);
       templates = new TemplateStore(directories, runs, boot, jail, image, qemuVersion);

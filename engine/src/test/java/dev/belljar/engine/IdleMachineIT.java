@@ -28,6 +28,32 @@ class IdleMachineIT {
     }
   }
 
+  @Test
+  void whatItFreedIsTheHostsAgain() throws IOException {
+    try (Sandbox sandbox = Sandbox.create()) {
+      Path machine = Path.of("/proc", Long.toString(HostProcesses.ownQemus(1).getFirst().pid()));
+      assertThat(sandbox.sh("python3 -c 'x = b\"1\" * 300_000_000; print(len(x))'").text())
+          .isEqualTo("300000000\n");
+      await()
+          .atMost(Duration.ofMinutes(1))
+          .untilAsserted(() -> assertThat(ownMebibytes(machine)).isLessThan(200));
+      // And it may be used once more, with what is written then.
+      assertThat(
+              sandbox
+                  .sh("python3 -c 'x = b\"2\" * 300_000_000; print(x.count(b\"2\"), x[-1:])'")
+                  .text())
+          .isEqualTo("300000000 b'2'\n");
+    }
+  }
+
+  /** What only this process has of memory (proc_pid_smaps(5)). */
+  private static long ownMebibytes(Path process) throws IOException {
+    return Files.readAllLines(process.resolve("smaps_rollup")).stream()
+        .filter(line -> line.startsWith("Private_Dirty:"))
+        .mapToLong(line -> Long.parseLong(line.replaceAll("\\D", "")) / 1024)
+        .sum();
+  }
+
   private static long wakesWithin(Path process) throws Exception {
     long before = wakes(process);
     Thread.sleep(LOOK);

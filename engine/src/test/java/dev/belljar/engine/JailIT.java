@@ -94,7 +94,7 @@ class JailIT {
             "lib",
             "lib64",
             "machine",
-            "readonly-memory.so",
+            "restored.so",
             "template",
             "tmp",
             "usr");

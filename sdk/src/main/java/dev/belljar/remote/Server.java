@@ -16,7 +16,6 @@ import java.net.http.HttpResponse;
 import java.net.http.WebSocket;
 import java.net.http.WebSocketHandshakeException;
 import java.nio.charset.StandardCharsets;
-import java.security.GeneralSecurityException;
 import java.time.Duration;
 import java.util.ArrayList;
 import java.util.List;
@@ -33,8 +32,6 @@ import java.util.function.Function;
 import java.util.regex.Matcher;
 import java.util.regex.Pattern;
 import java.util.stream.Collectors;
-import javax.net.ssl.SSLContext;
-import javax.net.ssl.TrustManager;
 import tools.jackson.core.JacksonException;
 import tools.jackson.databind.JsonNode;
 import tools.jackson.databind.node.ObjectNode;
@@ -78,26 +75,13 @@ final class Server implements AutoCloseable {
             .cookieHandler(handshakeHeaders)
             .executor(executor);
     if (isPlain(endpoint.sandboxes()) && isPlain(endpoint.management())) {
-      builder.sslContext(trustingNobody());
+      builder.sslContext(new NoTls());
     }
     client = builder.build();
   }
 
   private static boolean isPlain(URI uri) {
     return !"https".equalsIgnoreCase(uri.getScheme());
-  }
-
-  /**
-   * The client makes a context in any case, and reading all authorities takes a fifth of a start.
-   */
-  private static SSLContext trustingNobody() {
-    try {
-      SSLContext context = SSLContext.getInstance("TLS");
-      context.init(null, new TrustManager[0], null);
-      return context;
-    } catch (GeneralSecurityException e) {
-      throw new IllegalStateException("Every JDK has TLS.", e);
-    }
   }
 
   /** The host and port, for messages. */

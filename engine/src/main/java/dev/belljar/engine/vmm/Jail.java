@@ -91,14 +91,10 @@ public final class Jail {
    * @param groupPrefix what the names of the machines' control groups begin with
    */
   public static Jail of(
-      HostTools tools,
-      Directories directories,
-      String qemuVersion,
-      Cgroups cgroups,
-      String groupPrefix)
+      HostTools tools, Directories directories, Cgroups cgroups, String groupPrefix)
       throws IOException {
     int ownId = (Integer) Files.getAttribute(Path.of("/proc/self"), "unix:uid");
-    JailRoot root = JailRoot.of(tools, directories, qemuVersion);
+    JailRoot root = JailRoot.of(tools, directories);
     return new Jail(tools, root, cgroups, groupPrefix, ownId, reachable(tools, directories));
   }
 
@@ -117,13 +113,6 @@ public final class Jail {
         }
       }
     }
-  }
-
-  /**
-   * How QEMU is told to open a memory file for reading and map it privately, where it can be told.
-   */
-  String readOnlyMemory() {
-    return root.preload().isPresent() ? "" : ",readonly=on,rom=off";
   }
 
   /** The control group for a machine, if this user may make one. */
@@ -191,7 +180,8 @@ public final class Jail {
    */
   List<String> command(MachineFiles files, Accelerator accelerator, List<String> qemu)
       throws IOException {
-    Optional<String> preload = files.state().isPresent() ? root.preload() : Optional.empty();
+    Optional<String> preload =
+        files.state().isPresent() ? Optional.of(JailRoot.PRELOAD) : Optional.empty();
     return command(
         new Inside(
             files.user(),

@@ -15,7 +15,6 @@ import java.time.Duration;
 import java.util.ArrayList;
 import java.util.HexFormat;
 import java.util.List;
-import java.util.Optional;
 import java.util.TreeSet;
 import java.util.regex.Matcher;
 import java.util.regex.Pattern;
@@ -26,10 +25,8 @@ import java.util.regex.Pattern;
  * jail needs one mount for all of it.
  *
  * @param directory where it is on this host
- * @param preload the library to preload into a QEMU that cannot be told to open its memory
- *     read-only
  */
-record JailRoot(Path directory, Optional<String> preload) {
+record JailRoot(Path directory) {
   /** QEMU's path in the jail. */
   static final String QEMU = "/usr/bin/qemu-system-x86_64";
 
@@ -53,19 +50,17 @@ record JailRoot(Path directory, Optional<String> preload) {
       List.of(Jail.IMAGE, Jail.TEMPLATE, Jail.RUN, "/dev", "/tmp");
   private static final List<String> MODULES = List.of("accel-tcg-x86_64.so");
 
-  /** The first QEMU whose memory-backend-file knows {@code rom=off}. */
-  private static final String KNOWS_ROM_OFF = "8.2";
+  /** What a QEMU has preloaded that restores a machine; {@code restored.c} says why. */
+  static final String PRELOAD = "/restored.so";
 
-  private static final String PRELOAD = "/readonly-memory.so";
+  private static final String PRELOAD_SOURCE = "restored.c";
 
   /** The root for this QEMU, made if it is not there yet. */
-  static JailRoot of(HostTools tools, Directories directories, String qemuVersion)
-      throws IOException {
+  static JailRoot of(HostTools tools, Directories directories) throws IOException {
     Path qemu = tools.qemu().toRealPath();
     Path qemuImg = tools.qemuImg().toRealPath();
     Path made = directories.make(directories.jails()).resolve(key(qemu, qemuImg));
-    boolean preloads = !HostTools.isAtLeast(qemuVersion, KNOWS_ROM_OFF);
-    JailRoot root = new JailRoot(made, preloads ? Optional.of(PRELOAD) : Optional.empty());
+    JailRoot root = new JailRoot(made);
     if (Files.isDirectory(made)) {
       return root;
     }
@@ -75,9 +70,7 @@ record JailRoot(Path directory, Optional<String> preload) {
         FileTree.delete(directories.jails().resolve("making"));
         Path making = Files.createDirectory(directories.jails().resolve("making"));
         fill(making, qemu, qemuImg);
-        if (preloads) {
-          compilePreload(making);
-        }
+        compilePreload(making);
         FileTree.makeReadable(making);
         FileTree.force(making);
         Files.move(making, made, StandardCopyOption.ATOMIC_MOVE);
@@ -87,13 +80,7 @@ record JailRoot(Path directory, Optional<String> preload) {
   }
 
   private static void compilePreload(Path root) throws IOException {
-    Path source = root.resolve("readonly-memory.c");
-    try (InputStream in = JailRoot.class.getResourceAsStream("readonly-memory.c")) {
-      if (in == null) {
-        throw new IOException("The engine's jar lacks readonly-memory.c");
-      }
-      Files.copy(in, source);
-    }
+    Path source = Files.write(root.resolve(PRELOAD_SOURCE), preloadSource());
     Process compiler =
         new ProcessBuilder(
                 "gcc",
@@ -113,9 +100,18 @@ record JailRoot(Path directory, Optional<String> preload) {
     compiler.getOutputStream().close();
     String said = new String(compiler.getInputStream().readAllBytes(), StandardCharsets.UTF_8);
     if (!said.isBlank() || !Files.exists(root.resolve(PRELOAD.substring(1)))) {
-      throw new MachineException("gcc could not compile what an old QEMU needs: " + said.strip());
+      throw new MachineException("gcc could not compile what QEMU has preloaded: " + said.strip());
     }
     Files.delete(source);
+  }
+
+  private static byte[] preloadSource() throws IOException {
+    try (InputStream in = JailRoot.class.getResourceAsStream(PRELOAD_SOURCE)) {
+      if (in == null) {
+        throw new IOException("The engine's jar lacks " + PRELOAD_SOURCE);
+      }
+      return in.readAllBytes();
+    }
   }
 
   private static void fill(Path root, Path qemu, Path qemuImg) throws IOException {
@@ -206,9 +202,9 @@ record JailRoot(Path directory, Optional<String> preload) {
             + identity(qemu)
             + identity(qemuImg);
     try {
-      byte[] digest =
-          MessageDigest.getInstance("SHA-256").digest(identity.getBytes(StandardCharsets.UTF_8));
-      return HexFormat.of().formatHex(digest, 0, 8);
+      MessageDigest digest = MessageDigest.getInstance("SHA-256");
+      digest.update(identity.getBytes(StandardCharsets.UTF_8));
+      return HexFormat.of().formatHex(digest.digest(preloadSource()), 0, 8);
     } catch (NoSuchAlgorithmException e) {
       throw new AssertionError("every JDK has SHA-256", e);
     }

@@ -473,9 +473,7 @@ public final class Machine implements AutoCloseable {
   private static Process launch(Jail jail, MachineShape shape, MachineFiles files, MachineLog log)
       throws IOException {
     ProcessBuilder builder =
-        new ProcessBuilder(
-            jail.command(
-                files, shape.accelerator(), QemuCommand.of(shape, files, jail.readOnlyMemory())));
+        new ProcessBuilder(jail.command(files, shape.accelerator(), QemuCommand.of(shape, files)));
     LeftProcesses.mark(builder.environment(), files.run());
     builder.redirectInput(
         files.state().map(Path::toFile).orElseGet(() -> Path.of("/dev/null").toFile()));

@@ -10,7 +10,7 @@ import java.util.Optional;
  */
 public final class QemuCommand {
   /** Changes with everything here that a frozen machine could not be restored under. */
-  public static final int GENERATION = 6;
+  public static final int GENERATION = 7;
 
   private static final int TRANSLATION_BUFFER_MEBIBYTES = 128;
 
@@ -22,7 +22,7 @@ public final class QemuCommand {
 
   private QemuCommand() {}
 
-  static List<String> of(MachineShape shape, MachineFiles files, String readOnly) {
+  static List<String> of(MachineShape shape, MachineFiles files) {
     boolean restore = files.state().isPresent();
     boolean emulated = shape.accelerator() == Accelerator.TCG;
     List<String> command = new ArrayList<>();
@@ -53,7 +53,7 @@ public final class QemuCommand {
             .formatted(
                 shape.memoryMebibytes(),
                 Jail.TEMPLATE + "/" + MachineFiles.MEMORY,
-                restore ? "off" + readOnly : "on"));
+                restore ? "off" : "on"));
     socket(command, "qmp", MachineFiles.MONITOR_SOCKET);
     add(command, "-mon", "chardev=qmp,mode=control");
     socket(command, "channel", MachineFiles.CHANNEL_SOCKET);
@@ -69,6 +69,8 @@ public final class QemuCommand {
     // the guest gets an error and goes on.
     add(command, "-device", "virtio-blk-device,drive=disk,discard=on,werror=report,rerror=report");
     addSlots(command, files);
+    // What the guest has used and freed again goes back to the host.
+    add(command, "-device", "virtio-balloon-device,free-page-reporting=on");
     if (restore) {
       // The kernel is in the memory already.
       add(command, "-incoming", "defer");

@@ -42,6 +42,11 @@ final class RunningServer implements TokenDesk {
     }
   }
 
+  /** Where the server of a data directory listens for whom that directory belongs to. */
+  static Path socket(Path data) {
+    return data.toAbsolutePath().normalize().resolve("metadata").resolve("tokens.socket");
+  }
+
   void connect(Path socket) throws IOException {
     channel.connect(UnixDomainSocketAddress.of(socket));
   }

@@ -26,7 +26,7 @@ public record ServerOfUser(String url, String pass) {
    * does not answer in time. Blocks, at most that long.
    */
   public static Optional<ServerOfUser> find(Path data, Duration limit) {
-    Path socket = TokenSocket.in(data);
+    Path socket = RunningServer.socket(data);
     if (!isOwn(socket)) {
       return Optional.empty();
     }

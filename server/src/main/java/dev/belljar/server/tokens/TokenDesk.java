@@ -37,7 +37,7 @@ public interface TokenDesk extends AutoCloseable {
    * @throws dev.belljar.server.store.StoreException where it cannot be used
    */
   static TokenDesk open(Path data, StoreConfig store) {
-    Path socket = TokenSocket.in(data);
+    Path socket = RunningServer.socket(data);
     if (Files.exists(socket)) {
       try {
         return new RunningServer(socket);

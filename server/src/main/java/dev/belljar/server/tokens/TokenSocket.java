@@ -48,13 +48,9 @@ public final class TokenSocket implements AutoCloseable {
     this.tokens = tokens;
   }
 
-  static Path in(Path data) {
-    return data.toAbsolutePath().normalize().resolve("metadata").resolve("tokens.socket");
-  }
-
   /** Listens; empty where that cannot be, which is logged: the server does without. */
   public static Optional<TokenSocket> open(Path data, Tokens tokens) {
-    Path socket = in(data);
+    Path socket = RunningServer.socket(data);
     try {
       // Whoever left it is gone: the database is ours.
       Files.deleteIfExists(socket);

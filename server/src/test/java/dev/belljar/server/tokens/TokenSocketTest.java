@@ -78,7 +78,7 @@ class TokenSocketTest {
 
   @Test
   void onlyItsOwnerEntersTheDirectory() throws Exception {
-    assertThat(Files.getPosixFilePermissions(TokenSocket.in(data).getParent()))
+    assertThat(Files.getPosixFilePermissions(RunningServer.socket(data).getParent()))
         .isSubsetOf(
             PosixFilePermission.OWNER_READ,
             PosixFilePermission.OWNER_WRITE,
@@ -87,7 +87,7 @@ class TokenSocketTest {
 
   private SocketChannel connect() throws Exception {
     SocketChannel channel = SocketChannel.open(StandardProtocolFamily.UNIX);
-    channel.connect(UnixDomainSocketAddress.of(TokenSocket.in(data)));
+    channel.connect(UnixDomainSocketAddress.of(RunningServer.socket(data)));
     return channel;
   }
 
@@ -154,7 +154,7 @@ class TokenSocketTest {
     for (String answer :
         List.of("", "\n", "x\n", "[]\n", "{\"url\":1,\"pass\":[]}\n", "{\"url\":\"http://a\"}\n")) {
       try (ServerSocketChannel other = ServerSocketChannel.open(StandardProtocolFamily.UNIX)) {
-        other.bind(UnixDomainSocketAddress.of(TokenSocket.in(data)));
+        other.bind(UnixDomainSocketAddress.of(RunningServer.socket(data)));
         Thread answering =
             Thread.startVirtualThread(
                 () -> {
@@ -169,7 +169,7 @@ class TokenSocketTest {
         assertThat(ServerOfUser.find(data, Duration.ofMillis(300))).as(answer).isEmpty();
         answering.join();
       }
-      Files.delete(TokenSocket.in(data));
+      Files.delete(RunningServer.socket(data));
     }
   }
 
@@ -177,10 +177,10 @@ class TokenSocketTest {
   void aSocketThatSomebodyLeftIsNoServer() throws Exception {
     socket.close();
     ServerSocketChannel dead = ServerSocketChannel.open(StandardProtocolFamily.UNIX);
-    dead.bind(UnixDomainSocketAddress.of(TokenSocket.in(data)));
+    dead.bind(UnixDomainSocketAddress.of(RunningServer.socket(data)));
     dead.close();
 
-    assertThat(TokenSocket.in(data)).exists();
+    assertThat(RunningServer.socket(data)).exists();
     assertThat(find()).isEmpty();
   }
 
@@ -189,7 +189,8 @@ class TokenSocketTest {
     socket.offer("http://127.0.0.1:1", HostPass.next());
     assumeThat(Files.getAttribute(Path.of("/proc/self"), "unix:uid")).isEqualTo(0);
     assertThat(find()).isPresent();
-    for (Path theirs : List.of(TokenSocket.in(data), TokenSocket.in(data).resolveSibling("."))) {
+    for (Path theirs :
+        List.of(RunningServer.socket(data), RunningServer.socket(data).resolveSibling("."))) {
       Files.setAttribute(theirs, "unix:uid", 12_345);
       assertThat(find()).isEmpty();
       Files.setAttribute(theirs, "unix:uid", 0);
