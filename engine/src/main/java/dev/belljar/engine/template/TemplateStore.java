@@ -77,8 +77,8 @@ public final class TemplateStore {
   private final ColdBoot boot;
   private final Jail jail;
   private final String engine;
-  private final String identity;
-  private final Map<MachineShape, Template> known = new ConcurrentHashMap<>();
+  private final Image image;
+  private final Map<Path, Template> known = new ConcurrentHashMap<>();
 
   /**
    * For one image under one QEMU.
@@ -98,7 +98,7 @@ public final class TemplateStore {
     this.boot = boot;
     this.jail = jail;
     engine = "qemu" + qemuVersion + "-" + HostProcessor.identity() + "-" + QemuCommand.GENERATION;
-    identity = image.hash() + "-" + engine;
+    this.image = image;
   }
 
   /** Names what a frozen machine of that shape needs besides its files: it runs under no other. */
@@ -107,18 +107,18 @@ public final class TemplateStore {
   }
 
   /** The template for a shape, if it was made. */
-  public Optional<Template> find(MachineShape shape) {
+  public Optional<Template> find(MachineShape shape) throws IOException {
     Path directory = directory(shape);
     if (!Files.isDirectory(directory)) {
       // Whoever empties the cache gets another.
       return Optional.empty();
     }
-    Template template = known.get(shape);
+    Template template = known.get(directory);
     if (template != null) {
       return Optional.of(template);
     }
     Template found = new Template(directory, List.of(MachineFiles.DISK), shape);
-    known.put(shape, found);
+    known.put(directory, found);
     return Optional.of(found);
   }
 
@@ -166,7 +166,7 @@ public final class TemplateStore {
         Path directory = directory(shape);
         Files.move(making, directory, StandardCopyOption.ATOMIC_MOVE);
         Template template = new Template(directory, List.of(MachineFiles.DISK), shape);
-        known.put(shape, template);
+        known.put(directory, template);
         return template;
       } catch (IncompleteJailException e) {
         throw e;
@@ -237,13 +237,16 @@ public final class TemplateStore {
     }
   }
 
-  private Path directory(MachineShape shape) {
+  /** Of the image as it is now: it may have been built anew since this began. */
+  private Path directory(MachineShape shape) throws IOException {
     return directories
         .templates()
         .resolve(
-            "%s-%s-%dM-%dcpu"
+            "%s-%s-%s-%s-%dM-%dcpu"
                 .formatted(
-                    identity,
+                    image.hash(),
+                    image.build(),
+                    engine,
                     shape.accelerator().name().toLowerCase(Locale.ROOT),
                     shape.memoryMebibytes(),
                     shape.vcpus()));

@@ -1,5 +1,6 @@
 package dev.belljar.server.api;
 
+import dev.belljar.HostBusyException;
 import dev.belljar.InvalidOptionException;
 import dev.belljar.SandboxClosedException;
 import dev.belljar.SandboxPausedException;
@@ -23,6 +24,7 @@ import tools.jackson.databind.node.JsonNodeFactory;
  */
 record ErrorBody(int status, String code, String message) {
   private static final Logger LOG = LoggerFactory.getLogger(ErrorBody.class);
+  private static final String UNAVAILABLE = "SANDBOX_UNAVAILABLE";
 
   static ErrorBody of(Exception failure, String trace) {
     return switch (failure) {
@@ -35,12 +37,17 @@ record ErrorBody(int status, String code, String message) {
           new ErrorBody(409, "SANDBOX_PAUSED", String.valueOf(e.getMessage()));
       case SandboxClosedException e ->
           new ErrorBody(410, "SANDBOX_ENDED", String.valueOf(e.getMessage()));
+      case HostBusyException e -> {
+        // Who refuses because there is much to do does not do more for it.
+        LOG.debug("A request came while there is too much to do", e);
+        yield new ErrorBody(503, UNAVAILABLE, String.valueOf(e.getMessage()));
+      }
       case SandboxUnavailableException e -> {
         // What QEMU or the jail said names files of this host, which is nobody else's business.
         LOG.warn("A request needs what this host has not got", e);
         yield new ErrorBody(
             503,
-            "SANDBOX_UNAVAILABLE",
+            UNAVAILABLE,
             "This host could not do that now; its log has more under trace " + trace + ".");
       }
       case HttpResponseException e -> of(e.getStatus());
