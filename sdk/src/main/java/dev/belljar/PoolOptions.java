@@ -1,6 +1,7 @@
 package dev.belljar;
 
 import java.time.Duration;
+import java.util.ArrayList;
 import java.util.HashSet;
 import java.util.List;
 import java.util.Optional;
@@ -48,6 +49,10 @@ public record PoolOptions(List<Size> sizes, Duration longestWait, boolean deno) 
                 .formatted(minimum, maximum, MOST_MACHINES));
       }
     }
+
+    private boolean isLike(Size other) {
+      return memory.equals(other.memory) && vcpus == other.vcpus;
+    }
   }
 
   /** Checks the bounds. */
@@ -94,6 +99,13 @@ public record PoolOptions(List<Size> sizes, Duration longestWait, boolean deno) 
     SandboxOptions usual = SandboxOptions.builder().local().build();
     return new PoolOptions(
         List.of(new Size(usual.memory(), usual.vcpus(), minimum, maximum)), USUAL_WAIT, false);
+  }
+
+  /** The same, with that size in place of one like it, or else before the others. */
+  public PoolOptions with(Size size) {
+    List<Size> all = new ArrayList<>(List.of(size));
+    sizes.stream().filter(other -> !other.isLike(size)).forEach(all::add);
+    return new PoolOptions(all, longestWait, deno);
   }
 
   /** The same, with Deno waiting in each machine, or not. */

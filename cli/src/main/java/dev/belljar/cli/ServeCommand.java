@@ -74,6 +74,13 @@ final class ServeCommand implements Callable<Integer> {
           "How many machines wait for sandboxes of the default size; 2-8 unless given or configured.")
   private @Nullable String pool;
 
+  @Option(
+      names = "--pool-deno",
+      description =
+          "Let Deno wait in each of these machines, too, so that the first deno.eval of a sandbox"
+              + " is answered in milliseconds. Takes memory of each, used or not.")
+  private boolean poolDeno;
+
   @Option(names = "--check", description = "Start, see that everything is in order, and end again.")
   private boolean check;
 
@@ -85,6 +92,18 @@ final class ServeCommand implements Callable<Integer> {
     this.streams = streams;
   }
 
+  /** What is configured, but for what the command line says. */
+  Optional<PoolOptions> pool(Optional<PoolOptions> configured) {
+    Optional<PoolOptions> wanted = configured;
+    if (pool != null) {
+      wanted =
+          PoolOptions.parse(pool)
+              .map(
+                  named -> configured.map(all -> all.with(named.sizes().getFirst())).orElse(named));
+    }
+    return poolDeno ? wanted.map(machines -> machines.withDeno(true)) : wanted;
+  }
+
   @Override
   public Integer call() throws InterruptedException {
     CommandLogging.toLog(streams, logFormat == LogFormat.json);
@@ -92,9 +111,7 @@ final class ServeCommand implements Callable<Integer> {
     if (listen != null) {
       config = ServerConfigFile.listen(config, listen);
     }
-    if (pool != null) {
-      config = config.with(PoolOptions.parse(pool));
-    }
+    config = config.with(pool(config.pool()));
     jail.apply();
     FirstUse.prepare(streams, false);
     LocalSandboxProvider engine = new LocalSandboxProvider();

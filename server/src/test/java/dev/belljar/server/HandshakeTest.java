@@ -5,6 +5,7 @@ import static org.awaitility.Awaitility.await;
 
 import dev.belljar.ByteSize;
 import dev.belljar.EgressLimits;
+import dev.belljar.HostBusyException;
 import dev.belljar.SandboxOptions;
 import dev.belljar.SandboxUnavailableException;
 import dev.belljar.Secret;
@@ -342,6 +343,23 @@ class HandshakeTest {
             server.server().endpoint(), path, Map.of("Authorization", "Bearer " + server.token())),
         status,
         code);
+  }
+
+  @Test
+  void whyAHostIsTooBusyIsTold() throws IOException {
+    server
+        .sandboxes()
+        .beforeEach(
+            () -> {
+              throw new HostBusyException("1000 sandboxes wait to be made. Try again later.");
+            });
+    try {
+      RawClient refused = server.create(server.token(), "");
+      assertThat(refused.body()).contains("1000 sandboxes wait to be made. Try again later.");
+      assertRefused(refused, 503, "SANDBOX_UNAVAILABLE");
+    } finally {
+      server.sandboxes().beforeEach(() -> {});
+    }
   }
 
   @Test
