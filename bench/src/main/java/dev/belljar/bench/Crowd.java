@@ -49,6 +49,7 @@ final class Crowd implements Subject {
                         if (!pool.awaitReady(LONGEST_WAIT)) {
                           throw new IOException("the pool was not ready in time");
                         }
+                        new HostAtRest().await();
                         burst("pooled", into);
                       }
                     }));
