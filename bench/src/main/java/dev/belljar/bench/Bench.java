@@ -29,6 +29,7 @@ public final class Bench {
           HelloProgram.python(),
           new FileTransfer(),
           new StandardStreams(),
+          new BulkStreams(),
           new EgressTransfer(),
           new StoredDisks(),
           new WholeProgram(),
