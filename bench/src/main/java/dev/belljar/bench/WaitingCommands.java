@@ -24,6 +24,10 @@ final class WaitingCommands implements AutoCloseable {
   static final HostCommand WAITING = HostCommand.of("/bin/cat");
 
   private static final long LONGEST_SECONDS = 20;
+
+  /** Less than what {@link Unwinding} gives to all. */
+  private static final long STOP_SECONDS = 10;
+
   private static final long LOOK_AGAIN_MILLIS = 5;
 
   private final String scratch;
@@ -95,7 +99,7 @@ final class WaitingCommands implements AutoCloseable {
       for (Process process : started) {
         endInput(process);
       }
-      long until = System.nanoTime() + TimeUnit.SECONDS.toNanos(LONGEST_SECONDS);
+      long until = System.nanoTime() + TimeUnit.SECONDS.toNanos(STOP_SECONDS);
       while (left.stream().anyMatch(ProcessHandle::isAlive) && System.nanoTime() < until) {
         Thread.sleep(LOOK_AGAIN_MILLIS);
       }
