@@ -29,6 +29,7 @@ public final class Bench {
           HelloProgram.python(),
           new FileTransfer(),
           new StandardStreams(),
+          new BulkStreams(),
           new EgressTransfer(),
           new StoredDisks(),
           new WholeProgram(),
@@ -52,8 +53,9 @@ public final class Bench {
         --image        also build the image anew, in an empty cache directory: minutes, and a network
         --boots        also boot machines for templates, as many as runs: seconds each
         --quick        five runs, and without what takes minutes: storage, idle, row, server, crowd
-        --against FILE compare with a report of --json: ratios to the alternatives, never times; ends
-                       with 3 where one got worse by half
+        --against FILE compare with a report of --json: ratios to the alternatives, or to the host's
+                       own /bin/true where there are none, and memory; never times. Ends with 3
+                       where one got worse by half
         --json FILE    write the report there as JSON, too, with every sample
         --help         this text
 
@@ -129,6 +131,8 @@ public final class Bench {
     try (Scratch scratch = Scratch.create();
         Enclosures enclosures = Enclosures.find(scratch.directory(), notes)) {
       Workbench bench = new Workbench(arguments.runs(), root(), scratch, enclosures.all(), notes);
+      // Whatever else is wanted: what is recorded is compared some day.
+      measure(new Yardstick(), bench);
       for (Subject subject : SUBJECTS) {
         if (arguments.wants(subject.name())) {
           measure(subject, bench);
@@ -156,7 +160,7 @@ public final class Bench {
     worse.forEach(line -> System.err.println("bench: worse: " + line));
     System.err.println(
         worse.isEmpty()
-            ? "bench: none of " + common + " ratios got worse by half."
+            ? "bench: none of " + common + " figures got worse by half."
             : "bench: compared with " + arguments.against().orElseThrow());
     return worse.isEmpty() ? 0 : GOT_WORSE;
   }

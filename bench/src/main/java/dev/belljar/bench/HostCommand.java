@@ -128,6 +128,11 @@ record HostCommand(List<String> words, Map<String, String> env) {
     awaitSuccess(process);
   }
 
+  /** Starts it, with pipes for input and output; whoever has it ends it. */
+  Process start() throws IOException {
+    return builder().redirectInput(Redirect.PIPE).redirectError(Redirect.DISCARD).start();
+  }
+
   private ProcessBuilder builder() {
     ProcessBuilder builder =
         new ProcessBuilder(words).redirectInput(Redirect.from(Path.of("/dev/null").toFile()));

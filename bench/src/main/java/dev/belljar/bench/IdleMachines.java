@@ -15,7 +15,7 @@ final class IdleMachines implements Subject {
   private static final int MANY = 10;
   private static final int VERY_MANY = 100;
   private static final int RUNS_ALONE = 5;
-  private static final long SETTLE_MILLIS = 3000;
+  static final long SETTLE_MILLIS = 3000;
   private static final long WATCH_MILLIS = 5000;
 
   @Override
@@ -25,19 +25,23 @@ final class IdleMachines implements Subject {
 
   @Override
   public List<Measurement> measure(Workbench bench) throws Exception {
+    IdleAlternatives others = IdleAlternatives.find(bench);
+    Rounds alone = new Rounds(0, Math.min(bench.runs(), RUNS_ALONE));
+    Rounds once = new Rounds(0, 1);
     List<Measurement> measurements = new ArrayList<>();
     measurements.addAll(
         measurements(
             "1",
             "one idle sandbox",
-            new Rounds(0, Math.min(bench.runs(), RUNS_ALONE))
-                .play(List.of(into -> watch(1, into)))));
+            alone.play(List.of(into -> watch(1, into))),
+            others.each(1, alone)));
     measurements.addAll(
         measurements(
             "10",
             "each of ten idle sandboxes",
-            new Rounds(0, 1).play(List.of(into -> watch(MANY, into)))));
-    Recording crowd = new Rounds(0, 1).play(List.of(into -> watch(VERY_MANY, into)));
+            once.play(List.of(into -> watch(MANY, into))),
+            others.each(MANY, once)));
+    Recording crowd = once.play(List.of(into -> watch(VERY_MANY, into)));
     measurements.add(
         new Measurement(
             "idle.pss.total.100",
@@ -60,7 +64,8 @@ final class IdleMachines implements Subject {
         each.unit(), List.of(each.values().stream().mapToDouble(Double::doubleValue).sum()));
   }
 
-  private static List<Measurement> measurements(String count, String whose, Recording recording) {
+  private static List<Measurement> measurements(
+      String count, String whose, Recording recording, List<Alternative> others) {
     return List.of(
         new Measurement(
             "idle.private." + count,
@@ -71,7 +76,8 @@ final class IdleMachines implements Subject {
         new Measurement(
             "idle.pss." + count,
             "proportional memory (PSS) of " + whose,
-            recording.samples("pss", Unit.MEGABYTES)),
+            recording.samples("pss", Unit.MEGABYTES),
+            others.toArray(Alternative[]::new)),
         new Measurement(
             "idle.processor." + count,
             "processor time of " + whose + ", of one core",

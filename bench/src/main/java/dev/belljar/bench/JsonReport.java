@@ -22,6 +22,7 @@ final class JsonReport {
       node.put("what", measurement.what());
       node.put("unit", measurement.ours().unit().symbol);
       put(node, measurement.ours());
+      measurement.tail().ifPresent(tail -> node.put("tail", tail));
       measurement
           .target()
           .ifPresent(target -> node.put("target", target).put("kept", measurement.isMet()));

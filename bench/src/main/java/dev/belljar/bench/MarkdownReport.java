@@ -12,6 +12,11 @@ final class MarkdownReport {
       |---|---:|---:|---:|---:|---:|---:|---:|---|---|
       """;
 
+  private static final String LONG_TAIL =
+      "\nA p99 in bold is more than "
+          + Measurement.LONGEST_TAIL
+          + " times the p50, in a row whose target is in milliseconds.\n";
+
   private MarkdownReport() {}
 
   static String of(Report report) {
@@ -23,6 +28,9 @@ final class MarkdownReport {
                 text.append("* ").append(name).append(": ").append(value).append('\n'));
     text.append("* to repeat it: `").append(report.command()).append("`\n\n").append(HEAD);
     report.measurements().forEach(measurement -> text.append(row(measurement)));
+    if (report.measurements().stream().anyMatch(Measurement::hasLongTail)) {
+      text.append(LONG_TAIL);
+    }
     if (!report.notes().isEmpty()) {
       text.append('\n');
       report.notes().forEach(note -> text.append("* ").append(note).append('\n'));
@@ -39,7 +47,7 @@ final class MarkdownReport {
             measurement.what(),
             figure(ours.p50(), unit),
             figure(ours.p95(), unit),
-            figure(ours.p99(), unit),
+            tail(measurement),
             figure(ours.best(), unit),
             figure(ours.mean(), unit),
             Integer.toString(ours.values().size()),
@@ -47,6 +55,11 @@ final class MarkdownReport {
             measurement.target().isEmpty() ? "" : measurement.isMet() ? "yes" : "**no**",
             alternatives(measurement))
         + " |\n";
+  }
+
+  private static String tail(Measurement measurement) {
+    String p99 = figure(measurement.ours().p99(), measurement.ours().unit());
+    return measurement.hasLongTail() ? "**" + p99 + "**" : p99;
   }
 
   private static String alternatives(Measurement measurement) {

@@ -14,6 +14,8 @@ import java.util.OptionalDouble;
  */
 record Measurement(
     String name, String what, Samples ours, OptionalDouble target, List<Alternative> alternatives) {
+  /** What a p99 may be, in p50s. */
+  static final int LONGEST_TAIL = 4;
 
   Measurement {
     alternatives = List.copyOf(alternatives);
@@ -36,6 +38,18 @@ record Measurement(
         || (ours.unit().lessIsBetter
             ? ours.p50() <= target.getAsDouble()
             : ours.p50() >= target.getAsDouble());
+  }
+
+  /** The p99 as a multiple of the p50; empty where the p50 is none to measure by. */
+  OptionalDouble tail() {
+    return ours.p50() > 0 ? OptionalDouble.of(ours.p99() / ours.p50()) : OptionalDouble.empty();
+  }
+
+  /** Whether it has a target in milliseconds, and its p99 is more than four times its p50. */
+  boolean hasLongTail() {
+    return target.isPresent()
+        && ours.unit() == Unit.MILLISECONDS
+        && tail().orElse(0) > LONGEST_TAIL;
   }
 
   /** How many times the alternative's figure ours is. */

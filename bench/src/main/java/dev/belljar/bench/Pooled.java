@@ -18,9 +18,6 @@ final class Pooled implements Subject {
   private static final double EVALUATION_TARGET_MILLIS = 80;
   private static final Duration LONGEST_WAIT = Duration.ofSeconds(60);
 
-  /** As if somebody had thought in between: no machine is being made when the next is taken. */
-  private static final long PAUSE_MILLIS = 400;
-
   @Override
   public String name() {
     return "pool";
@@ -32,7 +29,7 @@ final class Pooled implements Subject {
     Map<String, HostCommand> others = bench.alternatives(HostCommand.of("/bin/true"));
     Recording taken;
     try (SandboxPool pool = SandboxPool.open(PoolOptions.of(2, 2))) {
-      taken = bench.rounds().play(tasks(into -> createAndAsk(pool, into), others));
+      taken = bench.rounds().play(tasks(pool, Pooled::createAndAsk, others));
     }
     Map<String, HostCommand> otherDenos = Map.of();
     Optional<Path> deno = HostRuntimes.deno(bench);
@@ -42,7 +39,7 @@ final class Pooled implements Subject {
     }
     Recording evaluated;
     try (SandboxPool pool = SandboxPool.open(PoolOptions.of(1, 1).withDeno(true))) {
-      evaluated = bench.rounds().play(tasks(into -> createAndEvaluate(pool, into), otherDenos));
+      evaluated = bench.rounds().play(tasks(pool, Pooled::createAndEvaluate, otherDenos));
     }
     return List.of(
         new Measurement(
@@ -69,15 +66,26 @@ final class Pooled implements Subject {
             evaluated.alternatives(Unit.MILLISECONDS, otherDenos.keySet())));
   }
 
-  private static List<Task> tasks(Task ours, Map<String, HostCommand> others) {
-    List<Task> tasks = new ArrayList<>();
-    tasks.add(ours);
-    others.forEach((name, command) -> tasks.add(into -> command.time(name, into)));
-    return tasks;
+  /** A machine is made some time after one was taken: each begins when none is being made. */
+  private static List<Task> tasks(SandboxPool pool, Task ours, Map<String, HostCommand> others) {
+    List<Task> all = new ArrayList<>();
+    all.add(ours);
+    others.forEach((name, command) -> all.add(into -> command.time(name, into)));
+    HostAtRest rest = new HostAtRest();
+    return all.stream().map(task -> whenReady(pool, rest, task)).toList();
   }
 
-  private static void createAndAsk(SandboxPool pool, Recording into) throws Exception {
-    awaitQuiet(pool);
+  private static Task whenReady(SandboxPool pool, HostAtRest rest, Task task) {
+    return into -> {
+      if (!pool.awaitReady(LONGEST_WAIT)) {
+        throw new IOException("no machine was ready within " + LONGEST_WAIT.toSeconds() + " s");
+      }
+      rest.await();
+      task.run(into);
+    };
+  }
+
+  private static void createAndAsk(Recording into) throws Exception {
     try (Activations activations = Activations.listen()) {
       long began = System.nanoTime();
       try (Sandbox sandbox = Sandbox.create()) {
@@ -91,8 +99,7 @@ final class Pooled implements Subject {
     }
   }
 
-  private static void createAndEvaluate(SandboxPool pool, Recording into) throws Exception {
-    awaitQuiet(pool);
+  private static void createAndEvaluate(Recording into) throws Exception {
     long began = System.nanoTime();
     try (Sandbox sandbox = Sandbox.create()) {
       Object answer = sandbox.deno().eval("1+1");
@@ -101,12 +108,5 @@ final class Pooled implements Subject {
         throw new IOException("1+1 is said to be " + answer);
       }
     }
-  }
-
-  private static void awaitQuiet(SandboxPool pool) throws Exception {
-    if (!pool.awaitReady(LONGEST_WAIT)) {
-      throw new IOException("no machine was ready within " + LONGEST_WAIT.toSeconds() + " s");
-    }
-    Thread.sleep(PAUSE_MILLIS);
   }
 }

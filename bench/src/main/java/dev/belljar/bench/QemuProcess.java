@@ -26,14 +26,9 @@ record QemuProcess(Path directory) {
     }
   }
 
-  /** The megabytes of a line of {@code smaps_rollup} (proc_pid_smaps(5)), which has kibibytes. */
+  /** The megabytes of a line of its memory. */
   double megabytes(String line) throws IOException {
-    for (String text : Files.readAllLines(directory.resolve("smaps_rollup"))) {
-      if (text.startsWith(line + ":")) {
-        return Long.parseLong(text.replaceAll("[^0-9]", "")) * 1024 / 1e6;
-      }
-    }
-    throw new IOException("There is no line " + line + " in " + directory + "/smaps_rollup");
+    return ProcessMemory.megabytes(directory, line);
   }
 
   /** Nanoseconds that its threads have run; {@code schedstat} counts finer than ticks of 10 ms. */

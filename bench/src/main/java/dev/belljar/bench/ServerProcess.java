@@ -13,6 +13,7 @@ import java.nio.file.Path;
 import java.time.Duration;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.Map;
 import java.util.Optional;
 import java.util.concurrent.TimeUnit;
 import java.util.regex.Matcher;
@@ -28,6 +29,9 @@ final class ServerProcess implements AutoCloseable {
   private static final Pattern TOKEN = Pattern.compile("DENO_DEPLOY_TOKEN=(\\S+)\n");
   private static final Pattern HEAP =
       Pattern.compile("(?m)^jvm_memory_used_bytes\\{[^}]*area=\"heap\"[^}]*} (\\S+)$");
+
+  private static final Pattern CREATED =
+      Pattern.compile("(?m)^belljar_create_seconds_count(?:\\{[^}]*})? (\\S+)$");
 
   private static final long START_SECONDS = 60;
   private static final long LOOK_AGAIN_MILLIS = 2;
@@ -72,7 +76,7 @@ final class ServerProcess implements AutoCloseable {
                 "--listen",
                 "127.0.0.1:0",
                 "--data",
-                directory.resolve("data").toString(),
+                data(directory),
                 "--config",
                 config.toString())
             .redirectInput(Redirect.from(Path.of("/dev/null").toFile()))
@@ -97,6 +101,11 @@ final class ServerProcess implements AutoCloseable {
   /** For clients. */
   Endpoint endpoint() {
     return endpoint.orElseThrow();
+  }
+
+  /** With these variables {@code belljar run} finds it as the server that its user runs. */
+  Map<String, String> asOfUser() {
+    return Map.of("BELLJAR_DATA", data(directory), "BELLJAR_NO_SERVER", "");
   }
 
   /** From the start of the process to its first answer. */
@@ -125,15 +134,16 @@ final class ServerProcess implements AutoCloseable {
     // The second takes what the first has handed to cleaners.
     collect.run();
     collect.run();
-    double bytes = 0;
-    Matcher pool = HEAP.matcher(get("/metrics").body());
-    while (pool.find()) {
-      bytes += Double.parseDouble(pool.group(1));
-    }
+    double bytes = metric(HEAP);
     if (bytes == 0) {
       throw new IOException("The server's metrics do not say what heap it uses.");
     }
     return bytes / 1e6;
+  }
+
+  /** How many sandboxes it has made for clients. */
+  long created() throws IOException, InterruptedException {
+    return (long) metric(CREATED);
   }
 
   /** The machines that it runs, and what else it has started and not seen end. */
@@ -206,6 +216,16 @@ final class ServerProcess implements AutoCloseable {
     startMillis = (System.nanoTime() - began) / 1e6;
   }
 
+  /** The sum of the lines of that kind; 0 where there is none. */
+  private double metric(Pattern lines) throws IOException, InterruptedException {
+    double sum = 0;
+    Matcher line = lines.matcher(get("/metrics").body());
+    while (line.find()) {
+      sum += Double.parseDouble(line.group(1));
+    }
+    return sum;
+  }
+
   private HttpResponse<String> get(String path) throws IOException, InterruptedException {
     URI uri = endpoint().sandboxes().resolve(path);
     HttpRequest request =
@@ -220,6 +240,10 @@ final class ServerProcess implements AutoCloseable {
       }
     }
     throw new IOException("There is no line " + line + " in " + proc("status"));
+  }
+
+  private static String data(Path directory) {
+    return directory.resolve("data").toString();
   }
 
   private Path proc(String name) {

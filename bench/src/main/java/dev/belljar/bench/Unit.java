@@ -12,6 +12,9 @@ enum Unit {
 
   /** Ours as a multiple of what it stands beside, where more is better. */
   TIMES("×", false),
+
+  /** The same where less is better. */
+  TIMES_AS_LONG("×", true),
   MEGABYTES_PER_SECOND("MB/s", false);
 
   final String symbol;
