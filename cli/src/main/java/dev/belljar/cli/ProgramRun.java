@@ -63,6 +63,7 @@ final class ProgramRun implements Callable<ProgramEnd> {
             .stdin(reads ? SpawnOptions.Stdio.PIPED : SpawnOptions.Stdio.NULL)
             .build();
     try (ChildProcess child = sandbox.spawn(request.program().command(), options)) {
+      QuickEnd.prepare();
       if (reads) {
         InputPump.start(in, child.stdin());
       }

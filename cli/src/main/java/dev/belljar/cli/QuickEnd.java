@@ -5,6 +5,7 @@ import java.lang.foreign.FunctionDescriptor;
 import java.lang.foreign.Linker;
 import java.lang.foreign.ValueLayout;
 import java.lang.invoke.MethodHandle;
+import java.util.concurrent.FutureTask;
 
 /**
  * Ends this process without the JVM's leave. At its own end the JVM waits up to 300 ms for threads
@@ -12,7 +13,14 @@ import java.lang.invoke.MethodHandle;
  * would be half of what a short command takes.
  */
 final class QuickEnd {
+  private static final FutureTask<MethodHandle> WAY = new FutureTask<>(QuickEnd::find);
+
   private QuickEnd() {}
+
+  /** Looks for the way out on a thread of its own, while this process waits for a program. */
+  static void prepare() {
+    Thread.ofPlatform().daemon().name("quick end").start(WAY);
+  }
 
   /** Ends this process once all that the engine had is given back; its other hooks do not run. */
   static void exit(int status) {
@@ -21,7 +29,8 @@ final class QuickEnd {
     System.err.flush();
     if (!TerminationSignals.endsNow()) {
       try {
-        prepare().invokeExact(status);
+        WAY.run();
+        WAY.get().invokeExact(status);
       } catch (Throwable e) {
         // Then the slow way.
       }
@@ -32,12 +41,12 @@ final class QuickEnd {
   /** All but the end, so that the start caches know its classes. */
   static void rehearse() {
     if (!TerminationSignals.endsNow()) {
-      prepare();
+      WAY.run();
     }
   }
 
   @SuppressWarnings("restricted") // the launcher allows native access
-  private static MethodHandle prepare() {
+  private static MethodHandle find() {
     Linker linker = Linker.nativeLinker();
     return linker.downcallHandle(
         linker.defaultLookup().find("_exit").orElseThrow(),
