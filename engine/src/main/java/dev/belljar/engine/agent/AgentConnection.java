@@ -418,9 +418,13 @@ public final class AgentConnection implements AutoCloseable {
         }
         FrameType type = FrameType.received(code, length);
         fill(buffer, length);
-        byte[] payload = length == 0 ? EMPTY : new byte[length];
-        buffer.get(payload);
-        dispatch(type, id, payload);
+        if (type == FrameType.DATA) {
+          onData(id, buffer, length);
+        } else {
+          byte[] payload = length == 0 ? EMPTY : new byte[length];
+          buffer.get(payload);
+          dispatch(type, id, payload);
+        }
       }
     } catch (IOException e) {
       end(e);
@@ -548,17 +552,34 @@ public final class AgentConnection implements AutoCloseable {
             });
   }
 
-  private void onStreamFrame(FrameType type, int id, byte[] payload) throws IOException {
+  /** Copies straight into what the stream keeps. */
+  private void onData(int id, ByteBuffer buffer, int length) throws ProtocolException {
+    int received = buffer.limit();
+    int end = buffer.position() + length;
+    AgentStream stream = streamOf(FrameType.DATA, id);
+    if (stream != null) {
+      buffer.limit(end);
+      stream.onData(buffer);
+    }
+    buffer.limit(received).position(end);
+  }
+
+  /** Null where the frame crossed with our RESET. */
+  private @Nullable AgentStream streamOf(FrameType type, int id) throws ProtocolException {
     AgentStream stream = streams.get(id);
+    // An id that was never allotted cannot have been reset.
+    if (stream == null && (id > lastStream.get() || id == 0)) {
+      throw new ProtocolException("a " + type + " for a stream that never was");
+    }
+    return stream;
+  }
+
+  private void onStreamFrame(FrameType type, int id, byte[] payload) throws IOException {
+    AgentStream stream = streamOf(type, id);
     if (stream == null) {
-      // It crossed with our RESET; an id that was never allotted cannot have.
-      if (id > lastStream.get() || id == 0) {
-        throw new ProtocolException("a " + type + " for a stream that never was");
-      }
       return;
     }
     switch (type) {
-      case DATA -> stream.onData(payload);
       case END -> stream.onEnd();
       case RESET -> stream.onReset(errno(new BodyReader(payload)));
       case CREDIT -> stream.onCredit(new BodyReader(payload).u32());

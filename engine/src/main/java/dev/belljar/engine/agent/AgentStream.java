@@ -3,6 +3,7 @@ package dev.belljar.engine.agent;
 import java.io.IOException;
 import java.io.InputStream;
 import java.io.OutputStream;
+import java.nio.ByteBuffer;
 import java.util.concurrent.locks.Condition;
 import java.util.concurrent.locks.ReentrantLock;
 
@@ -161,7 +162,7 @@ public final class AgentStream implements AutoCloseable {
     }
   }
 
-  void onData(byte[] bytes) throws ProtocolException {
+  void onData(ByteBuffer bytes) throws ProtocolException {
     lock.lock();
     try {
       if (reset) {
@@ -170,7 +171,7 @@ public final class AgentStream implements AutoCloseable {
       if (!receives || receiveEnded || !accepted) {
         throw new ProtocolException("DATA where none may come");
       }
-      if (bytes.length > WINDOW - received.size() - consumed) {
+      if (bytes.remaining() > WINDOW - received.size() - consumed) {
         throw new ProtocolException("more DATA than there was credit for");
       }
       received.add(bytes);
