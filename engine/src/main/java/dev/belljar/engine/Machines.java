@@ -104,15 +104,13 @@ final class Machines implements AutoCloseable {
    * @param network what it reaches
    */
   Handed get(Origin origin, Identity identity, IncomingStreams network) throws IOException {
-    try (Turn creating = admission.creating()) {
-      if (origin.disks().isEmpty()) {
-        Optional<Handed> ready = ready(origin, identity, network);
-        if (ready.isPresent()) {
-          return ready.get();
-        }
+    if (origin.disks().isEmpty()) {
+      Optional<Handed> ready = ready(origin, identity, network);
+      if (ready.isPresent()) {
+        return ready.get();
       }
-      return new Handed(restored(origin, identity, network), Optional.empty());
     }
+    return new Handed(restored(origin, identity, network), Optional.empty());
   }
 
   private Optional<Handed> ready(Origin origin, Identity identity, IncomingStreams network) {
@@ -360,6 +358,11 @@ final class Machines implements AutoCloseable {
     @Override
     public boolean isBusy() {
       return admission.isBusy();
+    }
+
+    @Override
+    public boolean isCrowded() {
+      return admission.isAwaited();
     }
   }
 

@@ -43,8 +43,14 @@ public final class MachinePool<S, M extends MachinePool.Waiting> implements Auto
    */
   private static final long LULL = TimeUnit.MILLISECONDS.toNanos(100);
 
+  /** What is to be done waits no longer than this for those who make sandboxes without end, */
+  private static final long PATIENCE = TimeUnit.MILLISECONDS.toNanos(300);
+
+  /** and where others wait for their turn to have a machine started, no longer than this. */
+  private static final long PATIENCE_IN_A_CROWD = TimeUnit.SECONDS.toNanos(5);
+
   /** How long a machine that is being made is waited for when the pool is closed. */
-  private static final Duration PATIENCE = Duration.ofSeconds(2);
+  private static final Duration LAST_WAIT = Duration.ofSeconds(2);
 
   /** What cannot be made is tried again after this, and after twice as long the next time. */
   private static final long FIRST_BREAK = TimeUnit.SECONDS.toNanos(1);
@@ -93,6 +99,9 @@ public final class MachinePool<S, M extends MachinePool.Waiting> implements Auto
 
     /** Whether somebody has something more urgent done. */
     boolean isBusy();
+
+    /** Whether others wait until they may have that done, too. */
+    boolean isCrowded();
   }
 
   private final Map<S, Shelf<M>> shelves = new LinkedHashMap<>();
@@ -114,6 +123,16 @@ public final class MachinePool<S, M extends MachinePool.Waiting> implements Auto
   private long discarded;
   private long pause;
   private long resumeAt;
+
+  /** Until when whoever took a machine last has the processors. */
+  private long lullUntil;
+
+  /** Whether something is to be done, and since when. */
+  private boolean due;
+
+  private long dueSince;
+
+  private long crowdedAt;
 
   private static final class Shelf<M> {
     final Bounds bounds;
@@ -167,6 +186,9 @@ public final class MachinePool<S, M extends MachinePool.Waiting> implements Auto
     this.room = room;
     this.clock = clock;
     resumeAt = clock.getAsLong();
+    lullUntil = resumeAt;
+    crowdedAt = resumeAt;
+    resumeAt = clock.getAsLong();
     filler = Thread.ofVirtual().name("pool").unstarted(this::fill);
   }
 
@@ -197,8 +219,8 @@ public final class MachinePool<S, M extends MachinePool.Waiting> implements Auto
         return Optional.empty();
       }
       long now = clock.getAsLong();
-      if (!working && now - resumeAt > 0) {
-        resumeAt = now + LULL;
+      if (!working && now - lullUntil >= 0) {
+        lullUntil = now + LULL;
       }
       shelf.askedFor(now);
       changed.signalAll();
@@ -280,7 +302,7 @@ public final class MachinePool<S, M extends MachinePool.Waiting> implements Auto
     boolean interrupted = false;
     while (filler.isAlive()) {
       try {
-        if (!filler.join(PATIENCE)) {
+        if (!filler.join(LAST_WAIT)) {
           filler.interrupt();
           filler.join();
         }
@@ -325,7 +347,9 @@ public final class MachinePool<S, M extends MachinePool.Waiting> implements Auto
         giveUp(now, given);
         if (given.isEmpty()) {
           Optional<Work<S, M>> wanted = wanted(now);
-          if (wanted.isPresent() && !room.isBusy()) {
+          if (wanted.isEmpty()) {
+            due = false;
+          } else if (mayWork(now)) {
             working = true;
             return wanted;
           }
@@ -341,6 +365,21 @@ public final class MachinePool<S, M extends MachinePool.Waiting> implements Auto
   private long untilNextLook(long now) {
     long pausing = resumeAt - now;
     return pausing > 0 ? Math.min(pausing, LOOK) : LOOK;
+  }
+
+  /** Others come first, but not for ever: making a machine takes little from them. */
+  private boolean mayWork(long now) {
+    if (!due) {
+      due = true;
+      dueSince = now;
+    }
+    if (room.isCrowded()) {
+      crowdedAt = now;
+    }
+    long waits = Math.min(now - dueSince, now - crowdedAt);
+    return waits >= PATIENCE
+        || now - dueSince >= PATIENCE_IN_A_CROWD
+        || (now - lullUntil >= 0 && !room.isBusy());
   }
 
   private Optional<Work<S, M>> wanted(long now) {

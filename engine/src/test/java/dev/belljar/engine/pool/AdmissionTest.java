@@ -162,12 +162,24 @@ class AdmissionTest {
   }
 
   @Test
-  void oneIsBusyWhileSandboxesAreMade() {
+  void oneIsBusyWhileMachinesAreStarted() throws Exception {
     Admission admission = admission(2, Duration.ofSeconds(1));
     assertThat(admission.isBusy()).isFalse();
-    Turn making = admission.creating();
+    Turn starting = admission.enter("a");
     assertThat(admission.isBusy()).isTrue();
-    making.close();
+    starting.close();
     await().until(() -> !admission.isBusy());
+  }
+
+  @Test
+  void whoWaitsForHisTurnIsSeen() throws Exception {
+    Admission admission = admission(1, Duration.ofSeconds(30));
+    Turn first = admission.enter("a");
+    assertThat(admission.isAwaited()).isFalse();
+    Thread waiter = waiting(admission, "b", new CopyOnWriteArrayList<>());
+    assertThat(admission.isAwaited()).isTrue();
+    first.close();
+    waiter.join();
+    assertThat(admission.isAwaited()).isFalse();
   }
 }

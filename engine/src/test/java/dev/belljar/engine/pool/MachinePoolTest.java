@@ -12,8 +12,10 @@ import java.util.Optional;
 import java.util.Set;
 import java.util.concurrent.CopyOnWriteArrayList;
 import java.util.concurrent.CountDownLatch;
+import java.util.concurrent.TimeUnit;
 import java.util.concurrent.atomic.AtomicInteger;
 import java.util.concurrent.atomic.AtomicLong;
+import java.util.function.LongSupplier;
 import org.jspecify.annotations.Nullable;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.Test;
@@ -29,6 +31,11 @@ class MachinePoolTest {
 
   private volatile boolean scarce;
   private volatile boolean busy;
+  private volatile boolean crowded;
+
+  /** How often it was asked whether there is a crowd. */
+  private final AtomicInteger looks = new AtomicInteger();
+
   private volatile boolean broken;
   private @Nullable MachinePool<String, Stand> pool;
 
@@ -63,26 +70,42 @@ class MachinePoolTest {
   }
 
   private MachinePool<String, Stand> open(Map<String, MachinePool.Bounds> sizes) {
-    MachinePool.Room room =
-        new MachinePool.Room() {
-          @Override
-          public boolean forOneMore() {
-            return !scarce;
-          }
+    return open(sizes, () -> System.nanoTime() + nanos.get());
+  }
 
-          @Override
-          public boolean isBusy() {
-            return busy;
-          }
-        };
-    pool =
-        MachinePool.open(
-            sizes,
-            Duration.ofMinutes(10),
-            shape -> make(),
-            room,
-            () -> System.nanoTime() + nanos.get());
+  private MachinePool<String, Stand> open(
+      Map<String, MachinePool.Bounds> sizes, LongSupplier clock) {
+    pool = MachinePool.open(sizes, Duration.ofMinutes(10), shape -> make(), new Host(), clock);
     return pool;
+  }
+
+  /** In the place of the host: as the test says. */
+  private final class Host implements MachinePool.Room {
+    @Override
+    public boolean forOneMore() {
+      return !scarce;
+    }
+
+    @Override
+    public boolean isBusy() {
+      return busy;
+    }
+
+    @Override
+    public boolean isCrowded() {
+      looks.incrementAndGet();
+      return crowded;
+    }
+  }
+
+  /** Until it was looked, from now on, whether what is to be done may be. */
+  private void awaitLook() {
+    int before = looks.get();
+    await().until(() -> looks.get() > before + 1);
+  }
+
+  private void pass(long millis) {
+    nanos.addAndGet(TimeUnit.MILLISECONDS.toNanos(millis));
   }
 
   private Stand make() throws IOException {
@@ -133,6 +156,18 @@ class MachinePoolTest {
     awaitWaiting(opened, 2);
 
     assertThat(System.nanoTime() - before).isGreaterThanOrEqualTo(100_000_000);
+  }
+
+  @Test
+  void thatNothingWasToBeDoneForLongDoesNotShortenThatMoment() throws Exception {
+    var opened = open(Map.of(SMALL, new MachinePool.Bounds(1, 1)), nanos::get);
+    assertThat(opened.awaitReady(Duration.ofSeconds(10))).isTrue();
+    pass(900);
+    taken(opened);
+    awaitLook();
+    assertThat(made).hasSize(1);
+    pass(100);
+    assertThat(opened.awaitReady(Duration.ofSeconds(10))).isTrue();
   }
 
   @Test
@@ -213,12 +248,59 @@ class MachinePoolTest {
   }
 
   @Test
-  void noneIsMadeWhileSomethingMoreUrgentIsDone() throws Exception {
+  void whatIsMoreUrgentComesFirstButNotForEver() throws Exception {
     busy = true;
-    var opened = open(1, 1);
-    assertThat(opened.awaitReady(Duration.ofMillis(200))).isFalse();
-    busy = false;
+    var opened = open(Map.of(SMALL, new MachinePool.Bounds(2, 2)), nanos::get);
+    awaitLook();
+    pass(299);
+    awaitLook();
+    assertThat(made).isEmpty();
+    pass(1);
     assertThat(opened.awaitReady(Duration.ofSeconds(10))).isTrue();
+  }
+
+  @Test
+  void whileOthersWaitForTheirTurnTheyComeFirstForLonger() throws Exception {
+    busy = true;
+    crowded = true;
+    var opened = open(Map.of(SMALL, new MachinePool.Bounds(1, 1)), nanos::get);
+    awaitLook();
+    pass(4999);
+    awaitLook();
+    assertThat(made).isEmpty();
+    pass(1);
+    assertThat(opened.awaitReady(Duration.ofSeconds(10))).isTrue();
+  }
+
+  @Test
+  void theLastOfACrowdAreNotDisturbed() throws Exception {
+    busy = true;
+    crowded = true;
+    var opened = open(Map.of(SMALL, new MachinePool.Bounds(1, 1)), nanos::get);
+    awaitLook();
+    pass(3000);
+    awaitLook();
+    assertThat(made).isEmpty();
+    crowded = false;
+    pass(299);
+    awaitLook();
+    assertThat(made).isEmpty();
+    pass(1);
+    assertThat(opened.awaitReady(Duration.ofSeconds(10))).isTrue();
+  }
+
+  @Test
+  void whoeverTakesOneAfterTheOtherDoesNotKeepThePoolEmpty() {
+    var opened = open(Map.of(SMALL, new MachinePool.Bounds(1, 4)), nanos::get);
+    busy = true;
+    await()
+        .pollInterval(Duration.ofMillis(5))
+        .until(
+            () -> {
+              pass(60);
+              opened.take(SMALL).ifPresent(one -> one.taken = true);
+              return opened.status().taken() >= 20;
+            });
   }
 
   @Test
@@ -251,17 +333,7 @@ class MachinePoolTest {
               closing.await();
               return late;
             },
-            new MachinePool.Room() {
-              @Override
-              public boolean forOneMore() {
-                return true;
-              }
-
-              @Override
-              public boolean isBusy() {
-                return false;
-              }
-            },
+            new Host(),
             nanos::get);
     making.await();
     Thread close = Thread.ofVirtual().start(slow::close);
