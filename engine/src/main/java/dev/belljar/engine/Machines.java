@@ -356,6 +356,11 @@ final class Machines implements AutoCloseable {
     }
 
     @Override
+    public boolean forOneToWait() {
+      return memory.forOneToWait();
+    }
+
+    @Override
     public boolean isBusy() {
       return admission.isBusy();
     }

@@ -63,6 +63,11 @@ public final class HostMemory {
     return available() - MACHINE >= reserve();
   }
 
+  /** Whether it leaves as much again, so that what then waits need not be given up soon. */
+  public boolean forOneToWait() {
+    return available() - 2 * MACHINE >= reserve();
+  }
+
   /** Bytes; as much as can be told where nothing can. */
   public long available() {
     long available = field(information, "MemAvailable:", Long.MAX_VALUE >> KIBI) << KIBI;

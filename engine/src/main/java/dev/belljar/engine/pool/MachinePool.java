@@ -57,6 +57,9 @@ public final class MachinePool<S, M extends MachinePool.Waiting> implements Auto
 
   private static final long LONGEST_BREAK = TimeUnit.SECONDS.toNanos(60);
 
+  /** None is made for so long after one was given up for want of memory. */
+  private static final long SCARCITY = TimeUnit.SECONDS.toNanos(30);
+
   /** A machine that waits. */
   public interface Waiting extends AutoCloseable {
     /** Whether it still can be used; does not block. */
@@ -94,8 +97,11 @@ public final class MachinePool<S, M extends MachinePool.Waiting> implements Auto
 
   /** What the host can spare; must not block. */
   public interface Room {
-    /** Whether there is memory for one machine more. */
+    /** Whether there is memory for one machine more; what waits is given up where there is not. */
     boolean forOneMore();
+
+    /** Whether there is so much that one more may wait: clearly more than for the above. */
+    boolean forOneToWait();
 
     /** Whether somebody has something more urgent done. */
     boolean isBusy();
@@ -113,7 +119,12 @@ public final class MachinePool<S, M extends MachinePool.Waiting> implements Auto
   private final Condition changed = lock.newCondition();
   private final Thread filler;
   private boolean closed;
-  private boolean scarce;
+
+  /** What was given up and is yet to be ended, by the thread that makes machines. */
+  private final Deque<M> ending = new ArrayDeque<>();
+
+  /** Until when none is made, since memory was short. */
+  private long scarceUntil;
 
   /** Whether a machine is being made or improved. */
   private boolean working;
@@ -158,6 +169,14 @@ public final class MachinePool<S, M extends MachinePool.Waiting> implements Auto
         demand.removeFirst();
       }
     }
+
+    /** Takes off the shelf what is missed least: what was improved is not, where there is other. */
+    Ready<M> leastReady() {
+      Ready<M> least =
+          ready.stream().filter(one -> !one.improved).findFirst().orElseGet(ready::getFirst);
+      ready.remove(least);
+      return least;
+    }
   }
 
   private static final class Ready<M> {
@@ -187,6 +206,7 @@ public final class MachinePool<S, M extends MachinePool.Waiting> implements Auto
     this.clock = clock;
     resumeAt = clock.getAsLong();
     lullUntil = resumeAt;
+    scarceUntil = resumeAt;
     crowdedAt = resumeAt;
     resumeAt = clock.getAsLong();
     filler = Thread.ofVirtual().name("pool").unstarted(this::fill);
@@ -211,7 +231,6 @@ public final class MachinePool<S, M extends MachinePool.Waiting> implements Auto
 
   /** Gives away the machine of that shape that waited longest; does not block. */
   public Optional<M> take(S shape) {
-    List<M> dead = new ArrayList<>();
     lock.lock();
     try {
       Shelf<M> shelf = shelves.get(shape);
@@ -225,19 +244,27 @@ public final class MachinePool<S, M extends MachinePool.Waiting> implements Auto
       shelf.askedFor(now);
       changed.signalAll();
       for (Ready<M> next = shelf.ready.pollFirst(); next != null; next = shelf.ready.pollFirst()) {
-        if (next.machine.isAlive()) {
+        if (isUsable(next, now)) {
           taken++;
           return Optional.of(next.machine);
         }
-        discarded++;
-        dead.add(next.machine);
+        giveUp(next);
       }
       missed++;
       return Optional.empty();
     } finally {
       lock.unlock();
-      dead.forEach(this::closeAside);
     }
+  }
+
+  private boolean isUsable(Ready<M> ready, long now) {
+    return ready.machine.isAlive() && now - ready.since <= longestWait;
+  }
+
+  /** Under the lock, for what no longer is on its shelf. */
+  private void giveUp(Ready<M> ready) {
+    discarded++;
+    ending.addLast(ready.machine);
   }
 
   /** What it has and did. */
@@ -289,6 +316,8 @@ public final class MachinePool<S, M extends MachinePool.Waiting> implements Auto
         shelf.ready.forEach(ready -> all.add(ready.machine));
         shelf.ready.clear();
       }
+      all.addAll(ending);
+      ending.clear();
       changed.signalAll();
     } finally {
       lock.unlock();
@@ -336,15 +365,15 @@ public final class MachinePool<S, M extends MachinePool.Waiting> implements Auto
   /** Blocks until something is to be done; empty when the pool is closed. */
   private Optional<Work<S, M>> next() throws InterruptedException {
     while (true) {
-      List<M> given = new ArrayList<>();
+      Optional<M> given;
       lock.lockInterruptibly();
       try {
         if (closed) {
           return Optional.empty();
         }
-        working = false;
         long now = clock.getAsLong();
-        giveUp(now, given);
+        lookThrough(now);
+        given = Optional.ofNullable(ending.pollFirst());
         if (given.isEmpty()) {
           Optional<Work<S, M>> wanted = wanted(now);
           if (wanted.isEmpty()) {
@@ -358,7 +387,7 @@ public final class MachinePool<S, M extends MachinePool.Waiting> implements Auto
       } finally {
         lock.unlock();
       }
-      given.forEach(MachinePool::close);
+      given.ifPresent(MachinePool::close);
     }
   }
 
@@ -383,9 +412,13 @@ public final class MachinePool<S, M extends MachinePool.Waiting> implements Auto
   }
 
   private Optional<Work<S, M>> wanted(long now) {
-    if (scarce || now - resumeAt < 0) {
+    if (now - resumeAt < 0 || now - scarceUntil < 0) {
       return Optional.empty();
     }
+    return work(now).filter(one -> room.forOneToWait());
+  }
+
+  private Optional<Work<S, M>> work(long now) {
     for (Map.Entry<S, Shelf<M>> entry : shelves.entrySet()) {
       if (entry.getValue().ready.size() < entry.getValue().target(now)) {
         return Optional.of(new Work<>(Optional.of(entry.getKey()), Optional.empty()));
@@ -398,27 +431,30 @@ public final class MachinePool<S, M extends MachinePool.Waiting> implements Auto
         .map(ready -> new Work<>(Optional.empty(), Optional.of(ready)));
   }
 
-  /** What ended, waited too long or is too much; where memory is short, one after the other. */
-  private void giveUp(long now, List<M> given) {
-    scarce = !room.forOneMore();
+  /**
+   * Gives up what ended, waited too long or is too much; where memory is short, one after the
+   * other.
+   */
+  private void lookThrough(long now) {
+    boolean scarce = !room.forOneMore();
     for (Shelf<M> shelf : shelves.values()) {
       int target = shelf.target(now);
       shelf.ready.removeIf(
           ready -> {
-            boolean unusable = !ready.machine.isAlive() || now - ready.since > longestWait;
-            if (unusable) {
-              given.add(ready.machine);
+            boolean usable = isUsable(ready, now);
+            if (!usable) {
+              giveUp(ready);
             }
-            return unusable;
+            return !usable;
           });
       while (shelf.ready.size() > target) {
-        given.add(shelf.ready.removeFirst().machine);
+        giveUp(shelf.leastReady());
       }
-      if (scarce && given.isEmpty() && !shelf.ready.isEmpty()) {
-        given.add(shelf.ready.removeFirst().machine);
+      if (scarce && ending.isEmpty() && !shelf.ready.isEmpty()) {
+        giveUp(shelf.leastReady());
+        scarceUntil = now + SCARCITY;
       }
     }
-    discarded += given.size();
   }
 
   private void make(S shape) throws InterruptedException {
@@ -438,8 +474,8 @@ public final class MachinePool<S, M extends MachinePool.Waiting> implements Auto
         Objects.requireNonNull(shelves.get(shape))
             .ready
             .addLast(new Ready<>(machine, clock.getAsLong()));
-        changed.signalAll();
       }
+      workDone();
     } finally {
       lock.unlock();
     }
@@ -458,10 +494,17 @@ public final class MachinePool<S, M extends MachinePool.Waiting> implements Auto
     lock.lock();
     try {
       ready.improved = true;
-      changed.signalAll();
+      workDone();
     } finally {
       lock.unlock();
     }
+  }
+
+  /** Under the lock: whoever takes a machine from now on is the first to be considered. */
+  private void workDone() {
+    working = false;
+    due = due && wanted(clock.getAsLong()).isPresent();
+    changed.signalAll();
   }
 
   private void failed(Exception why) {
@@ -475,13 +518,10 @@ public final class MachinePool<S, M extends MachinePool.Waiting> implements Auto
       }
       pause = Math.clamp(pause * 2, FIRST_BREAK, LONGEST_BREAK);
       resumeAt = clock.getAsLong() + pause;
+      workDone();
     } finally {
       lock.unlock();
     }
-  }
-
-  private void closeAside(M machine) {
-    Thread.ofVirtual().name("end of a waiting machine").start(() -> close(machine));
   }
 
   private static void close(Waiting machine) {

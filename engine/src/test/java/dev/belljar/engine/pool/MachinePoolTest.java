@@ -4,12 +4,16 @@ import static org.assertj.core.api.Assertions.assertThat;
 import static org.awaitility.Awaitility.await;
 
 import java.io.IOException;
+import java.io.UncheckedIOException;
+import java.nio.file.Files;
+import java.nio.file.Path;
 import java.time.Duration;
 import java.util.HashSet;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
 import java.util.Set;
+import java.util.concurrent.ConcurrentHashMap;
 import java.util.concurrent.CopyOnWriteArrayList;
 import java.util.concurrent.CountDownLatch;
 import java.util.concurrent.TimeUnit;
@@ -19,17 +23,22 @@ import java.util.function.LongSupplier;
 import org.jspecify.annotations.Nullable;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.io.TempDir;
 
 class MachinePoolTest {
   private static final String SMALL = "small";
   private static final String LARGE = "large";
 
+  @TempDir private Path directory;
   private final List<Stand> made = new CopyOnWriteArrayList<>();
 
   /** Ahead of the clock. */
   private final AtomicLong nanos = new AtomicLong();
 
-  private volatile boolean scarce;
+  /** What is left when no machine waits; 256 of them are not for machines. */
+  private volatile long mebibytes = 4096;
+
+  private final AtomicInteger memoryLooks = new AtomicInteger();
   private volatile boolean busy;
   private volatile boolean crowded;
 
@@ -83,7 +92,13 @@ class MachinePoolTest {
   private final class Host implements MachinePool.Room {
     @Override
     public boolean forOneMore() {
-      return !scarce;
+      memoryLooks.incrementAndGet();
+      return memory().forOneMore();
+    }
+
+    @Override
+    public boolean forOneToWait() {
+      return memory().forOneToWait();
     }
 
     @Override
@@ -98,10 +113,53 @@ class MachinePoolTest {
     }
   }
 
+  /** Of which each machine takes 40 MiB. */
+  private HostMemory memory() {
+    long taken = made.stream().filter(one -> !one.closed).count() * 40;
+    try {
+      Files.writeString(
+          directory.resolve("meminfo"),
+          "MemTotal: 4194304 kB\nMemAvailable: %d kB\n".formatted((mebibytes - taken) << 10));
+    } catch (IOException e) {
+      throw new UncheckedIOException(e);
+    }
+    return new HostMemory(directory.resolve("meminfo"), List.of());
+  }
+
+  /** Until it was looked at what memory is left, from now on, and something was done about it. */
+  private void awaitMemoryLook() {
+    int before = memoryLooks.get();
+    await().until(() -> memoryLooks.get() > before + 1);
+  }
+
   /** Until it was looked, from now on, whether what is to be done may be. */
   private void awaitLook() {
     int before = looks.get();
     await().until(() -> looks.get() > before + 1);
+  }
+
+  private interface Improvement {
+    void of(Stand one) throws InterruptedException;
+  }
+
+  private MachinePool<String, Stand> openImproving(
+      MachinePool.Bounds bounds, Improvement improvement) {
+    MachinePool.Maker<String, Stand> maker =
+        new MachinePool.Maker<>() {
+          @Override
+          public Stand make(String shape) throws IOException {
+            return MachinePoolTest.this.make();
+          }
+
+          @Override
+          public void improve(Stand one) throws InterruptedException {
+            improvement.of(one);
+          }
+        };
+    pool =
+        MachinePool.open(
+            Map.of(SMALL, bounds), Duration.ofMinutes(10), maker, new Host(), nanos::get);
+    return pool;
   }
 
   private void pass(long millis) {
@@ -173,7 +231,7 @@ class MachinePoolTest {
   @Test
   void ofManyWhoTakeAtOnceNoTwoGetTheSame() throws Exception {
     var opened = open(4, 16);
-    Set<Stand> seen = java.util.concurrent.ConcurrentHashMap.newKeySet();
+    Set<Stand> seen = ConcurrentHashMap.newKeySet();
     AtomicInteger twice = new AtomicInteger();
     List<Thread> all =
         java.util.stream.IntStream.range(0, 16)
@@ -237,14 +295,96 @@ class MachinePoolTest {
   }
 
   @Test
+  void whatWaitedTooLongIsNotGivenAwayWhileAnotherIsBeingMade() throws Exception {
+    CountDownLatch making = new CountDownLatch(1);
+    CountDownLatch go = new CountDownLatch(1);
+    pool =
+        MachinePool.open(
+            Map.of(SMALL, new MachinePool.Bounds(2, 2)),
+            Duration.ofMinutes(10),
+            shape -> {
+              if (!made.isEmpty()) {
+                making.countDown();
+                go.await();
+              }
+              return make();
+            },
+            new Host(),
+            nanos::get);
+    var opened = pool;
+    making.await();
+    pass(Duration.ofMinutes(10).toMillis() + 1);
+    assertThat(opened.take(SMALL)).isEmpty();
+    assertThat(opened.status().missed()).isEqualTo(1);
+    assertThat(opened.status().discarded()).isEqualTo(1);
+    go.countDown();
+    await().until(() -> made.getFirst().closed);
+  }
+
+  @Test
   void whereMemoryIsShortNoneWaitsUntilThereIsRoomAgain() throws Exception {
     var opened = open(3, 3);
     assertThat(opened.awaitReady(Duration.ofSeconds(10))).isTrue();
-    scarce = true;
+    mebibytes = 300;
     awaitWaiting(opened, 0);
     assertThat(opened.take(SMALL)).isEmpty();
-    scarce = false;
+    mebibytes = 4096;
+    pass(30_000);
     awaitWaiting(opened, 3);
+  }
+
+  @Test
+  void whatIsGivenUpForWantOfMemoryMakesNoRoomForAnother() throws Exception {
+    mebibytes = 700;
+    var opened = open(Map.of(SMALL, new MachinePool.Bounds(4, 4)), nanos::get);
+    assertThat(opened.awaitReady(Duration.ofSeconds(10))).isTrue();
+    mebibytes = 500;
+    awaitWaiting(opened, 2);
+    awaitMemoryLook();
+    assertThat(opened.status().waiting()).isEqualTo(2);
+    assertThat(made).hasSize(4);
+
+    mebibytes = 4096;
+    pass(29_999);
+    awaitMemoryLook();
+    assertThat(made).hasSize(4);
+    pass(1);
+    awaitWaiting(opened, 4);
+  }
+
+  @Test
+  void noMoreWaitThanLeaveMemoryForOthers() throws Exception {
+    mebibytes = 600;
+    var opened = open(4, 4);
+    awaitWaiting(opened, 3);
+    awaitMemoryLook();
+    assertThat(made).hasSize(3);
+    assertThat(opened.status().discarded()).isZero();
+  }
+
+  @Test
+  void whatIsImprovedIsGivenUpLast() throws Exception {
+    Set<Stand> improved = ConcurrentHashMap.newKeySet();
+    CountDownLatch second = new CountDownLatch(1);
+    var opened =
+        openImproving(
+            new MachinePool.Bounds(0, 3),
+            one -> {
+              if (!improved.isEmpty()) {
+                second.await();
+              }
+              improved.add(one);
+            });
+    for (int i = 0; i < 3; i++) {
+      assertThat(opened.take(SMALL)).isEmpty();
+    }
+    pass(100);
+    await().until(() -> improved.size() == 1 && opened.status().waiting() == 3);
+    // While the second is being improved.
+    mebibytes = 370 + 2 * 40;
+    second.countDown();
+    awaitWaiting(opened, 1);
+    assertThat(made).filteredOn(one -> !one.closed && !one.taken).allMatch(improved::contains);
   }
 
   @Test
