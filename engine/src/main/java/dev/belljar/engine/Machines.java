@@ -57,9 +57,6 @@ final class Machines implements AutoCloseable {
   private static final Duration PATIENCE = Duration.ofSeconds(30);
   private static final int ENTROPY_BYTES = 256;
 
-  /** Of machines that are found not to be ready although they waited. */
-  private static final int TRIES = 3;
-
   /**
    * What a machine runs before it waits: under emulation a program is translated as it runs, and so
    * is what the kernel does for it.
@@ -113,26 +110,35 @@ final class Machines implements AutoCloseable {
     return new Handed(restored(origin, identity, network), Optional.empty());
   }
 
-  private Optional<Handed> ready(Origin origin, Identity identity, IncomingStreams network) {
+  /**
+   * One that waited. Where that one does not do, no other is tried: what keeps it from answering
+   * may keep all of them.
+   */
+  private Optional<Handed> ready(Origin origin, Identity identity, IncomingStreams network)
+      throws IOException {
     MachinePool<MachineShape, ReadyMachine> open = pool.get();
-    for (int attempt = 0; open != null && attempt < TRIES; attempt++) {
-      Optional<ReadyMachine> next = open.take(origin.template().shape());
-      if (next.isEmpty()) {
-        break;
-      }
+    Optional<ReadyMachine> next =
+        open == null ? Optional.empty() : open.take(origin.template().shape());
+    if (open == null || next.isEmpty()) {
+      return Optional.empty();
+    }
+    boolean activated = false;
+    try {
       Handed handed = next.get().handOver(network);
-      try {
-        activate(handed.machine(), identity, HAND_OVER_LIMIT);
-        return Optional.of(handed);
-      } catch (IOException e) {
-        LOG.info("A machine that waited was not ready and is given up: {}", e.getMessage());
-        next.get().close();
-      } catch (RuntimeException e) {
-        next.get().close();
+      activate(handed.machine(), identity, HAND_OVER_LIMIT);
+      activated = true;
+      return Optional.of(handed);
+    } catch (IOException e) {
+      if (Interruption.causes(e)) {
         throw e;
       }
+      LOG.info("A machine that waited was not ready and is given up: {}", e.getMessage());
+      return Optional.empty();
+    } finally {
+      if (!activated) {
+        open.discard(next.get());
+      }
     }
-    return Optional.empty();
   }
 
   private Machine restored(Origin origin, Identity identity, IncomingStreams network)

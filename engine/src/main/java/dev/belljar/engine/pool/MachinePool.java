@@ -267,6 +267,30 @@ public final class MachinePool<S, M extends MachinePool.Waiting> implements Auto
     ending.addLast(ready.machine);
   }
 
+  /**
+   * Takes back what was taken and cannot be used, to have it ended; does not block. Whoever took it
+   * found none.
+   */
+  public void discard(M machine) {
+    boolean late;
+    lock.lock();
+    try {
+      taken--;
+      missed++;
+      discarded++;
+      late = closed;
+      if (!late) {
+        ending.addLast(machine);
+        changed.signalAll();
+      }
+    } finally {
+      lock.unlock();
+    }
+    if (late) {
+      close(machine);
+    }
+  }
+
   /** What it has and did. */
   public Status status() {
     lock.lock();

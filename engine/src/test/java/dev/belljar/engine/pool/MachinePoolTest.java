@@ -455,6 +455,25 @@ class MachinePoolTest {
   }
 
   @Test
+  void whatIsTakenBackIsEndedAndCountsAsNone() throws Exception {
+    var opened = open(1, 1);
+    assertThat(opened.awaitReady(Duration.ofSeconds(10))).isTrue();
+    Stand hangs = opened.take(SMALL).orElseThrow();
+    opened.discard(hangs);
+    await().until(() -> hangs.closed);
+    var status = opened.status();
+    assertThat(status.taken()).isZero();
+    assertThat(status.missed()).isEqualTo(1);
+    assertThat(status.discarded()).isEqualTo(1);
+
+    assertThat(opened.awaitReady(Duration.ofSeconds(10))).isTrue();
+    Stand late = opened.take(SMALL).orElseThrow();
+    opened.close();
+    opened.discard(late);
+    assertThat(late.closed).isTrue();
+  }
+
+  @Test
   void ofOtherShapesThereIsNone() {
     assertThat(open(1, 1).take(LARGE)).isEmpty();
   }
