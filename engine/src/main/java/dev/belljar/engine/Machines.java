@@ -206,7 +206,7 @@ final class Machines implements AutoCloseable {
       activate(ready.machine(), nobody, ACTIVATION_LIMIT);
       answering(ready.machine(), ACTIVATION_LIMIT, Machines::rehearse);
       return ready;
-    } catch (IOException | RuntimeException e) {
+    } catch (IOException | RuntimeException | Error e) {
       ready.close();
       throw e;
     }

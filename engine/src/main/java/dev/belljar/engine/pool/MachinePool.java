@@ -5,6 +5,7 @@ import java.io.IOException;
 import java.time.Duration;
 import java.util.ArrayDeque;
 import java.util.ArrayList;
+import java.util.Comparator;
 import java.util.Deque;
 import java.util.LinkedHashMap;
 import java.util.List;
@@ -129,11 +130,12 @@ public final class MachinePool<S, M extends MachinePool.Waiting> implements Auto
   /** Whether a machine is being made or improved. */
   private boolean working;
 
+  /** How often one was made, or tried to be. */
+  private long turns;
+
   private long taken;
   private long missed;
   private long discarded;
-  private long pause;
-  private long resumeAt;
 
   /** Until when whoever took a machine last has the processors. */
   private long lullUntil;
@@ -152,8 +154,34 @@ public final class MachinePool<S, M extends MachinePool.Waiting> implements Auto
     /** When machines were asked for; no more than the maximum need be known. */
     final Deque<Long> demand = new ArrayDeque<>();
 
-    Shelf(Bounds bounds) {
+    /** What could not be made is tried again then. */
+    long resumeAt;
+
+    private long pause;
+
+    /** When one was last made for it, or could not be, in the order of all that was. */
+    long turn;
+
+    Shelf(Bounds bounds, long now) {
       this.bounds = bounds;
+      resumeAt = now;
+    }
+
+    /** Tells whether that is news. */
+    boolean failed(long now) {
+      boolean first = pause == 0;
+      pause = Math.clamp(pause * 2, FIRST_BREAK, LONGEST_BREAK);
+      resumeAt = now + pause;
+      return first;
+    }
+
+    void put(M machine, long now) {
+      pause = 0;
+      ready.addLast(new Ready<>(machine, now));
+    }
+
+    boolean wants(long now) {
+      return now - resumeAt >= 0 && ready.size() < target(now);
     }
 
     int target(long now) {
@@ -199,16 +227,15 @@ public final class MachinePool<S, M extends MachinePool.Waiting> implements Auto
       Maker<S, M> maker,
       Room room,
       LongSupplier clock) {
-    sizes.forEach((shape, bounds) -> shelves.put(shape, new Shelf<>(bounds)));
+    long now = clock.getAsLong();
+    sizes.forEach((shape, bounds) -> shelves.put(shape, new Shelf<>(bounds, now)));
     this.longestWait = longestWait.toNanos();
     this.maker = maker;
     this.room = room;
     this.clock = clock;
-    resumeAt = clock.getAsLong();
-    lullUntil = resumeAt;
-    scarceUntil = resumeAt;
-    crowdedAt = resumeAt;
-    resumeAt = clock.getAsLong();
+    lullUntil = now;
+    scarceUntil = now;
+    crowdedAt = now;
     filler = Thread.ofVirtual().name("pool").unstarted(this::fill);
   }
 
@@ -371,18 +398,37 @@ public final class MachinePool<S, M extends MachinePool.Waiting> implements Auto
   private void fill() {
     try {
       while (true) {
-        Optional<Work<S, M>> work = next();
-        if (work.isEmpty()) {
-          return;
-        }
-        if (work.get().make.isPresent()) {
-          make(work.get().make.get());
-        } else {
-          improve(work.get().improve.orElseThrow());
+        try {
+          Optional<Work<S, M>> work = next();
+          if (work.isEmpty()) {
+            return;
+          }
+          if (work.get().make.isPresent()) {
+            make(work.get().make.get());
+          } else {
+            improve(work.get().improve.orElseThrow());
+          }
+        } catch (RuntimeException | Error e) {
+          // Without this thread there would be no machines any more, and nobody told of it.
+          LOG.error("The pool goes on after a failure", e);
+          pause();
         }
       }
     } catch (InterruptedException e) {
       LOG.debug("The pool is closed");
+    }
+  }
+
+  private void pause() throws InterruptedException {
+    lock.lockInterruptibly();
+    try {
+      working = false;
+      long remaining = FIRST_BREAK;
+      while (!closed && remaining > 0) {
+        remaining = changed.awaitNanos(remaining);
+      }
+    } finally {
+      lock.unlock();
     }
   }
 
@@ -406,18 +452,13 @@ public final class MachinePool<S, M extends MachinePool.Waiting> implements Auto
             working = true;
             return wanted;
           }
-          changed.awaitNanos(wanted.isPresent() ? MOMENT : untilNextLook(now));
+          changed.awaitNanos(wanted.isPresent() ? MOMENT : LOOK);
         }
       } finally {
         lock.unlock();
       }
       given.ifPresent(MachinePool::close);
     }
-  }
-
-  private long untilNextLook(long now) {
-    long pausing = resumeAt - now;
-    return pausing > 0 ? Math.min(pausing, LOOK) : LOOK;
   }
 
   /** Others come first, but not for ever: making a machine takes little from them. */
@@ -436,17 +477,20 @@ public final class MachinePool<S, M extends MachinePool.Waiting> implements Auto
   }
 
   private Optional<Work<S, M>> wanted(long now) {
-    if (now - resumeAt < 0 || now - scarceUntil < 0) {
+    if (now - scarceUntil < 0) {
       return Optional.empty();
     }
     return work(now).filter(one -> room.forOneToWait());
   }
 
   private Optional<Work<S, M>> work(long now) {
-    for (Map.Entry<S, Shelf<M>> entry : shelves.entrySet()) {
-      if (entry.getValue().ready.size() < entry.getValue().target(now)) {
-        return Optional.of(new Work<>(Optional.of(entry.getKey()), Optional.empty()));
-      }
+    Optional<S> next =
+        shelves.entrySet().stream()
+            .filter(entry -> entry.getValue().wants(now))
+            .min(Comparator.comparingLong(entry -> entry.getValue().turn))
+            .map(Map.Entry::getKey);
+    if (next.isPresent()) {
+      return Optional.of(new Work<>(next, Optional.empty()));
     }
     return shelves.values().stream()
         .flatMap(shelf -> shelf.ready.stream())
@@ -482,22 +526,21 @@ public final class MachinePool<S, M extends MachinePool.Waiting> implements Auto
   }
 
   private void make(S shape) throws InterruptedException {
+    Shelf<M> shelf = Objects.requireNonNull(shelves.get(shape));
     M machine;
     try {
       machine = maker.make(shape);
-    } catch (IOException | RuntimeException e) {
-      failed(e);
+    } catch (IOException | RuntimeException | Error e) {
+      failed(shelf, e);
       return;
     }
     boolean late;
     lock.lock();
     try {
-      pause = 0;
       late = closed;
       if (!late) {
-        Objects.requireNonNull(shelves.get(shape))
-            .ready
-            .addLast(new Ready<>(machine, clock.getAsLong()));
+        shelf.turn = ++turns;
+        shelf.put(machine, clock.getAsLong());
       }
       workDone();
     } finally {
@@ -511,7 +554,7 @@ public final class MachinePool<S, M extends MachinePool.Waiting> implements Auto
   private void improve(Ready<M> ready) throws InterruptedException {
     try {
       maker.improve(ready.machine);
-    } catch (IOException | RuntimeException e) {
+    } catch (IOException | RuntimeException | Error e) {
       // It may have been taken, or have ended: then it is no longer here.
       LOG.debug("A machine that waits waits as it is", e);
     }
@@ -531,17 +574,16 @@ public final class MachinePool<S, M extends MachinePool.Waiting> implements Auto
     changed.signalAll();
   }
 
-  private void failed(Exception why) {
+  private void failed(Shelf<M> shelf, Throwable why) {
     lock.lock();
     try {
       if (closed) {
         return;
       }
-      if (pause == 0) {
-        LOG.warn("No machine can be kept ready: {}. It is tried again.", why.getMessage());
+      shelf.turn = ++turns;
+      if (shelf.failed(clock.getAsLong())) {
+        LOG.warn("No machine can be kept ready: {}. It is tried again.", why.toString());
       }
-      pause = Math.clamp(pause * 2, FIRST_BREAK, LONGEST_BREAK);
-      resumeAt = clock.getAsLong() + pause;
       workDone();
     } finally {
       lock.unlock();
@@ -551,7 +593,7 @@ public final class MachinePool<S, M extends MachinePool.Waiting> implements Auto
   private static void close(Waiting machine) {
     try {
       machine.close();
-    } catch (RuntimeException e) {
+    } catch (RuntimeException | Error e) {
       LOG.warn("A machine that waited could not be ended", e);
     }
   }

@@ -9,6 +9,7 @@ import java.nio.file.Files;
 import java.nio.file.Path;
 import java.time.Duration;
 import java.util.HashSet;
+import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
@@ -45,7 +46,11 @@ class MachinePoolTest {
   /** How often it was asked whether there is a crowd. */
   private final AtomicInteger looks = new AtomicInteger();
 
-  private volatile boolean broken;
+  private volatile boolean failing;
+
+  /** What cannot be made. */
+  private volatile Set<String> broken = Set.of();
+
   private @Nullable MachinePool<String, Stand> pool;
 
   @AfterEach
@@ -62,8 +67,18 @@ class MachinePoolTest {
     volatile boolean closed;
     volatile boolean taken;
 
+    /** What it does when it is asked whether it is alive, and whether it was. */
+    volatile @Nullable Error error;
+
+    volatile boolean asked;
+
     @Override
     public boolean isAlive() {
+      Error failure = error;
+      if (failure != null) {
+        asked = true;
+        throw failure;
+      }
       return alive;
     }
 
@@ -84,7 +99,7 @@ class MachinePoolTest {
 
   private MachinePool<String, Stand> open(
       Map<String, MachinePool.Bounds> sizes, LongSupplier clock) {
-    pool = MachinePool.open(sizes, Duration.ofMinutes(10), shape -> make(), new Host(), clock);
+    pool = MachinePool.open(sizes, Duration.ofMinutes(10), this::make, new Host(), clock);
     return pool;
   }
 
@@ -148,7 +163,7 @@ class MachinePoolTest {
         new MachinePool.Maker<>() {
           @Override
           public Stand make(String shape) throws IOException {
-            return MachinePoolTest.this.make();
+            return MachinePoolTest.this.make(shape);
           }
 
           @Override
@@ -166,9 +181,12 @@ class MachinePoolTest {
     nanos.addAndGet(TimeUnit.MILLISECONDS.toNanos(millis));
   }
 
-  private Stand make() throws IOException {
-    if (broken) {
+  private Stand make(String shape) throws IOException {
+    if (broken.contains(shape)) {
       throw new IOException("there is no template");
+    }
+    if (failing) {
+      throw new StackOverflowError("a test's");
     }
     Stand one = new Stand();
     made.add(one);
@@ -176,7 +194,11 @@ class MachinePoolTest {
   }
 
   private static Stand taken(MachinePool<String, Stand> from) {
-    Stand one = from.take(SMALL).orElseThrow();
+    return taken(from, SMALL);
+  }
+
+  private static Stand taken(MachinePool<String, Stand> from, String shape) {
+    Stand one = from.take(shape).orElseThrow();
     one.taken = true;
     return one;
   }
@@ -307,7 +329,7 @@ class MachinePoolTest {
                 making.countDown();
                 go.await();
               }
-              return make();
+              return make(shape);
             },
             new Host(),
             nanos::get);
@@ -445,10 +467,10 @@ class MachinePoolTest {
 
   @Test
   void whatCannotBeMadeIsTriedAgainLater() throws Exception {
-    broken = true;
+    broken = Set.of(SMALL);
     var opened = open(1, 1);
     assertThat(opened.awaitReady(Duration.ofMillis(100))).isFalse();
-    broken = false;
+    broken = Set.of();
     assertThat(opened.awaitReady(Duration.ofMillis(100))).isFalse();
     nanos.addAndGet(Duration.ofSeconds(2).toNanos());
     assertThat(opened.awaitReady(Duration.ofSeconds(10))).isTrue();
@@ -471,6 +493,52 @@ class MachinePoolTest {
     opened.close();
     opened.discard(late);
     assertThat(late.closed).isTrue();
+  }
+
+  @Test
+  void whatCannotBeMadeDoesNotHoldBackOthers() throws Exception {
+    broken = Set.of(SMALL);
+    Map<String, MachinePool.Bounds> sizes = new LinkedHashMap<>();
+    sizes.put(SMALL, new MachinePool.Bounds(2, 2));
+    sizes.put(LARGE, new MachinePool.Bounds(2, 2));
+    var opened = open(sizes, nanos::get);
+    awaitWaiting(opened, 2);
+    taken(opened, LARGE);
+  }
+
+  @Test
+  void sizesTakeTurnsHoweverManyOfOneAreAskedFor() {
+    Map<String, MachinePool.Bounds> sizes = new LinkedHashMap<>();
+    sizes.put(SMALL, new MachinePool.Bounds(1, 100));
+    sizes.put(LARGE, new MachinePool.Bounds(10, 10));
+    busy = true;
+    // Enough for 20.
+    mebibytes = 512 + 19 * 40;
+    var opened = open(sizes, nanos::get);
+    for (int i = 0; i < 100; i++) {
+      opened.take(SMALL).ifPresent(one -> one.taken = true);
+    }
+    busy = false;
+    pass(100);
+    awaitWaiting(opened, 20);
+    for (int i = 0; i < 10; i++) {
+      taken(opened, LARGE);
+    }
+  }
+
+  @Test
+  void anErrorEndsNoPool() throws Exception {
+    failing = true;
+    var opened = open(Map.of(SMALL, new MachinePool.Bounds(1, 1)), nanos::get);
+    assertThat(opened.awaitReady(Duration.ofMillis(100))).isFalse();
+    failing = false;
+    pass(1000);
+    assertThat(opened.awaitReady(Duration.ofSeconds(10))).isTrue();
+    made.getFirst().error = new NoClassDefFoundError("a test's");
+    await().until(() -> made.getFirst().asked);
+    made.getFirst().error = null;
+    made.getFirst().alive = false;
+    await().until(() -> made.size() == 2 && opened.status().waiting() == 1);
   }
 
   @Test
