@@ -16,6 +16,7 @@ import dev.belljar.engine.pool.MachinePool;
 import dev.belljar.engine.storage.FileTree;
 import dev.belljar.engine.storage.RunDirectories;
 import dev.belljar.engine.template.Template;
+import dev.belljar.engine.vmm.Cgroups;
 import dev.belljar.engine.vmm.Jail;
 import dev.belljar.engine.vmm.JailUser;
 import dev.belljar.engine.vmm.Machine;
@@ -71,7 +72,7 @@ final class Machines implements AutoCloseable {
   private final RunDirectories runs;
   private final ScheduledExecutorService timer;
   private final SecureRandom random = new SecureRandom();
-  private final HostMemory memory = HostMemory.ofThisHost();
+  private final HostMemory memory = HostMemory.ofThisHost(Cgroups.boundingMemory());
   private final Admission admission =
       new Admission(Runtime.getRuntime().availableProcessors(), PATIENCE, memory);
   private final AtomicReference<@Nullable MachinePool<MachineShape, ReadyMachine>> pool =

@@ -20,6 +20,9 @@ public final class Admission {
   /** How many may wait. */
   static final int LONGEST_QUEUE = 1000;
 
+  /** How many of one organization may, so that it does not keep others from waiting. */
+  static final int LONGEST_OF_ONE = LONGEST_QUEUE / 4;
+
   /** How often somebody who waits for memory looks again. */
   private static final Duration LOOK = Duration.ofMillis(100);
 
@@ -133,8 +136,15 @@ public final class Admission {
             "%d sandboxes wait to be made on this host: no more can. Try again later."
                 .formatted(waiting));
       }
+      Deque<Waiter> queue = queues.getOrDefault(organization, new ArrayDeque<>());
+      if (queue.size() >= LONGEST_OF_ONE) {
+        throw new SandboxUnavailableException(
+            "%d of your sandboxes wait to be made on this host: no more can. Try again later."
+                .formatted(queue.size()));
+      }
       Waiter waiter = new Waiter(lock.newCondition());
-      queues.computeIfAbsent(organization, name -> new ArrayDeque<>()).addLast(waiter);
+      queue.addLast(waiter);
+      queues.putIfAbsent(organization, queue);
       waiting++;
       try {
         while (!waiter.served) {

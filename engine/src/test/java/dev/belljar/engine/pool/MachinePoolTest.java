@@ -138,7 +138,7 @@ class MachinePoolTest {
     } catch (IOException e) {
       throw new UncheckedIOException(e);
     }
-    return new HostMemory(directory.resolve("meminfo"), List.of());
+    return HostMemory.of(directory.resolve("meminfo"), List.of());
   }
 
   /** Until it was looked at what memory is left, from now on, and something was done about it. */
