@@ -39,15 +39,15 @@ public final class MachinePool<S, M extends MachinePool.Waiting> implements Auto
   private static final long MOMENT = TimeUnit.MILLISECONDS.toNanos(20);
 
   /**
-   * What was taken is replaced after this: making a machine would take the processors from the
-   * first commands of the one just taken.
+   * What was taken is replaced this long after the last one was: making a machine would take the
+   * processors from its first commands.
    */
   private static final long LULL = TimeUnit.MILLISECONDS.toNanos(100);
 
-  /** What is to be done waits no longer than this for those who make sandboxes without end, */
+  /** What is to be done waits no longer than this for those who make sandboxes without end. */
   private static final long PATIENCE = TimeUnit.MILLISECONDS.toNanos(300);
 
-  /** and where others wait for their turn to have a machine started, no longer than this. */
+  /** The same where others wait for their turn to have a machine started. */
   private static final long PATIENCE_IN_A_CROWD = TimeUnit.SECONDS.toNanos(5);
 
   /** How long a machine that is being made is waited for when the pool is closed. */
@@ -127,9 +127,6 @@ public final class MachinePool<S, M extends MachinePool.Waiting> implements Auto
   /** Until when none is made, since memory was short. */
   private long scarceUntil;
 
-  /** Whether a machine is being made or improved. */
-  private boolean working;
-
   /** How often one was made, or tried to be. */
   private long turns;
 
@@ -145,6 +142,7 @@ public final class MachinePool<S, M extends MachinePool.Waiting> implements Auto
 
   private long dueSince;
 
+  /** When others were last seen to wait for their turn. */
   private long crowdedAt;
 
   private static final class Shelf<M> {
@@ -265,9 +263,7 @@ public final class MachinePool<S, M extends MachinePool.Waiting> implements Auto
         return Optional.empty();
       }
       long now = clock.getAsLong();
-      if (!working && now - lullUntil >= 0) {
-        lullUntil = now + LULL;
-      }
+      lullUntil = now + LULL;
       shelf.askedFor(now);
       changed.signalAll();
       for (Ready<M> next = shelf.ready.pollFirst(); next != null; next = shelf.ready.pollFirst()) {
@@ -422,7 +418,6 @@ public final class MachinePool<S, M extends MachinePool.Waiting> implements Auto
   private void pause() throws InterruptedException {
     lock.lockInterruptibly();
     try {
-      working = false;
       long remaining = FIRST_BREAK;
       while (!closed && remaining > 0) {
         remaining = changed.awaitNanos(remaining);
@@ -449,7 +444,6 @@ public final class MachinePool<S, M extends MachinePool.Waiting> implements Auto
           if (wanted.isEmpty()) {
             due = false;
           } else if (mayWork(now)) {
-            working = true;
             return wanted;
           }
           changed.awaitNanos(wanted.isPresent() ? MOMENT : LOOK);
@@ -507,14 +501,10 @@ public final class MachinePool<S, M extends MachinePool.Waiting> implements Auto
     boolean scarce = !room.forOneMore();
     for (Shelf<M> shelf : shelves.values()) {
       int target = shelf.target(now);
-      shelf.ready.removeIf(
-          ready -> {
-            boolean usable = isUsable(ready, now);
-            if (!usable) {
-              giveUp(ready);
-            }
-            return !usable;
-          });
+      List<Ready<M>> unusable =
+          shelf.ready.stream().filter(ready -> !isUsable(ready, now)).toList();
+      shelf.ready.removeAll(unusable);
+      unusable.forEach(this::giveUp);
       while (shelf.ready.size() > target) {
         giveUp(shelf.leastReady());
       }
@@ -554,7 +544,9 @@ public final class MachinePool<S, M extends MachinePool.Waiting> implements Auto
   private void improve(Ready<M> ready) throws InterruptedException {
     try {
       maker.improve(ready.machine);
-    } catch (IOException | RuntimeException | Error e) {
+    } catch (Error e) {
+      LOG.warn("A machine that waits waits as it is", e);
+    } catch (IOException | RuntimeException e) {
       // It may have been taken, or have ended: then it is no longer here.
       LOG.debug("A machine that waits waits as it is", e);
     }
@@ -569,7 +561,6 @@ public final class MachinePool<S, M extends MachinePool.Waiting> implements Auto
 
   /** Under the lock: whoever takes a machine from now on is the first to be considered. */
   private void workDone() {
-    working = false;
     due = due && wanted(clock.getAsLong()).isPresent();
     changed.signalAll();
   }
