@@ -16,6 +16,7 @@ import dev.belljar.engine.pool.MachinePool;
 import dev.belljar.engine.storage.FileTree;
 import dev.belljar.engine.storage.RunDirectories;
 import dev.belljar.engine.template.Template;
+import dev.belljar.engine.vmm.Cgroups;
 import dev.belljar.engine.vmm.Jail;
 import dev.belljar.engine.vmm.JailUser;
 import dev.belljar.engine.vmm.Machine;
@@ -57,9 +58,6 @@ final class Machines implements AutoCloseable {
   private static final Duration PATIENCE = Duration.ofSeconds(30);
   private static final int ENTROPY_BYTES = 256;
 
-  /** Of machines that are found not to be ready although they waited. */
-  private static final int TRIES = 3;
-
   /**
    * What a machine runs before it waits: under emulation a program is translated as it runs, and so
    * is what the kernel does for it.
@@ -74,7 +72,7 @@ final class Machines implements AutoCloseable {
   private final RunDirectories runs;
   private final ScheduledExecutorService timer;
   private final SecureRandom random = new SecureRandom();
-  private final HostMemory memory = HostMemory.ofThisHost();
+  private final HostMemory memory = HostMemory.ofThisHost(Cgroups.boundingMemory());
   private final Admission admission =
       new Admission(Runtime.getRuntime().availableProcessors(), PATIENCE, memory);
   private final AtomicReference<@Nullable MachinePool<MachineShape, ReadyMachine>> pool =
@@ -104,37 +102,44 @@ final class Machines implements AutoCloseable {
    * @param network what it reaches
    */
   Handed get(Origin origin, Identity identity, IncomingStreams network) throws IOException {
-    try (Turn creating = admission.creating()) {
-      if (origin.disks().isEmpty()) {
-        Optional<Handed> ready = ready(origin, identity, network);
-        if (ready.isPresent()) {
-          return ready.get();
-        }
+    if (origin.disks().isEmpty()) {
+      Optional<Handed> ready = ready(origin, identity, network);
+      if (ready.isPresent()) {
+        return ready.get();
       }
-      return new Handed(restored(origin, identity, network), Optional.empty());
     }
+    return new Handed(restored(origin, identity, network), Optional.empty());
   }
 
-  private Optional<Handed> ready(Origin origin, Identity identity, IncomingStreams network) {
+  /**
+   * One that waited. Where that one does not do, no other is tried: what keeps it from answering
+   * may keep all of them.
+   */
+  private Optional<Handed> ready(Origin origin, Identity identity, IncomingStreams network)
+      throws IOException {
     MachinePool<MachineShape, ReadyMachine> open = pool.get();
-    for (int attempt = 0; open != null && attempt < TRIES; attempt++) {
-      Optional<ReadyMachine> next = open.take(origin.template().shape());
-      if (next.isEmpty()) {
-        break;
-      }
+    Optional<ReadyMachine> next =
+        open == null ? Optional.empty() : open.take(origin.template().shape());
+    if (open == null || next.isEmpty()) {
+      return Optional.empty();
+    }
+    boolean activated = false;
+    try {
       Handed handed = next.get().handOver(network);
-      try {
-        activate(handed.machine(), identity, HAND_OVER_LIMIT);
-        return Optional.of(handed);
-      } catch (IOException e) {
-        LOG.info("A machine that waited was not ready and is given up: {}", e.getMessage());
-        next.get().close();
-      } catch (RuntimeException e) {
-        next.get().close();
+      activate(handed.machine(), identity, HAND_OVER_LIMIT);
+      activated = true;
+      return Optional.of(handed);
+    } catch (IOException e) {
+      if (Interruption.causes(e)) {
         throw e;
       }
+      LOG.info("A machine that waited was not ready and is given up: {}", e.getMessage());
+      return Optional.empty();
+    } finally {
+      if (!activated) {
+        open.discard(next.get());
+      }
     }
-    return Optional.empty();
   }
 
   private Machine restored(Origin origin, Identity identity, IncomingStreams network)
@@ -202,7 +207,7 @@ final class Machines implements AutoCloseable {
       activate(ready.machine(), nobody, ACTIVATION_LIMIT);
       answering(ready.machine(), ACTIVATION_LIMIT, Machines::rehearse);
       return ready;
-    } catch (IOException | RuntimeException e) {
+    } catch (IOException | RuntimeException | Error e) {
       ready.close();
       throw e;
     }
@@ -358,8 +363,18 @@ final class Machines implements AutoCloseable {
     }
 
     @Override
+    public boolean forOneToWait() {
+      return memory.forOneToWait();
+    }
+
+    @Override
     public boolean isBusy() {
       return admission.isBusy();
+    }
+
+    @Override
+    public boolean isCrowded() {
+      return admission.isAwaited();
     }
   }
 

@@ -20,6 +20,9 @@ public final class Admission {
   /** How many may wait. */
   static final int LONGEST_QUEUE = 1000;
 
+  /** How many of one organization may, so that it does not keep others from waiting. */
+  static final int LONGEST_OF_ONE = LONGEST_QUEUE / 4;
+
   /** How often somebody who waits for memory looks again. */
   private static final Duration LOOK = Duration.ofMillis(100);
 
@@ -34,10 +37,9 @@ public final class Admission {
   /** By organization; the first is served next. */
   private final Map<String, Deque<Waiter>> queues = new LinkedHashMap<>();
 
-  /** When those sandboxes were made that may be in their first moment. */
-  private final Deque<Long> made = new ArrayDeque<>();
+  /** When those machines were started whose sandboxes may be in their first moment. */
+  private final Deque<Long> started = new ArrayDeque<>();
 
-  private int creating;
   private int starting;
   private int waiting;
 
@@ -68,39 +70,28 @@ public final class Admission {
     this.memory = memory;
   }
 
-  /** Says that a sandbox is being made, with or without a machine to be started for it. */
-  public Turn creating() {
-    lock.lock();
-    try {
-      creating++;
-    } finally {
-      lock.unlock();
-    }
-    return this::made;
-  }
-
-  private void made() {
-    lock.lock();
-    try {
-      creating--;
-      made.addLast(System.nanoTime());
-      if (made.size() > LONGEST_QUEUE) {
-        made.removeFirst();
-      }
-    } finally {
-      lock.unlock();
-    }
-  }
-
-  /** Whether half the processors make sandboxes, or run the first moment of one. */
+  /**
+   * Whether half the processors start machines for sandboxes, or run the first moment of such a
+   * sandbox.
+   */
   public boolean isBusy() {
     lock.lock();
     try {
       long now = System.nanoTime();
-      while (!made.isEmpty() && now - made.getFirst() > FIRST_MOMENT) {
-        made.removeFirst();
+      while (!started.isEmpty() && now - started.getFirst() > FIRST_MOMENT) {
+        started.removeFirst();
       }
-      return creating + made.size() >= Math.max(1, atOnce / 2);
+      return starting + started.size() >= Math.max(1, atOnce / 2);
+    } finally {
+      lock.unlock();
+    }
+  }
+
+  /** Whether somebody waits for his turn. */
+  public boolean isAwaited() {
+    lock.lock();
+    try {
+      return waiting > 0;
     } finally {
       lock.unlock();
     }
@@ -145,8 +136,15 @@ public final class Admission {
             "%d sandboxes wait to be made on this host: no more can. Try again later."
                 .formatted(waiting));
       }
+      Deque<Waiter> queue = queues.getOrDefault(organization, new ArrayDeque<>());
+      if (queue.size() >= LONGEST_OF_ONE) {
+        throw new SandboxUnavailableException(
+            "%d of your sandboxes wait to be made on this host: no more can. Try again later."
+                .formatted(queue.size()));
+      }
       Waiter waiter = new Waiter(lock.newCondition());
-      queues.computeIfAbsent(organization, name -> new ArrayDeque<>()).addLast(waiter);
+      queue.addLast(waiter);
+      queues.putIfAbsent(organization, queue);
       waiting++;
       try {
         while (!waiter.served) {
@@ -185,6 +183,10 @@ public final class Admission {
   private void leave() {
     lock.lock();
     try {
+      started.addLast(System.nanoTime());
+      if (started.size() > atOnce) {
+        started.removeFirst();
+      }
       next();
     } finally {
       lock.unlock();

@@ -5,9 +5,9 @@ import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.List;
 
-/** How much memory this host, or the control group that Belljar runs in, has left. */
+/** How much memory this host, or a control group that Belljar runs in, has left. */
 public final class HostMemory {
-  /** Of all memory, what is left to everybody else. */
+  /** Of all memory, what is left to everybody else: a sixteenth. */
   private static final int SHARE = 16;
 
   private static final long LEAST = 256L << 20;
@@ -29,28 +29,34 @@ public final class HostMemory {
    * @param statistics the file that tells how much of that are files which can be dropped
    * @param droppable how that is called there
    */
-  record Group(Path limit, Path usage, Path statistics, String droppable) {}
+  private record Group(Path limit, Path usage, Path statistics, String droppable) {}
 
-  HostMemory(Path information, List<Group> groups) {
+  private HostMemory(Path information, List<Group> groups) {
     this.information = information;
     this.groups = groups;
   }
 
-  /** As this process sees it: control groups where they are usually mounted. */
-  public static HostMemory ofThisHost() {
-    return new HostMemory(
-        Path.of("/proc/meminfo"),
-        List.of(
-            group("/sys/fs/cgroup", "memory.max", "memory.current", "inactive_file "),
-            group(
-                "/sys/fs/cgroup/memory",
-                "memory.limit_in_bytes",
-                "memory.usage_in_bytes",
-                "total_inactive_file ")));
+  /**
+   * As this process sees it.
+   *
+   * @param groups directories of the control groups that bound its memory: its own and those above
+   */
+  public static HostMemory ofThisHost(List<Path> groups) {
+    return of(Path.of("/proc/meminfo"), groups);
   }
 
-  private static Group group(String place, String limit, String usage, String droppable) {
-    Path directory = Path.of(place);
+  static HostMemory of(Path information, List<Path> groups) {
+    return new HostMemory(information, groups.stream().map(HostMemory::group).toList());
+  }
+
+  /** Groups of the first version have other files. */
+  private static Group group(Path directory) {
+    return Files.exists(directory.resolve("memory.limit_in_bytes"))
+        ? group(directory, "memory.limit_in_bytes", "memory.usage_in_bytes", "total_inactive_file ")
+        : group(directory, "memory.max", "memory.current", "inactive_file ");
+  }
+
+  private static Group group(Path directory, String limit, String usage, String droppable) {
     return new Group(
         directory.resolve(limit),
         directory.resolve(usage),
@@ -58,9 +64,14 @@ public final class HostMemory {
         droppable);
   }
 
-  /** Whether one machine more leaves enough; takes some ten microseconds. */
+  /** Whether one machine more leaves enough; reads some small files of the kernel's. */
   public boolean forOneMore() {
     return available() - MACHINE >= reserve();
+  }
+
+  /** Whether it leaves as much again, so that what then waits need not be given up soon. */
+  public boolean forOneToWait() {
+    return available() - 2 * MACHINE >= reserve();
   }
 
   /** Bytes; as much as can be told where nothing can. */
@@ -68,8 +79,8 @@ public final class HostMemory {
     long available = field(information, "MemAvailable:", Long.MAX_VALUE >> KIBI) << KIBI;
     for (Group group : groups) {
       long limit = number(group.limit);
-      long usage = number(group.usage);
-      if (limit >= 0 && usage >= 0) {
+      long usage = limit >= 0 ? number(group.usage) : -1;
+      if (usage >= 0) {
         long left = limit - usage + field(group.statistics, group.droppable, 0);
         available = Math.clamp(left, 0, available);
       }
@@ -77,9 +88,14 @@ public final class HostMemory {
     return available;
   }
 
-  /** Bytes that are not for machines. */
+  /** Bytes that are not for machines: of the host's, or of the smallest limit. */
   public long reserve() {
-    return Math.max(LEAST, (field(information, "MemTotal:", 0) << KIBI) / SHARE);
+    long all = field(information, "MemTotal:", 0) << KIBI;
+    for (Group group : groups) {
+      long limit = number(group.limit);
+      all = limit >= 0 ? Math.min(limit, all) : all;
+    }
+    return Math.max(LEAST, all / SHARE);
   }
 
   private static long field(Path file, String name, long otherwise) {

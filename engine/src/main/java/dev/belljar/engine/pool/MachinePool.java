@@ -5,6 +5,7 @@ import java.io.IOException;
 import java.time.Duration;
 import java.util.ArrayDeque;
 import java.util.ArrayList;
+import java.util.Comparator;
 import java.util.Deque;
 import java.util.LinkedHashMap;
 import java.util.List;
@@ -38,18 +39,27 @@ public final class MachinePool<S, M extends MachinePool.Waiting> implements Auto
   private static final long MOMENT = TimeUnit.MILLISECONDS.toNanos(20);
 
   /**
-   * What was taken is replaced after this: making a machine would take the processors from the
-   * first commands of the one just taken.
+   * What was taken is replaced this long after the last one was: making a machine would take the
+   * processors from its first commands.
    */
   private static final long LULL = TimeUnit.MILLISECONDS.toNanos(100);
 
+  /** What is to be done waits no longer than this for those who make sandboxes without end. */
+  private static final long PATIENCE = TimeUnit.MILLISECONDS.toNanos(300);
+
+  /** The same where others wait for their turn to have a machine started. */
+  private static final long PATIENCE_IN_A_CROWD = TimeUnit.SECONDS.toNanos(5);
+
   /** How long a machine that is being made is waited for when the pool is closed. */
-  private static final Duration PATIENCE = Duration.ofSeconds(2);
+  private static final Duration LAST_WAIT = Duration.ofSeconds(2);
 
   /** What cannot be made is tried again after this, and after twice as long the next time. */
   private static final long FIRST_BREAK = TimeUnit.SECONDS.toNanos(1);
 
   private static final long LONGEST_BREAK = TimeUnit.SECONDS.toNanos(60);
+
+  /** None is made for so long after one was given up for want of memory. */
+  private static final long SCARCITY = TimeUnit.SECONDS.toNanos(30);
 
   /** A machine that waits. */
   public interface Waiting extends AutoCloseable {
@@ -88,11 +98,17 @@ public final class MachinePool<S, M extends MachinePool.Waiting> implements Auto
 
   /** What the host can spare; must not block. */
   public interface Room {
-    /** Whether there is memory for one machine more. */
+    /** Whether there is memory for one machine more; what waits is given up where there is not. */
     boolean forOneMore();
+
+    /** Whether there is so much that one more may wait: clearly more than for the above. */
+    boolean forOneToWait();
 
     /** Whether somebody has something more urgent done. */
     boolean isBusy();
+
+    /** Whether others wait until they may have that done, too. */
+    boolean isCrowded();
   }
 
   private final Map<S, Shelf<M>> shelves = new LinkedHashMap<>();
@@ -104,16 +120,30 @@ public final class MachinePool<S, M extends MachinePool.Waiting> implements Auto
   private final Condition changed = lock.newCondition();
   private final Thread filler;
   private boolean closed;
-  private boolean scarce;
 
-  /** Whether a machine is being made or improved. */
-  private boolean working;
+  /** What was given up and is yet to be ended, by the thread that makes machines. */
+  private final Deque<M> ending = new ArrayDeque<>();
+
+  /** Until when none is made, since memory was short. */
+  private long scarceUntil;
+
+  /** How often one was made, or tried to be. */
+  private long turns;
 
   private long taken;
   private long missed;
   private long discarded;
-  private long pause;
-  private long resumeAt;
+
+  /** Until when whoever took a machine last has the processors. */
+  private long lullUntil;
+
+  /** Whether something is to be done, and since when. */
+  private boolean due;
+
+  private long dueSince;
+
+  /** When others were last seen to wait for their turn. */
+  private long crowdedAt;
 
   private static final class Shelf<M> {
     final Bounds bounds;
@@ -122,8 +152,34 @@ public final class MachinePool<S, M extends MachinePool.Waiting> implements Auto
     /** When machines were asked for; no more than the maximum need be known. */
     final Deque<Long> demand = new ArrayDeque<>();
 
-    Shelf(Bounds bounds) {
+    /** What could not be made is tried again then. */
+    long resumeAt;
+
+    private long pause;
+
+    /** When one was last made for it, or could not be, in the order of all that was. */
+    long turn;
+
+    Shelf(Bounds bounds, long now) {
       this.bounds = bounds;
+      resumeAt = now;
+    }
+
+    /** Tells whether that is news. */
+    boolean failed(long now) {
+      boolean first = pause == 0;
+      pause = Math.clamp(pause * 2, FIRST_BREAK, LONGEST_BREAK);
+      resumeAt = now + pause;
+      return first;
+    }
+
+    void put(M machine, long now) {
+      pause = 0;
+      ready.addLast(new Ready<>(machine, now));
+    }
+
+    boolean wants(long now) {
+      return now - resumeAt >= 0 && ready.size() < target(now);
     }
 
     int target(long now) {
@@ -138,6 +194,14 @@ public final class MachinePool<S, M extends MachinePool.Waiting> implements Auto
       if (demand.size() > bounds.maximum) {
         demand.removeFirst();
       }
+    }
+
+    /** Takes off the shelf what is missed least: what was improved is not, where there is other. */
+    Ready<M> leastReady() {
+      Ready<M> least =
+          ready.stream().filter(one -> !one.improved).findFirst().orElseGet(ready::getFirst);
+      ready.remove(least);
+      return least;
     }
   }
 
@@ -161,12 +225,15 @@ public final class MachinePool<S, M extends MachinePool.Waiting> implements Auto
       Maker<S, M> maker,
       Room room,
       LongSupplier clock) {
-    sizes.forEach((shape, bounds) -> shelves.put(shape, new Shelf<>(bounds)));
+    long now = clock.getAsLong();
+    sizes.forEach((shape, bounds) -> shelves.put(shape, new Shelf<>(bounds, now)));
     this.longestWait = longestWait.toNanos();
     this.maker = maker;
     this.room = room;
     this.clock = clock;
-    resumeAt = clock.getAsLong();
+    lullUntil = now;
+    scarceUntil = now;
+    crowdedAt = now;
     filler = Thread.ofVirtual().name("pool").unstarted(this::fill);
   }
 
@@ -189,7 +256,6 @@ public final class MachinePool<S, M extends MachinePool.Waiting> implements Auto
 
   /** Gives away the machine of that shape that waited longest; does not block. */
   public Optional<M> take(S shape) {
-    List<M> dead = new ArrayList<>();
     lock.lock();
     try {
       Shelf<M> shelf = shelves.get(shape);
@@ -197,24 +263,54 @@ public final class MachinePool<S, M extends MachinePool.Waiting> implements Auto
         return Optional.empty();
       }
       long now = clock.getAsLong();
-      if (!working && now - resumeAt > 0) {
-        resumeAt = now + LULL;
-      }
+      lullUntil = now + LULL;
       shelf.askedFor(now);
       changed.signalAll();
       for (Ready<M> next = shelf.ready.pollFirst(); next != null; next = shelf.ready.pollFirst()) {
-        if (next.machine.isAlive()) {
+        if (isUsable(next, now)) {
           taken++;
           return Optional.of(next.machine);
         }
-        discarded++;
-        dead.add(next.machine);
+        giveUp(next);
       }
       missed++;
       return Optional.empty();
     } finally {
       lock.unlock();
-      dead.forEach(this::closeAside);
+    }
+  }
+
+  private boolean isUsable(Ready<M> ready, long now) {
+    return ready.machine.isAlive() && now - ready.since <= longestWait;
+  }
+
+  /** Under the lock, for what no longer is on its shelf. */
+  private void giveUp(Ready<M> ready) {
+    discarded++;
+    ending.addLast(ready.machine);
+  }
+
+  /**
+   * Takes back what was taken and cannot be used, to have it ended; does not block. Whoever took it
+   * found none.
+   */
+  public void discard(M machine) {
+    boolean late;
+    lock.lock();
+    try {
+      taken--;
+      missed++;
+      discarded++;
+      late = closed;
+      if (!late) {
+        ending.addLast(machine);
+        changed.signalAll();
+      }
+    } finally {
+      lock.unlock();
+    }
+    if (late) {
+      close(machine);
     }
   }
 
@@ -267,6 +363,8 @@ public final class MachinePool<S, M extends MachinePool.Waiting> implements Auto
         shelf.ready.forEach(ready -> all.add(ready.machine));
         shelf.ready.clear();
       }
+      all.addAll(ending);
+      ending.clear();
       changed.signalAll();
     } finally {
       lock.unlock();
@@ -280,7 +378,7 @@ public final class MachinePool<S, M extends MachinePool.Waiting> implements Auto
     boolean interrupted = false;
     while (filler.isAlive()) {
       try {
-        if (!filler.join(PATIENCE)) {
+        if (!filler.join(LAST_WAIT)) {
           filler.interrupt();
           filler.join();
         }
@@ -296,14 +394,20 @@ public final class MachinePool<S, M extends MachinePool.Waiting> implements Auto
   private void fill() {
     try {
       while (true) {
-        Optional<Work<S, M>> work = next();
-        if (work.isEmpty()) {
-          return;
-        }
-        if (work.get().make.isPresent()) {
-          make(work.get().make.get());
-        } else {
-          improve(work.get().improve.orElseThrow());
+        try {
+          Optional<Work<S, M>> work = next();
+          if (work.isEmpty()) {
+            return;
+          }
+          if (work.get().make.isPresent()) {
+            make(work.get().make.get());
+          } else {
+            improve(work.get().improve.orElseThrow());
+          }
+        } catch (RuntimeException | Error e) {
+          // Without this thread there would be no machines any more, and nobody told of it.
+          LOG.error("The pool goes on after a failure", e);
+          pause();
         }
       }
     } catch (InterruptedException e) {
@@ -311,46 +415,76 @@ public final class MachinePool<S, M extends MachinePool.Waiting> implements Auto
     }
   }
 
+  private void pause() throws InterruptedException {
+    lock.lockInterruptibly();
+    try {
+      long remaining = FIRST_BREAK;
+      while (!closed && remaining > 0) {
+        remaining = changed.awaitNanos(remaining);
+      }
+    } finally {
+      lock.unlock();
+    }
+  }
+
   /** Blocks until something is to be done; empty when the pool is closed. */
   private Optional<Work<S, M>> next() throws InterruptedException {
     while (true) {
-      List<M> given = new ArrayList<>();
+      Optional<M> given;
       lock.lockInterruptibly();
       try {
         if (closed) {
           return Optional.empty();
         }
-        working = false;
         long now = clock.getAsLong();
-        giveUp(now, given);
+        lookThrough(now);
+        given = Optional.ofNullable(ending.pollFirst());
         if (given.isEmpty()) {
           Optional<Work<S, M>> wanted = wanted(now);
-          if (wanted.isPresent() && !room.isBusy()) {
-            working = true;
+          if (wanted.isEmpty()) {
+            due = false;
+          } else if (mayWork(now)) {
             return wanted;
           }
-          changed.awaitNanos(wanted.isPresent() ? MOMENT : untilNextLook(now));
+          changed.awaitNanos(wanted.isPresent() ? MOMENT : LOOK);
         }
       } finally {
         lock.unlock();
       }
-      given.forEach(MachinePool::close);
+      given.ifPresent(MachinePool::close);
     }
   }
 
-  private long untilNextLook(long now) {
-    long pausing = resumeAt - now;
-    return pausing > 0 ? Math.min(pausing, LOOK) : LOOK;
+  /** Others come first, but not for ever: making a machine takes little from them. */
+  private boolean mayWork(long now) {
+    if (!due) {
+      due = true;
+      dueSince = now;
+    }
+    if (room.isCrowded()) {
+      crowdedAt = now;
+    }
+    long waits = Math.min(now - dueSince, now - crowdedAt);
+    return waits >= PATIENCE
+        || now - dueSince >= PATIENCE_IN_A_CROWD
+        || (now - lullUntil >= 0 && !room.isBusy());
   }
 
   private Optional<Work<S, M>> wanted(long now) {
-    if (scarce || now - resumeAt < 0) {
+    if (now - scarceUntil < 0) {
       return Optional.empty();
     }
-    for (Map.Entry<S, Shelf<M>> entry : shelves.entrySet()) {
-      if (entry.getValue().ready.size() < entry.getValue().target(now)) {
-        return Optional.of(new Work<>(Optional.of(entry.getKey()), Optional.empty()));
-      }
+    return work(now).filter(one -> room.forOneToWait());
+  }
+
+  private Optional<Work<S, M>> work(long now) {
+    Optional<S> next =
+        shelves.entrySet().stream()
+            .filter(entry -> entry.getValue().wants(now))
+            .min(Comparator.comparingLong(entry -> entry.getValue().turn))
+            .map(Map.Entry::getKey);
+    if (next.isPresent()) {
+      return Optional.of(new Work<>(next, Optional.empty()));
     }
     return shelves.values().stream()
         .flatMap(shelf -> shelf.ready.stream())
@@ -359,48 +493,46 @@ public final class MachinePool<S, M extends MachinePool.Waiting> implements Auto
         .map(ready -> new Work<>(Optional.empty(), Optional.of(ready)));
   }
 
-  /** What ended, waited too long or is too much; where memory is short, one after the other. */
-  private void giveUp(long now, List<M> given) {
-    scarce = !room.forOneMore();
+  /**
+   * Gives up what ended, waited too long or is too much; where memory is short, one after the
+   * other.
+   */
+  private void lookThrough(long now) {
+    boolean scarce = !room.forOneMore();
     for (Shelf<M> shelf : shelves.values()) {
       int target = shelf.target(now);
-      shelf.ready.removeIf(
-          ready -> {
-            boolean unusable = !ready.machine.isAlive() || now - ready.since > longestWait;
-            if (unusable) {
-              given.add(ready.machine);
-            }
-            return unusable;
-          });
+      List<Ready<M>> unusable =
+          shelf.ready.stream().filter(ready -> !isUsable(ready, now)).toList();
+      shelf.ready.removeAll(unusable);
+      unusable.forEach(this::giveUp);
       while (shelf.ready.size() > target) {
-        given.add(shelf.ready.removeFirst().machine);
+        giveUp(shelf.leastReady());
       }
-      if (scarce && given.isEmpty() && !shelf.ready.isEmpty()) {
-        given.add(shelf.ready.removeFirst().machine);
+      if (scarce && ending.isEmpty() && !shelf.ready.isEmpty()) {
+        giveUp(shelf.leastReady());
+        scarceUntil = now + SCARCITY;
       }
     }
-    discarded += given.size();
   }
 
   private void make(S shape) throws InterruptedException {
+    Shelf<M> shelf = Objects.requireNonNull(shelves.get(shape));
     M machine;
     try {
       machine = maker.make(shape);
-    } catch (IOException | RuntimeException e) {
-      failed(e);
+    } catch (IOException | RuntimeException | Error e) {
+      failed(shelf, e);
       return;
     }
     boolean late;
     lock.lock();
     try {
-      pause = 0;
       late = closed;
       if (!late) {
-        Objects.requireNonNull(shelves.get(shape))
-            .ready
-            .addLast(new Ready<>(machine, clock.getAsLong()));
-        changed.signalAll();
+        shelf.turn = ++turns;
+        shelf.put(machine, clock.getAsLong());
       }
+      workDone();
     } finally {
       lock.unlock();
     }
@@ -412,6 +544,8 @@ public final class MachinePool<S, M extends MachinePool.Waiting> implements Auto
   private void improve(Ready<M> ready) throws InterruptedException {
     try {
       maker.improve(ready.machine);
+    } catch (Error e) {
+      LOG.warn("A machine that waits waits as it is", e);
     } catch (IOException | RuntimeException e) {
       // It may have been taken, or have ended: then it is no longer here.
       LOG.debug("A machine that waits waits as it is", e);
@@ -419,36 +553,38 @@ public final class MachinePool<S, M extends MachinePool.Waiting> implements Auto
     lock.lock();
     try {
       ready.improved = true;
-      changed.signalAll();
+      workDone();
     } finally {
       lock.unlock();
     }
   }
 
-  private void failed(Exception why) {
+  /** Under the lock: whoever takes a machine from now on is the first to be considered. */
+  private void workDone() {
+    due = due && wanted(clock.getAsLong()).isPresent();
+    changed.signalAll();
+  }
+
+  private void failed(Shelf<M> shelf, Throwable why) {
     lock.lock();
     try {
       if (closed) {
         return;
       }
-      if (pause == 0) {
-        LOG.warn("No machine can be kept ready: {}. It is tried again.", why.getMessage());
+      shelf.turn = ++turns;
+      if (shelf.failed(clock.getAsLong())) {
+        LOG.warn("No machine can be kept ready: {}. It is tried again.", why.toString());
       }
-      pause = Math.clamp(pause * 2, FIRST_BREAK, LONGEST_BREAK);
-      resumeAt = clock.getAsLong() + pause;
+      workDone();
     } finally {
       lock.unlock();
     }
   }
 
-  private void closeAside(M machine) {
-    Thread.ofVirtual().name("end of a waiting machine").start(() -> close(machine));
-  }
-
   private static void close(Waiting machine) {
     try {
       machine.close();
-    } catch (RuntimeException e) {
+    } catch (RuntimeException | Error e) {
       LOG.warn("A machine that waited could not be ended", e);
     }
   }

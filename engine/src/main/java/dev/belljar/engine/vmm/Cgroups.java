@@ -60,6 +60,55 @@ public record Cgroups(Map<String, Place> places, Map<String, String> reasons) {
     return find(Path.of("/proc/self"), Files::isWritable);
   }
 
+  /**
+   * Directories of the groups whose limits bound what memory this process takes, and what it
+   * starts: its own, and those above it as far as they are mounted here. Where its own is not, that
+   * which is mounted.
+   */
+  public static List<Path> boundingMemory() {
+    return boundingMemory(Path.of("/proc/self"));
+  }
+
+  static List<Path> boundingMemory(Path process) {
+    try {
+      List<Hierarchy> all = Hierarchy.read(process.resolve("mountinfo"));
+      Optional<Hierarchy> first =
+          all.stream().filter(one -> one.controllers.contains("memory")).findFirst();
+      Optional<Hierarchy> hierarchy =
+          first.or(() -> all.stream().filter(one -> one.controllers.isEmpty()).findFirst());
+      if (hierarchy.isEmpty()) {
+        return List.of();
+      }
+      Path top = hierarchy.get().mountPoint;
+      List<Path> groups = new ArrayList<>();
+      @Nullable Path group = ownOrTop(process, hierarchy.get(), first.isPresent() ? "memory" : "");
+      while (group != null && group.startsWith(top)) {
+        groups.add(group);
+        group = group.getParent();
+      }
+      return groups;
+    } catch (IOException e) {
+      LOG.warn("Limits of control groups are not known: {}", e.toString());
+      return List.of();
+    }
+  }
+
+  private static Path ownOrTop(Path process, Hierarchy hierarchy, String controller)
+      throws IOException {
+    try {
+      return hierarchy.locate(pathOf(own(process), controller));
+    } catch (NoPlaceException e) {
+      return hierarchy.mountPoint;
+    }
+  }
+
+  private static List<String[]> own(Path process) throws IOException {
+    return Files.readAllLines(process.resolve("cgroup")).stream()
+        .map(line -> line.split(":", 3))
+        .filter(parts -> parts.length == 3)
+        .toList();
+  }
+
   /** Directories in which groups are made, each once. */
   public List<Path> directories() {
     return places.values().stream().map(Place::directory).distinct().toList();
@@ -129,11 +178,7 @@ public record Cgroups(Map<String, Place> places, Map<String, String> reasons) {
     List<String[]> own;
     List<Hierarchy> hierarchies;
     try {
-      own =
-          Files.readAllLines(process.resolve("cgroup")).stream()
-              .map(line -> line.split(":", 3))
-              .filter(parts -> parts.length == 3)
-              .toList();
+      own = own(process);
       hierarchies = Hierarchy.read(process.resolve("mountinfo"));
     } catch (IOException e) {
       CONTROLLERS.forEach(controller -> reasons.put(controller, "/proc cannot be read: " + e));

@@ -34,7 +34,7 @@ class AdmissionTest {
   }
 
   private Admission admission(int atOnce, Duration patience) {
-    return new Admission(atOnce, patience, new HostMemory(information, List.of()));
+    return new Admission(atOnce, patience, HostMemory.of(information, List.of()));
   }
 
   @Test
@@ -97,31 +97,45 @@ class AdmissionTest {
   }
 
   @Test
-  void noMoreThanSoManyWait() throws Exception {
+  void noMoreThanSoManyWaitOfAllAndOfOne() throws Exception {
     Admission admission = admission(1, Duration.ofSeconds(30));
     Turn first = admission.enter("a");
     List<Thread> all = new ArrayList<>();
-    for (int i = 0; i < Admission.LONGEST_QUEUE; i++) {
-      all.add(
-          Thread.ofVirtual()
-              .start(
-                  () -> {
-                    try {
-                      admission.enter("a").close();
-                    } catch (InterruptedException e) {
-                      Thread.currentThread().interrupt();
-                    }
-                  }));
+    for (int i = 0; i < Admission.LONGEST_OF_ONE; i++) {
+      all.add(entering(admission, "a"));
     }
-    await().until(() -> all.stream().allMatch(one -> one.getState() == Thread.State.TIMED_WAITING));
+    awaitWaiting(all);
+    assertThatThrownBy(() -> admission.enter("a"))
+        .isInstanceOf(SandboxUnavailableException.class)
+        .hasMessageContaining("250 of your sandboxes wait");
+    for (int i = Admission.LONGEST_OF_ONE; i < Admission.LONGEST_QUEUE; i++) {
+      all.add(entering(admission, "other " + i / Admission.LONGEST_OF_ONE));
+    }
+    awaitWaiting(all);
     assertThatThrownBy(() -> admission.enter("b"))
         .isInstanceOf(SandboxUnavailableException.class)
-        .hasMessageContaining("no more can");
+        .hasMessageContaining("1000 sandboxes wait");
     first.close();
     for (Thread one : all) {
       one.join();
     }
     admission.enter("b").close();
+  }
+
+  private static Thread entering(Admission admission, String organization) {
+    return Thread.ofVirtual()
+        .start(
+            () -> {
+              try {
+                admission.enter(organization).close();
+              } catch (InterruptedException e) {
+                Thread.currentThread().interrupt();
+              }
+            });
+  }
+
+  private static void awaitWaiting(List<Thread> all) {
+    await().until(() -> all.stream().allMatch(one -> one.getState() == Thread.State.TIMED_WAITING));
   }
 
   @Test
@@ -148,26 +162,66 @@ class AdmissionTest {
   }
 
   @Test
-  void aControlGroupsLimitCounts() throws Exception {
-    Path limit = Files.writeString(directory.resolve("limit"), "1073741824\n");
-    Path usage = Files.writeString(directory.resolve("usage"), "1000000000\n");
-    Path statistics =
-        Files.writeString(directory.resolve("stat"), "anon 7\ninactive_file 500000000\n");
-    HostMemory memory =
-        new HostMemory(
-            information, List.of(new HostMemory.Group(limit, usage, statistics, "inactive_file ")));
-    assertThat(memory.available()).isEqualTo(1_073_741_824L - 500_000_000L);
-    Files.writeString(limit, "max\n");
-    assertThat(memory.available()).isEqualTo(8_000_000L << 10);
+  void theControlGroupWithTheSmallestRoomCounts() throws Exception {
+    Path own = group("slice/own", "max", 400 << 20, 0);
+    Path above = group("slice", Integer.toString(1 << 30), 900 << 20, 500 << 20);
+    HostMemory memory = HostMemory.of(information, List.of(own, above, directory));
+    assertThat(memory.available()).isEqualTo(624 << 20);
+    Files.writeString(own.resolve("memory.max"), Integer.toString(512 << 20));
+    assertThat(memory.available()).isEqualTo(112 << 20);
+    assertThat(HostMemory.of(information, List.of(directory)).available())
+        .isEqualTo(8_000_000L << 10);
   }
 
   @Test
-  void oneIsBusyWhileSandboxesAreMade() {
+  void groupsOfTheFirstVersionCount() throws Exception {
+    Path group = Files.createDirectories(directory.resolve("first"));
+    Files.writeString(group.resolve("memory.limit_in_bytes"), "1073741824\n");
+    Files.writeString(group.resolve("memory.usage_in_bytes"), "1000000000\n");
+    Files.writeString(
+        group.resolve("memory.stat"), "inactive_file 7\ntotal_inactive_file 500000000\n");
+    assertThat(HostMemory.of(information, List.of(group)).available())
+        .isEqualTo(1_073_741_824L - 500_000_000L);
+  }
+
+  @Test
+  void ofAGroupThatIsSmallBesideTheHostMostIsForMachines() throws Exception {
+    Files.writeString(information, "MemTotal: 64000000 kB\nMemAvailable: 60000000 kB\n");
+    Path own = group("own", Long.toString(2L << 30), 100 << 20, 0);
+    HostMemory memory = HostMemory.of(information, List.of(own));
+    assertThat(memory.reserve()).isEqualTo(256 << 20);
+    assertThat(memory.forOneToWait()).isTrue();
+    Files.writeString(own.resolve("memory.max"), "max\n");
+    assertThat(memory.reserve()).isEqualTo((64_000_000L << 10) / 16);
+  }
+
+  private Path group(String name, String limit, int usage, int droppable) throws IOException {
+    Path group = Files.createDirectories(directory.resolve(name));
+    Files.writeString(group.resolve("memory.max"), limit + "\n");
+    Files.writeString(group.resolve("memory.current"), usage + "\n");
+    Files.writeString(group.resolve("memory.stat"), "anon 7\ninactive_file " + droppable + "\n");
+    return group;
+  }
+
+  @Test
+  void oneIsBusyWhileMachinesAreStarted() throws Exception {
     Admission admission = admission(2, Duration.ofSeconds(1));
     assertThat(admission.isBusy()).isFalse();
-    Turn making = admission.creating();
+    Turn starting = admission.enter("a");
     assertThat(admission.isBusy()).isTrue();
-    making.close();
+    starting.close();
     await().until(() -> !admission.isBusy());
+  }
+
+  @Test
+  void whoWaitsForHisTurnIsSeen() throws Exception {
+    Admission admission = admission(1, Duration.ofSeconds(30));
+    Turn first = admission.enter("a");
+    assertThat(admission.isAwaited()).isFalse();
+    Thread waiter = waiting(admission, "b", new CopyOnWriteArrayList<>());
+    assertThat(admission.isAwaited()).isTrue();
+    first.close();
+    waiter.join();
+    assertThat(admission.isAwaited()).isFalse();
   }
 }

@@ -89,6 +89,34 @@ class CgroupsTest {
   }
 
   @Test
+  void memoryIsBoundByOurOwnGroupAndThoseAboveIt() throws IOException {
+    version2("/system.slice/belljar.service");
+    Path top = host.resolve("sys");
+
+    assertThat(Cgroups.boundingMemory(host))
+        .containsExactly(
+            top.resolve("system.slice/belljar.service"), top.resolve("system.slice"), top);
+  }
+
+  @Test
+  void inVersionOneMemoryIsBoundByTheGroupsOfThatController() throws IOException {
+    version1("/docker/abc", "/");
+    Path own = Files.createDirectories(host.resolve("sys/memory/docker/abc"));
+    Path top = host.resolve("sys/memory");
+
+    assertThat(Cgroups.boundingMemory(host)).containsExactly(own, own.getParent(), top);
+  }
+
+  @Test
+  void whereOurOwnGroupIsNotMountedMemoryIsBoundByThatWhichIs() throws IOException {
+    version1("/docker/abc", "/docker/other");
+    Path memory = Files.createDirectories(host.resolve("sys/memory"));
+
+    assertThat(Cgroups.boundingMemory(host)).containsExactly(memory);
+    assertThat(Cgroups.boundingMemory(host.resolve("nowhere"))).isEmpty();
+  }
+
+  @Test
   void aMachineMayTakeItsMemoryAndTheOverheadItsProcessorsAndItsThreads() throws IOException {
     version2("/app.slice/run-1.scope");
     Path slice = handDown("app.slice", "cpu memory pids");
