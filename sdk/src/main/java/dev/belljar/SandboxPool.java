@@ -12,8 +12,8 @@ import java.util.ServiceLoader;
  * one of its own (entropy, clock, names, policy, secrets) comes when it is taken, as without a
  * pool.
  *
- * <p>Machines are made in the background while no sandbox is being made, and given up while the
- * host's memory is short.
+ * <p>Machines are made in the background, one after the other and after those that sandboxes wait
+ * for, and given up while the host's memory is short.
  */
 public interface SandboxPool extends AutoCloseable {
 

@@ -1,7 +1,7 @@
 package dev.belljar.engine.pool;
 
 import dev.belljar.ByteSize;
-import dev.belljar.SandboxUnavailableException;
+import dev.belljar.HostBusyException;
 import java.time.Duration;
 import java.util.ArrayDeque;
 import java.util.Deque;
@@ -10,6 +10,8 @@ import java.util.Map;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.locks.Condition;
 import java.util.concurrent.locks.ReentrantLock;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
 
 /**
  * Whose turn it is to have a machine started. As many are started at once as the host has
@@ -17,6 +19,8 @@ import java.util.concurrent.locks.ReentrantLock;
  * take turns by organization, so that one that wants many does not keep others waiting.
  */
 public final class Admission {
+  private static final Logger LOG = LoggerFactory.getLogger(Admission.class);
+
   /** How many may wait. */
   static final int LONGEST_QUEUE = 1000;
 
@@ -110,7 +114,7 @@ public final class Admission {
   /**
    * Blocks until a machine may be started.
    *
-   * @throws SandboxUnavailableException where it did not come to that in time
+   * @throws HostBusyException where it did not come to that in time
    */
   public Turn enter(String organization) throws InterruptedException {
     long deadline = System.nanoTime() + patience.toNanos();
@@ -132,13 +136,13 @@ public final class Admission {
         return;
       }
       if (waiting >= LONGEST_QUEUE) {
-        throw new SandboxUnavailableException(
+        throw new HostBusyException(
             "%d sandboxes wait to be made on this host: no more can. Try again later."
                 .formatted(waiting));
       }
       Deque<Waiter> queue = queues.getOrDefault(organization, new ArrayDeque<>());
       if (queue.size() >= LONGEST_OF_ONE) {
-        throw new SandboxUnavailableException(
+        throw new HostBusyException(
             "%d of your sandboxes wait to be made on this host: no more can. Try again later."
                 .formatted(queue.size()));
       }
@@ -150,7 +154,7 @@ public final class Admission {
         while (!waiter.served) {
           long remaining = deadline - System.nanoTime();
           if (remaining <= 0) {
-            throw new SandboxUnavailableException(
+            throw new HostBusyException(
                 "This host is busy: in %d s it was nobody's turn but others' to have a machine started (%d wait). Try again later."
                     .formatted(patience.toSeconds(), waiting));
           }
@@ -216,9 +220,12 @@ public final class Admission {
   private void awaitMemory(long deadline) throws InterruptedException {
     while (!memory.forOneMore()) {
       if (System.nanoTime() - deadline > 0) {
-        throw new SandboxUnavailableException(
-            "This host's memory is short: %s are left, and %s of that are not for sandboxes. End some, or make room."
-                .formatted(new ByteSize(memory.available()), new ByteSize(memory.reserve())));
+        LOG.info(
+            "Memory is short: {} are left, and {} of that are not for sandboxes",
+            new ByteSize(memory.available()),
+            new ByteSize(memory.reserve()));
+        throw new HostBusyException(
+            "This host's memory is short: end some sandboxes, or try again later.");
       }
       TimeUnit.NANOSECONDS.sleep(LOOK.toNanos());
     }
