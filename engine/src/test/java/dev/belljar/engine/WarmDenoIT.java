@@ -2,6 +2,7 @@ package dev.belljar.engine;
 
 import static java.nio.charset.StandardCharsets.UTF_8;
 import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatExceptionOfType;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 import static org.awaitility.Awaitility.await;
 
@@ -9,6 +10,7 @@ import dev.belljar.DenoRepl;
 import dev.belljar.PoolOptions;
 import dev.belljar.Sandbox;
 import dev.belljar.SandboxOptions;
+import dev.belljar.SandboxPausedException;
 import dev.belljar.SandboxPool;
 import dev.belljar.ScriptException;
 import dev.belljar.SpawnOptions;
@@ -205,6 +207,24 @@ class WarmDenoIT {
       int pid = waiting(sandbox);
       sandbox.sh("sudo kill -9 " + pid).text();
       assertThat(sandbox.deno().eval("6 * 7")).isEqualTo(42L);
+    }
+  }
+
+  @Test
+  @Timeout(120)
+  void aPausedSandboxSaysThatItIsAndTheOneThatWaitedIsThereLater() throws Exception {
+    try (Sandbox sandbox = warm()) {
+      int pid = waiting(sandbox);
+      sandbox.pause();
+      assertThatExceptionOfType(SandboxPausedException.class)
+          .isThrownBy(() -> sandbox.deno().repl());
+      assertThatExceptionOfType(SandboxPausedException.class)
+          .isThrownBy(() -> sandbox.deno().eval("6 * 7"));
+      sandbox.resume();
+      try (DenoRepl repl = sandbox.deno().repl()) {
+        assertThat(repl.pid()).isEqualTo(pid);
+        assertThat(repl.eval("6 * 7")).isEqualTo(42L);
+      }
     }
   }
 
