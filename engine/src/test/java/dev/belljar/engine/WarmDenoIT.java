@@ -25,11 +25,16 @@ import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.Timeout;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.ValueSource;
 
 /** Evaluators that were started before their sandbox was made. */
 @Timeout(300)
 @SuppressWarnings("NullAway.Init") // before each test
 class WarmDenoIT {
+  /** A machine that is made ready stands back behind all others. */
+  private static final Duration LONGEST_WAIT = Duration.ofMinutes(3);
+
   private static final String WAITING = "pgrep -x deno || true";
 
   /** What the kernel gave the process to be random by: its start, before any of its own. */
@@ -60,7 +65,7 @@ class WarmDenoIT {
   private Sandbox warm(Consumer<SandboxOptions.Builder> options) throws InterruptedException {
     SandboxOptions.Builder builder = SandboxOptions.builder();
     options.accept(builder);
-    assertThat(pool.awaitReady(Duration.ofSeconds(60))).isTrue();
+    assertThat(pool.awaitReady(LONGEST_WAIT)).isTrue();
     return Sandbox.create(builder.build());
   }
 
@@ -211,7 +216,50 @@ class WarmDenoIT {
   }
 
   @Test
-  @Timeout(120)
+  void whatWasStoppedIsEndedAndStartedAnew() throws Exception {
+    try (Sandbox sandbox = warm()) {
+      int pid = waiting(sandbox);
+      sandbox.sh("kill -STOP " + pid).text();
+      // More than its connection holds: it does not even take the question.
+      for (int i = 0; i < 12; i++) {
+        sandbox.env().set("LARGE" + i, "x".repeat(100_000));
+      }
+      try (DenoRepl repl = sandbox.deno().repl()) {
+        assertThat(repl.pid()).isNotEqualTo(pid);
+        assertThat(repl.eval("Deno.env.get('LARGE11').length")).isEqualTo(100_000L);
+      }
+      await().until(() -> sandbox.sh(WAITING).text().isEmpty());
+    }
+  }
+
+  @ParameterizedTest
+  @ValueSource(
+      strings = {
+        // Of one's own, further ahead on PATH.
+        """
+        mkdir -p ~/.local/bin
+        printf '#!/bin/sh\nOTHER=yes exec /usr/local/bin/deno "$@"\n' > ~/.local/bin/deno
+        chmod +x ~/.local/bin/deno
+        """,
+        // In the place of the one that there was, of the same size and date.
+        """
+        sudo cp -p /usr/local/bin/deno /usr/local/bin/.deno
+        sudo mv /usr/local/bin/.deno /usr/local/bin/deno
+        """
+      })
+  void whereAnotherDenoIsFoundThatOneIsStarted(String installation) throws Exception {
+    try (Sandbox sandbox = warm()) {
+      int pid = waiting(sandbox);
+      sandbox.sh(installation).text();
+      try (DenoRepl repl = sandbox.deno().repl()) {
+        assertThat(repl.pid()).isNotEqualTo(pid);
+        assertThat(repl.eval("Deno.env.get('OTHER') ?? ''"))
+            .isEqualTo(installation.contains("OTHER") ? "yes" : "");
+      }
+    }
+  }
+
+  @Test
   void aPausedSandboxSaysThatItIsAndTheOneThatWaitedIsThereLater() throws Exception {
     try (Sandbox sandbox = warm()) {
       int pid = waiting(sandbox);

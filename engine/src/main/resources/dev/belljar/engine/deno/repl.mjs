@@ -24,7 +24,7 @@ const { from, isArray } = Array;
 const { create, defineProperty, getOwnPropertyDescriptor, keys, prototype: anyObject, setPrototypeOf } = Object;
 const { isFinite, isNaN } = Number;
 const { isView } = ArrayBuffer;
-const { cwd, exit, inspect, lstatSync } = Deno;
+const { cwd, exit, inspect, lstatSync, statSync } = Deno;
 const environment = Deno.env;
 const uncurried = Function.prototype.bind.bind(Function.prototype.call);
 const endsWith = uncurried(String.prototype.endsWith);
@@ -252,9 +252,26 @@ function inProject() {
   }
 }
 
+/** Which Deno a program that started now would run in, as far as its path and its file's dates tell. */
+function denoOnPath() {
+  for (const directory of (environment.get("PATH") ?? "").split(":")) {
+    try {
+      const { dev, ino, size, mtime, ctime } = statSync(`${directory}/deno`);
+      return [directory, dev, ino, size, Number(mtime), Number(ctime)].join();
+    } catch {
+      // The next one, as whoever starts programs does.
+    }
+  }
+  return "";
+}
+
+let ownDeno; // as of the first time that it was asked, before it was anybody's
+
 /** Takes an environment, unless this is not what a new program would be. */
 function become(variables) {
-  if (inProject()) return false;
+  const deno = denoOnPath();
+  ownDeno ??= deno;
+  if (deno !== ownDeno || inProject()) return false;
   for (const name of keys(environment.toObject())) {
     if (!(name in variables)) environment.delete(name);
   }
