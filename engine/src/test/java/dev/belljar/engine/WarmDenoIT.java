@@ -216,6 +216,18 @@ class WarmDenoIT {
   }
 
   @Test
+  void theTimeZoneOfTheMachineHolds() throws Exception {
+    try (Sandbox sandbox = warm()) {
+      int pid = waiting(sandbox);
+      sandbox.sh("sudo ln -sf /usr/share/zoneinfo/Asia/Tokyo /etc/localtime").text();
+      try (DenoRepl repl = sandbox.deno().repl()) {
+        assertThat(repl.pid()).isNotEqualTo(pid);
+        assertThat(repl.eval("new Date(0).getHours()")).isEqualTo(9L);
+      }
+    }
+  }
+
+  @Test
   void whatWasStoppedIsEndedAndStartedAnew() throws Exception {
     try (Sandbox sandbox = warm()) {
       int pid = waiting(sandbox);

@@ -252,26 +252,30 @@ function inProject() {
   }
 }
 
-/** Which Deno a program that started now would run in, as far as its path and its file's dates tell. */
-function denoOnPath() {
-  for (const directory of (environment.get("PATH") ?? "").split(":")) {
-    try {
-      const { dev, ino, size, mtime, ctime } = statSync(`${directory}/deno`);
-      return [directory, dev, ino, size, Number(mtime), Number(ctime)].join();
-    } catch {
-      // The next one, as whoever starts programs does.
-    }
+/** What tells a file from another in its place. */
+function identityOf(path) {
+  try {
+    const { dev, ino, size, mtime, ctime } = statSync(path);
+    return [path, dev, ino, size, Number(mtime), Number(ctime)].join();
+  } catch {
+    return "";
   }
-  return "";
 }
 
-let ownDeno; // as of the first time that it was asked, before it was anybody's
+/** The files outside of projects that make a program what it is: the first deno on PATH, and the time zone. */
+function surroundings() {
+  const places = (environment.get("PATH") ?? "").split(":");
+  const deno = places.map((directory) => identityOf(`${directory}/deno`)).find((found) => found !== "");
+  return `${deno} ${identityOf("/etc/localtime")}`;
+}
+
+let atFirst; // the surroundings when it was asked for the first time, before it was anybody's
 
 /** Takes an environment, unless this is not what a new program would be. */
 function become(variables) {
-  const deno = denoOnPath();
-  ownDeno ??= deno;
-  if (deno !== ownDeno || inProject()) return false;
+  const now = surroundings();
+  atFirst ??= now;
+  if (now !== atFirst || inProject()) return false;
   for (const name of keys(environment.toObject())) {
     if (!(name in variables)) environment.delete(name);
   }
