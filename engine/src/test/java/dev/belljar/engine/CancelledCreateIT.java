@@ -117,7 +117,7 @@ class CancelledCreateIT {
   }
 
   /** Makes a sandbox and interrupts that once it is time; whether that came before the end. */
-  private static boolean interrupted(BooleanSupplier due, boolean virtual) throws Exception {
+  static boolean interrupted(BooleanSupplier due, boolean virtual) throws Exception {
     AtomicReference<@Nullable RuntimeException> failure = new AtomicReference<>();
     AtomicReference<@Nullable Sandbox> made = new AtomicReference<>();
     Runnable creation =

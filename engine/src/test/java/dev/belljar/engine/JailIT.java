@@ -15,6 +15,7 @@ import java.util.stream.Collectors;
 import java.util.stream.Stream;
 import org.junit.jupiter.api.AfterAll;
 import org.junit.jupiter.api.BeforeAll;
+import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.Timeout;
 import org.junit.jupiter.params.ParameterizedTest;
@@ -22,14 +23,19 @@ import org.junit.jupiter.params.provider.ValueSource;
 
 /** What confines QEMU, as this host's kernel says it in /proc. */
 @Timeout(60)
+@SuppressWarnings("NullAway.Init") // by find, before each test
 class JailIT {
   private static Sandbox sandbox;
-  private static Path qemu;
+  private Path qemu;
 
   @BeforeAll
   static void create() {
     sandbox = Sandbox.create();
     sandbox.sh("echo up").text();
+  }
+
+  @BeforeEach
+  void find() {
     qemu = Path.of("/proc/" + HostProcesses.ownQemus(1).getFirst().pid());
   }
 
@@ -200,7 +206,7 @@ class JailIT {
     }
   }
 
-  private static int flags(Path descriptor) throws IOException {
+  private int flags(Path descriptor) throws IOException {
     Path info = qemu.resolve("fdinfo").resolve(String.valueOf(descriptor.getFileName()));
     return Integer.parseInt(
         Files.readAllLines(info).stream()

@@ -9,6 +9,7 @@ import java.util.ArrayList;
 import java.util.List;
 import java.util.concurrent.FutureTask;
 import java.util.concurrent.TimeUnit;
+import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.Timeout;
@@ -17,8 +18,6 @@ import org.junit.jupiter.api.Timeout;
 @Timeout(300)
 @SuppressWarnings("NullAway.Init") // by takeStock, before each test
 class LeakIT {
-  private static final int MANY = 200;
-
   private HostStock before;
 
   @BeforeEach
@@ -26,14 +25,26 @@ class LeakIT {
     before = HostStock.take();
   }
 
+  @AfterEach
+  void nothingIsLeft() {
+    before.assertNothingMore();
+  }
+
+  int many() {
+    return 200;
+  }
+
+  /** Called before each that is made alone, and before those that are made together. */
+  void beforeOneIsMade() throws InterruptedException {}
+
   @Test
-  void twoHundredOneAfterAnotherLeaveNothing() throws IOException {
-    for (int i = 0; i < MANY; i++) {
+  void manyOneAfterAnotherLeaveNothing() throws Exception {
+    for (int i = 0; i < many(); i++) {
+      beforeOneIsMade();
       try (Sandbox sandbox = Sandbox.create()) {
         assertThat(sandbox.sh("echo " + i).text()).isEqualTo(i + "\n");
       }
     }
-    before.assertNothingMore();
   }
 
   @Test
@@ -48,18 +59,19 @@ class LeakIT {
                 }
               }));
     }
+    beforeOneIsMade();
     runs.forEach(Thread.ofVirtual()::start);
     List<String> said = new ArrayList<>();
     for (FutureTask<String> one : runs) {
       said.add(one.get(60, TimeUnit.SECONDS));
     }
     assertThat(said).doesNotHaveDuplicates().allMatch(text -> text.endsWith("\n\n"));
-    before.assertNothingMore();
   }
 
   @Test
-  void sandboxesClosedWhileBusyLeaveNothing() throws IOException {
+  void sandboxesClosedWhileBusyLeaveNothing() throws Exception {
     for (int i = 0; i < 10; i++) {
+      beforeOneIsMade();
       Sandbox sandbox = Sandbox.create();
       sandbox.spawn("yes");
       sandbox.spawn("sleep", "1000");
@@ -75,6 +87,5 @@ class LeakIT {
               });
       sandbox.close();
     }
-    before.assertNothingMore();
   }
 }

@@ -2,6 +2,7 @@ package dev.belljar.engine;
 
 import static java.nio.charset.StandardCharsets.UTF_8;
 import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatExceptionOfType;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 import static org.awaitility.Awaitility.await;
 
@@ -9,6 +10,7 @@ import dev.belljar.DenoRepl;
 import dev.belljar.PoolOptions;
 import dev.belljar.Sandbox;
 import dev.belljar.SandboxOptions;
+import dev.belljar.SandboxPausedException;
 import dev.belljar.SandboxPool;
 import dev.belljar.ScriptException;
 import dev.belljar.SpawnOptions;
@@ -23,11 +25,16 @@ import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.Timeout;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.ValueSource;
 
 /** Evaluators that were started before their sandbox was made. */
 @Timeout(300)
 @SuppressWarnings("NullAway.Init") // before each test
 class WarmDenoIT {
+  /** A machine that is made ready stands back behind all others. */
+  private static final Duration LONGEST_WAIT = Duration.ofMinutes(3);
+
   private static final String WAITING = "pgrep -x deno || true";
 
   /** What the kernel gave the process to be random by: its start, before any of its own. */
@@ -58,7 +65,7 @@ class WarmDenoIT {
   private Sandbox warm(Consumer<SandboxOptions.Builder> options) throws InterruptedException {
     SandboxOptions.Builder builder = SandboxOptions.builder();
     options.accept(builder);
-    assertThat(pool.awaitReady(Duration.ofSeconds(60))).isTrue();
+    assertThat(pool.awaitReady(LONGEST_WAIT)).isTrue();
     return Sandbox.create(builder.build());
   }
 
@@ -205,6 +212,79 @@ class WarmDenoIT {
       int pid = waiting(sandbox);
       sandbox.sh("sudo kill -9 " + pid).text();
       assertThat(sandbox.deno().eval("6 * 7")).isEqualTo(42L);
+    }
+  }
+
+  @Test
+  void theTimeZoneOfTheMachineHolds() throws Exception {
+    try (Sandbox sandbox = warm()) {
+      int pid = waiting(sandbox);
+      sandbox.sh("sudo ln -sf /usr/share/zoneinfo/Asia/Tokyo /etc/localtime").text();
+      try (DenoRepl repl = sandbox.deno().repl()) {
+        assertThat(repl.pid()).isNotEqualTo(pid);
+        assertThat(repl.eval("new Date(0).getHours()")).isEqualTo(9L);
+      }
+    }
+  }
+
+  @Test
+  void whatWasStoppedIsEndedAndStartedAnew() throws Exception {
+    try (Sandbox sandbox = warm()) {
+      int pid = waiting(sandbox);
+      sandbox.sh("kill -STOP " + pid).text();
+      // More than its connection holds: it does not even take the question.
+      for (int i = 0; i < 12; i++) {
+        sandbox.env().set("LARGE" + i, "x".repeat(100_000));
+      }
+      try (DenoRepl repl = sandbox.deno().repl()) {
+        assertThat(repl.pid()).isNotEqualTo(pid);
+        assertThat(repl.eval("Deno.env.get('LARGE11').length")).isEqualTo(100_000L);
+      }
+      await().until(() -> sandbox.sh(WAITING).text().isEmpty());
+    }
+  }
+
+  @ParameterizedTest
+  @ValueSource(
+      strings = {
+        // Of one's own, further ahead on PATH.
+        """
+        mkdir -p ~/.local/bin
+        printf '#!/bin/sh\nOTHER=yes exec /usr/local/bin/deno "$@"\n' > ~/.local/bin/deno
+        chmod +x ~/.local/bin/deno
+        """,
+        // In the place of the one that there was, of the same size and date.
+        """
+        sudo cp -p /usr/local/bin/deno /usr/local/bin/.deno
+        sudo mv /usr/local/bin/.deno /usr/local/bin/deno
+        """
+      })
+  void whereAnotherDenoIsFoundThatOneIsStarted(String installation) throws Exception {
+    try (Sandbox sandbox = warm()) {
+      int pid = waiting(sandbox);
+      sandbox.sh(installation).text();
+      try (DenoRepl repl = sandbox.deno().repl()) {
+        assertThat(repl.pid()).isNotEqualTo(pid);
+        assertThat(repl.eval("Deno.env.get('OTHER') ?? ''"))
+            .isEqualTo(installation.contains("OTHER") ? "yes" : "");
+      }
+    }
+  }
+
+  @Test
+  void aPausedSandboxSaysThatItIsAndTheOneThatWaitedIsThereLater() throws Exception {
+    try (Sandbox sandbox = warm()) {
+      int pid = waiting(sandbox);
+      sandbox.pause();
+      assertThatExceptionOfType(SandboxPausedException.class)
+          .isThrownBy(() -> sandbox.deno().repl());
+      assertThatExceptionOfType(SandboxPausedException.class)
+          .isThrownBy(() -> sandbox.deno().eval("6 * 7"));
+      sandbox.resume();
+      try (DenoRepl repl = sandbox.deno().repl()) {
+        assertThat(repl.pid()).isEqualTo(pid);
+        assertThat(repl.eval("6 * 7")).isEqualTo(42L);
+      }
     }
   }
 

@@ -13,6 +13,10 @@ import java.io.InputStream;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
+import java.util.concurrent.ExecutionException;
+import java.util.concurrent.FutureTask;
+import java.util.concurrent.TimeUnit;
+import java.util.concurrent.TimeoutException;
 import java.util.regex.Pattern;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
@@ -36,6 +40,9 @@ public final class WaitingEvaluator implements AutoCloseable {
               + "|ci|shell|pwd|localdomain|res_options|hostaliases)");
 
   private static final int REHEARSALS = 5;
+
+  /** It has nothing to do but this; starting a new one takes as long. */
+  private static final long LONGEST_ANSWER_SECONDS = 3;
 
   private final Waiter waiter;
   private final ControlConnection control;
@@ -136,10 +143,19 @@ public final class WaitingEvaluator implements AutoCloseable {
             .noneMatch(one -> READ_AT_START.matcher(one.getKey()).matches());
   }
 
+  /** It may have been stopped meanwhile, and then takes neither the question nor answers it. */
   private boolean took(Map<String, String> environment) {
+    FutureTask<Boolean> answer =
+        new FutureTask<>(() -> Boolean.TRUE.equals(control.ask(Map.of("become", environment))));
+    Thread.ofVirtual().name("hand-over of an evaluator").start(answer);
     try {
-      return Boolean.TRUE.equals(control.ask(Map.of("become", environment)));
-    } catch (IOException | BelljarException e) {
+      return answer.get(LONGEST_ANSWER_SECONDS, TimeUnit.SECONDS);
+    } catch (InterruptedException e) {
+      Thread.currentThread().interrupt();
+      // Which also ends that thread.
+      close();
+      throw new BelljarException("Interrupted while an evaluator started.", e);
+    } catch (ExecutionException | TimeoutException e) {
       LOG.debug("An evaluator that waited does not answer", e);
       return false;
     }

@@ -24,7 +24,7 @@ const { from, isArray } = Array;
 const { create, defineProperty, getOwnPropertyDescriptor, keys, prototype: anyObject, setPrototypeOf } = Object;
 const { isFinite, isNaN } = Number;
 const { isView } = ArrayBuffer;
-const { cwd, exit, inspect, lstatSync } = Deno;
+const { cwd, exit, inspect, lstatSync, statSync } = Deno;
 const environment = Deno.env;
 const uncurried = Function.prototype.bind.bind(Function.prototype.call);
 const endsWith = uncurried(String.prototype.endsWith);
@@ -252,9 +252,30 @@ function inProject() {
   }
 }
 
+/** What tells a file from another in its place. */
+function identityOf(path) {
+  try {
+    const { dev, ino, size, mtime, ctime } = statSync(path);
+    return [path, dev, ino, size, Number(mtime), Number(ctime)].join();
+  } catch {
+    return "";
+  }
+}
+
+/** The files outside of projects that make a program what it is: the first deno on PATH, and the time zone. */
+function surroundings() {
+  const places = (environment.get("PATH") ?? "").split(":");
+  const deno = places.map((directory) => identityOf(`${directory}/deno`)).find((found) => found !== "");
+  return `${deno} ${identityOf("/etc/localtime")}`;
+}
+
+let atFirst; // the surroundings when it was asked for the first time, before it was anybody's
+
 /** Takes an environment, unless this is not what a new program would be. */
 function become(variables) {
-  if (inProject()) return false;
+  const now = surroundings();
+  atFirst ??= now;
+  if (now !== atFirst || inProject()) return false;
   for (const name of keys(environment.toObject())) {
     if (!(name in variables)) environment.delete(name);
   }
