@@ -55,6 +55,9 @@ final class Machines implements AutoCloseable {
   /** One that waited has nothing to do first. */
   private static final Duration HAND_OVER_LIMIT = Duration.ofSeconds(2);
 
+  /** It has a small share of a host that may be busy. */
+  private static final Duration REHEARSAL_LIMIT = Duration.ofSeconds(15);
+
   private static final Duration PATIENCE = Duration.ofSeconds(30);
   private static final int ENTROPY_BYTES = 256;
 
@@ -225,7 +228,7 @@ final class Machines implements AutoCloseable {
             new AgentProcess.Start(
                 List.of("/bin/true"), List.of(), "/", "app", 022, false, true, true, 0, 0));
     try {
-      process.exit().get(HAND_OVER_LIMIT.toSeconds(), TimeUnit.SECONDS);
+      process.exit().get(REHEARSAL_LIMIT.toSeconds(), TimeUnit.SECONDS);
     } catch (ExecutionException | TimeoutException e) {
       throw new IOException("a program in it does not end", e);
     } catch (InterruptedException e) {
