@@ -43,6 +43,7 @@ import dev.belljar.engine.volumes.OpenedCheckpoint;
 import dev.belljar.engine.volumes.VolumeStore;
 import dev.belljar.spi.Tenant;
 import java.io.IOException;
+import java.nio.file.Files;
 import java.nio.file.Path;
 import java.security.SecureRandom;
 import java.time.Duration;
@@ -172,6 +173,7 @@ final class LocalEngine {
   }
 
   private Template template(MachineShape shape, Consumer<String> progress) throws IOException {
+    requireImage();
     Template template = templates.get(shape, progress);
     if (AcceleratorChoice.remembered(directories, qemuVersion).isEmpty()) {
       accelerator.remember(directories, qemuVersion);
@@ -211,7 +213,8 @@ final class LocalEngine {
           @Override
           public Origin origin(MachineShape shape) throws IOException {
             Template template = template(shape, step -> LOG.info("{}", step));
-            return new Origin(template, bootImage(), kind(shape), Optional.empty());
+            return new Origin(
+                template, template.edition(), bootImage(), kind(shape), Optional.empty());
           }
         });
   }
@@ -353,14 +356,15 @@ final class LocalEngine {
       return checkpoint(options.checkpoint().get(), tenant, id);
     }
     Template template = template(shape(options), step -> LOG.info("{}", step));
+    String edition = template.edition();
     Optional<SandboxDisks> disks =
         options.root().isEmpty() && options.volumes().isEmpty()
             ? Optional.empty()
             : SandboxDisks.open(storage(tenant).store(), tenant.name(), options, id);
-    return new Origin(template, bootImage(), kind(template.shape()), disks);
+    return new Origin(template, edition, bootImage(), kind(template.shape()), disks);
   }
 
-  private Origin checkpoint(String name, Tenant tenant, String id) {
+  private Origin checkpoint(String name, Tenant tenant, String id) throws IOException {
     VolumeStore store = storage(tenant).store();
     OpenedCheckpoint opened = store.openCheckpoint(tenant.name(), name, id);
     MachineKind made = opened.machine();
@@ -374,8 +378,17 @@ final class LocalEngine {
           "Checkpoint '%s' was made under '%s', and this host has '%s'. Make it again."
               .formatted(opened.slug(), made.engine(), here.engine()));
     }
+    Template template = new Template(opened.directory(), opened.saved().own(), shape);
+    String edition;
+    try {
+      edition = template.edition();
+    } catch (IOException e) {
+      opened.close();
+      throw e;
+    }
     return new Origin(
-        new Template(opened.directory(), opened.saved().own(), shape),
+        template,
+        edition,
         new BootImage(opened.saved().image(), opened.image()),
         made,
         Optional.of(SandboxDisks.of(store, opened)));
@@ -383,6 +396,14 @@ final class LocalEngine {
 
   private MachineKind kind(MachineShape shape) {
     return new MachineKind(templates.engine(shape), shape.memoryMebibytes(), shape.vcpus());
+  }
+
+  /** What it was made of stays the same for as long as this process lives. */
+  private void requireImage() throws IOException {
+    if (!Files.isDirectory(image.directory())) {
+      throw new IOException(
+          "the image of this process is no longer there; start it anew, after 'belljar setup'.");
+    }
   }
 
   private BootImage bootImage() {
@@ -396,9 +417,7 @@ final class LocalEngine {
             storage(tenant).store(),
             tenant.name(),
             id,
-            origin.template(),
-            origin.image(),
-            origin.kind(),
+            origin,
             machine,
             origin.disks().map(SandboxDisks::held).orElse(List.of()));
   }

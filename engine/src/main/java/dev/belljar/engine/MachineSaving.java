@@ -24,6 +24,7 @@ import java.nio.channels.FileChannel;
 import java.nio.file.FileSystemException;
 import java.nio.file.Files;
 import java.nio.file.LinkOption;
+import java.nio.file.NoSuchFileException;
 import java.nio.file.Path;
 import java.nio.file.StandardOpenOption;
 import java.nio.file.attribute.BasicFileAttributes;
@@ -62,6 +63,7 @@ final class MachineSaving implements AutoCloseable {
   private final String owner;
   private final String sandbox;
   private final Template template;
+  private final String edition;
   private final BootImage image;
   private final MachineKind kind;
   private final Machine machine;
@@ -74,24 +76,23 @@ final class MachineSaving implements AutoCloseable {
   /**
    * Of a machine.
    *
-   * @param template what it was restored from
+   * @param origin what it began as
    * @param others its disks beyond its own
    */
   MachineSaving(
       VolumeStore store,
       String owner,
       String sandbox,
-      Template template,
-      BootImage image,
-      MachineKind kind,
+      Origin origin,
       Machine machine,
       List<HeldDisk> others) {
     this.store = store;
     this.owner = owner;
     this.sandbox = sandbox;
-    this.template = template;
-    this.image = image;
-    this.kind = kind;
+    this.template = origin.template();
+    this.edition = origin.edition();
+    this.image = origin.image();
+    this.kind = origin.kind();
     this.machine = machine;
     kept = machine.run().resolveSibling(machine.run().getFileName() + ".kept");
     disks.add(
@@ -131,6 +132,14 @@ final class MachineSaving implements AutoCloseable {
 
   /** While the guest runs: what it does not change, and room for what it writes afterwards. */
   private List<Turn> prepare(CheckpointDraft draft) throws IOException {
+    requireTemplate();
+    List<Turn> turns = gather(draft);
+    // What was there before and after is what was copied.
+    requireTemplate();
+    return turns;
+  }
+
+  private List<Turn> gather(CheckpointDraft draft) throws IOException {
     Path directory = draft.directory();
     store.copySparse(
         template.directory().resolve(MachineFiles.MEMORY), directory.resolve(MachineFiles.MEMORY));
@@ -155,6 +164,22 @@ final class MachineSaving implements AutoCloseable {
       turns.add(new Turn(disk, emptyBeside(disk, draft.id()), names));
     }
     return turns;
+  }
+
+  /** Of a machine's memory, only the pages that it has changed are its own. */
+  private void requireTemplate() throws IOException {
+    boolean same;
+    try {
+      same = template.edition().equals(edition);
+    } catch (NoSuchFileException e) {
+      same = false;
+    }
+    if (!same) {
+      throw new StorageException(
+          Reason.INCOMPATIBLE,
+          "Sandbox %s cannot be saved: what its machine was restored from is no longer in this host's cache. New sandboxes can be."
+              .formatted(sandbox));
+    }
   }
 
   private static String name(String prefix, int number) {

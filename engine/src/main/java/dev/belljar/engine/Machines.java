@@ -128,6 +128,10 @@ final class Machines implements AutoCloseable {
     }
     boolean activated = false;
     try {
+      if (!next.get().isOf(origin)) {
+        LOG.info("A machine that waited is of a template that is gone, and is given up");
+        return Optional.empty();
+      }
       Handed handed = next.get().handOver(network);
       activate(handed.machine(), identity, HAND_OVER_LIMIT);
       activated = true;
@@ -203,7 +207,7 @@ final class Machines implements AutoCloseable {
   }
 
   private ReadyMachine makeReady(Origin origin) throws IOException {
-    ReadyMachine ready = ReadyMachine.start(network -> restore(origin, network));
+    ReadyMachine ready = ReadyMachine.start(origin, network -> restore(origin, network));
     try {
       // As it will be when a sandbox gets it, with other names and other randomness.
       Identity nobody = new Identity(NO_ONE, "", USUAL_PROCESSES, List.of());

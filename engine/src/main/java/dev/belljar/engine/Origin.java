@@ -9,8 +9,14 @@ import java.util.Optional;
  * What a machine begins as.
  *
  * @param template what it is restored from
+ * @param edition of the template
  * @param image the image that it runs above
  * @param kind what a checkpoint of it will take
  * @param disks those beyond its own
  */
-record Origin(Template template, BootImage image, MachineKind kind, Optional<SandboxDisks> disks) {}
+record Origin(
+    Template template,
+    String edition,
+    BootImage image,
+    MachineKind kind,
+    Optional<SandboxDisks> disks) {}

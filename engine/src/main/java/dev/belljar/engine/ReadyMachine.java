@@ -21,6 +21,7 @@ final class ReadyMachine implements MachinePool.Waiting {
 
   private static final Duration LONGEST_START = Duration.ofSeconds(10);
 
+  private final String edition;
   private final Machine machine;
   private final Network network;
 
@@ -30,7 +31,8 @@ final class ReadyMachine implements MachinePool.Waiting {
   private Optional<WarmDeno> deno = Optional.empty();
   private boolean taken;
 
-  private ReadyMachine(Machine machine, Network network) {
+  private ReadyMachine(String edition, Machine machine, Network network) {
+    this.edition = edition;
     this.machine = machine;
     this.network = network;
   }
@@ -41,11 +43,16 @@ final class ReadyMachine implements MachinePool.Waiting {
   }
 
   /** What it does until it is handed over stands back behind sandboxes that run. */
-  static ReadyMachine start(Start start) throws IOException {
+  static ReadyMachine start(Origin origin, Start start) throws IOException {
     Network network = new Network();
     Machine machine = start.with(network);
     machine.stepBack();
-    return new ReadyMachine(machine, network);
+    return new ReadyMachine(origin.edition(), machine, network);
+  }
+
+  /** Whether a sandbox that begins as that may have it. */
+  boolean isOf(Origin origin) {
+    return edition.equals(origin.edition());
   }
 
   /**

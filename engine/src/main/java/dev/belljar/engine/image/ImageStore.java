@@ -4,16 +4,25 @@ import dev.belljar.ByteSize;
 import dev.belljar.engine.storage.BuildLock;
 import dev.belljar.engine.storage.Directories;
 import dev.belljar.engine.storage.FileTree;
+import java.io.File;
 import java.io.IOException;
+import java.io.InputStream;
+import java.io.OutputStream;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.nio.file.StandardCopyOption;
+import java.security.DigestInputStream;
+import java.security.MessageDigest;
+import java.security.NoSuchAlgorithmException;
 import java.time.Duration;
+import java.util.Arrays;
 import java.util.Base64;
+import java.util.Comparator;
 import java.util.HexFormat;
 import java.util.List;
 import java.util.Optional;
 import java.util.function.Consumer;
+import java.util.stream.Stream;
 
 /**
  * The images on this host. A directory that has an image's name is complete: it is made beside its
@@ -42,12 +51,15 @@ public final class ImageStore {
     hash = imageRecipe.hash("lifeline.sh", "clear.sh") + "-" + agentRecipe.hash();
   }
 
-  /** The image of the recipe, if it was built. */
+  /** The image of the recipe, if it was built; the last one, if that was done more than once. */
   public Optional<Image> find() {
-    Path directory = directories.images().resolve(hash);
-    return Files.isDirectory(directory)
-        ? Optional.of(new Image(hash, directory))
-        : Optional.empty();
+    File[] built =
+        directories.images().toFile().listFiles((all, name) -> name.startsWith(hash + "-"));
+    return Stream.ofNullable(built)
+        .flatMap(Arrays::stream)
+        .filter(File::isDirectory)
+        .max(Comparator.comparingLong(File::lastModified))
+        .map(directory -> new Image(directory.getName(), directory.toPath()));
   }
 
   /** The runtimes that the recipe pins. */
@@ -132,9 +144,26 @@ public final class ImageStore {
     }
     FileTree.makeReadable(made);
     FileTree.force(made);
-    Path directory = directories.images().resolve(hash);
+    // The archive of packages moves on: another build of the same recipe may be another image.
+    String name = hash + "-" + digest(root);
+    Path directory = directories.images().resolve(name);
     Files.move(made, directory, StandardCopyOption.ATOMIC_MOVE);
-    return new Image(hash, directory);
+    return new Image(name, directory);
+  }
+
+  private static String digest(Path root) throws IOException {
+    try {
+      MessageDigest digest = MessageDigest.getInstance("SHA-256");
+      for (String file : OF_ROOT) {
+        try (InputStream in =
+            new DigestInputStream(Files.newInputStream(root.resolve(file)), digest)) {
+          in.transferTo(OutputStream.nullOutputStream());
+        }
+      }
+      return HexFormat.of().formatHex(digest.digest(), 0, 4);
+    } catch (NoSuchAlgorithmException e) {
+      throw new AssertionError("every JDK has SHA-256", e);
+    }
   }
 
   private void checkSpace() throws IOException {

@@ -2,7 +2,10 @@ package dev.belljar.engine.template;
 
 import dev.belljar.engine.vmm.MachineFiles;
 import dev.belljar.engine.vmm.MachineShape;
+import java.io.IOException;
+import java.nio.file.Files;
 import java.nio.file.Path;
+import java.nio.file.attribute.BasicFileAttributes;
 import java.util.List;
 
 /**
@@ -25,6 +28,16 @@ public record Template(Path directory, List<String> disks, MachineShape shape) {
   /** The disk to copy for a restored machine: a qcow2 that holds nothing. */
   public Path emptyDisk() {
     return directory.resolve(EMPTY_DISK);
+  }
+
+  /**
+   * Tells it from one that was made in its place meanwhile. A machine goes on with the files that
+   * it was restored from, also when they are gone.
+   */
+  public String edition() throws IOException {
+    BasicFileAttributes memory =
+        Files.readAttributes(directory.resolve(MachineFiles.MEMORY), BasicFileAttributes.class);
+    return memory.fileKey() + " " + memory.lastModifiedTime();
   }
 
   /** The device state. */

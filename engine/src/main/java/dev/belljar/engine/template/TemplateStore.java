@@ -77,8 +77,8 @@ public final class TemplateStore {
   private final ColdBoot boot;
   private final Jail jail;
   private final String engine;
-  private final Image image;
-  private final Map<Path, Template> known = new ConcurrentHashMap<>();
+  private final String identity;
+  private final Map<MachineShape, Template> known = new ConcurrentHashMap<>();
 
   /**
    * For one image under one QEMU.
@@ -98,7 +98,7 @@ public final class TemplateStore {
     this.boot = boot;
     this.jail = jail;
     engine = "qemu" + qemuVersion + "-" + HostProcessor.identity() + "-" + QemuCommand.GENERATION;
-    this.image = image;
+    identity = image.hash() + "-" + engine;
   }
 
   /** Names what a frozen machine of that shape needs besides its files: it runs under no other. */
@@ -107,18 +107,18 @@ public final class TemplateStore {
   }
 
   /** The template for a shape, if it was made. */
-  public Optional<Template> find(MachineShape shape) throws IOException {
+  public Optional<Template> find(MachineShape shape) {
     Path directory = directory(shape);
     if (!Files.isDirectory(directory)) {
       // Whoever empties the cache gets another.
       return Optional.empty();
     }
-    Template template = known.get(directory);
+    Template template = known.get(shape);
     if (template != null) {
       return Optional.of(template);
     }
     Template found = new Template(directory, List.of(MachineFiles.DISK), shape);
-    known.put(directory, found);
+    known.put(shape, found);
     return Optional.of(found);
   }
 
@@ -166,7 +166,7 @@ public final class TemplateStore {
         Path directory = directory(shape);
         Files.move(making, directory, StandardCopyOption.ATOMIC_MOVE);
         Template template = new Template(directory, List.of(MachineFiles.DISK), shape);
-        known.put(directory, template);
+        known.put(shape, template);
         return template;
       } catch (IncompleteJailException e) {
         throw e;
@@ -237,16 +237,13 @@ public final class TemplateStore {
     }
   }
 
-  /** Of the image as it is now: it may have been built anew since this began. */
-  private Path directory(MachineShape shape) throws IOException {
+  private Path directory(MachineShape shape) {
     return directories
         .templates()
         .resolve(
-            "%s-%s-%s-%s-%dM-%dcpu"
+            "%s-%s-%dM-%dcpu"
                 .formatted(
-                    image.hash(),
-                    image.build(),
-                    engine,
+                    identity,
                     shape.accelerator().name().toLowerCase(Locale.ROOT),
                     shape.memoryMebibytes(),
                     shape.vcpus()));
