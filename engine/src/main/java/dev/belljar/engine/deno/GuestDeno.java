@@ -61,9 +61,8 @@ public final class GuestDeno implements SandboxDeno {
 
   @Override
   public DenoRepl repl(SpawnOptions options) {
-    // The first gets it, or nobody: it is not what a new one would be for long. While the sandbox
-    // is
-    // paused nobody gets any, and the start of a new one says so.
+    // The first gets it, or nobody: it is not what a new one would be for long.
+    // While the sandbox is paused nobody gets any, and the start of a new one says so.
     Optional<WaitingEvaluator> ready =
         sandbox.isPaused() ? Optional.empty() : waiting.getAndSet(Optional.empty());
     return ready

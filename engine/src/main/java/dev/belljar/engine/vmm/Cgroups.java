@@ -61,15 +61,15 @@ public record Cgroups(Map<String, Place> places, Map<String, String> reasons) {
   }
 
   /**
-   * Directories of the groups whose limits bound what memory this process takes, and what it
-   * starts: its own, and those above it as far as they are mounted here. Where its own is not, that
-   * which is mounted.
+   * Directories of the groups whose limits bound what memory machines take: that in which their
+   * groups are made, else this process's own, else the one that is mounted here; and those above
+   * it.
    */
   public static List<Path> boundingMemory() {
-    return boundingMemory(Path.of("/proc/self"));
+    return boundingMemory(Path.of("/proc/self"), Files::isWritable);
   }
 
-  static List<Path> boundingMemory(Path process) {
+  static List<Path> boundingMemory(Path process, Predicate<Path> writable) {
     try {
       List<Hierarchy> all = Hierarchy.read(process.resolve("mountinfo"));
       Optional<Hierarchy> first =
@@ -81,7 +81,11 @@ public record Cgroups(Map<String, Place> places, Map<String, String> reasons) {
       }
       Path top = hierarchy.get().mountPoint;
       List<Path> groups = new ArrayList<>();
-      @Nullable Path group = ownOrTop(process, hierarchy.get(), first.isPresent() ? "memory" : "");
+      Optional<Place> made = Optional.ofNullable(find(process, writable).places.get("memory"));
+      @Nullable Path group =
+          made.isPresent()
+              ? made.get().directory()
+              : ownOrTop(process, hierarchy.get(), first.isPresent() ? "memory" : "");
       while (group != null && group.startsWith(top)) {
         groups.add(group);
         group = group.getParent();

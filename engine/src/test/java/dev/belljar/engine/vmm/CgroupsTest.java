@@ -93,9 +93,18 @@ class CgroupsTest {
     version2("/system.slice/belljar.service");
     Path top = host.resolve("sys");
 
-    assertThat(Cgroups.boundingMemory(host))
+    assertThat(Cgroups.boundingMemory(host, path -> false))
         .containsExactly(
             top.resolve("system.slice/belljar.service"), top.resolve("system.slice"), top);
+  }
+
+  @Test
+  void whereMachinesAreBesideOurOwnGroupItsLimitIsNotTheirs() throws IOException {
+    version2("/user.slice/app.slice/run-1.scope");
+    Path slice = handDown("user.slice/app.slice", "memory");
+
+    assertThat(Cgroups.boundingMemory(host, path -> path.startsWith(slice)))
+        .containsExactly(slice, slice.getParent(), host.resolve("sys"));
   }
 
   @Test
@@ -104,7 +113,8 @@ class CgroupsTest {
     Path own = Files.createDirectories(host.resolve("sys/memory/docker/abc"));
     Path top = host.resolve("sys/memory");
 
-    assertThat(Cgroups.boundingMemory(host)).containsExactly(own, own.getParent(), top);
+    assertThat(Cgroups.boundingMemory(host, path -> false))
+        .containsExactly(own, own.getParent(), top);
   }
 
   @Test
@@ -112,8 +122,8 @@ class CgroupsTest {
     version1("/docker/abc", "/docker/other");
     Path memory = Files.createDirectories(host.resolve("sys/memory"));
 
-    assertThat(Cgroups.boundingMemory(host)).containsExactly(memory);
-    assertThat(Cgroups.boundingMemory(host.resolve("nowhere"))).isEmpty();
+    assertThat(Cgroups.boundingMemory(host, path -> false)).containsExactly(memory);
+    assertThat(Cgroups.boundingMemory(host.resolve("nowhere"), path -> false)).isEmpty();
   }
 
   @Test
