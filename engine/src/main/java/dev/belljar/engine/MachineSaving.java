@@ -177,7 +177,7 @@ final class MachineSaving implements AutoCloseable {
     if (!same) {
       throw new StorageException(
           Reason.INCOMPATIBLE,
-          "Sandbox %s cannot be saved: what its machine was restored from is no longer in this host's cache. New sandboxes can be."
+          "Sandbox %s cannot be saved: what its machine was restored from is no longer on this host. New sandboxes can be."
               .formatted(sandbox));
     }
   }

@@ -101,13 +101,13 @@ class RebuiltImageIT {
         FileTree.delete(own.templates());
         assertThatExceptionOfType(StorageException.class)
             .isThrownBy(() -> sandbox.checkpoint("gone"))
-            .withMessageContaining("no longer in this host's cache");
+            .withMessageContaining("no longer on this host");
         try (Sandbox other = create(engine)) {
           assertThat(other.sh("node -p 6*7").text()).isEqualTo("42\n");
           assertThat(pool.status().discarded()).isGreaterThan(discarded);
           assertThatExceptionOfType(StorageException.class)
               .isThrownBy(() -> sandbox.checkpoint("other"))
-              .withMessageContaining("no longer in this host's cache");
+              .withMessageContaining("no longer on this host");
           other.checkpoint("good");
         }
         assertThat(sandbox.sh("node -p 6*7").text()).isEqualTo("42\n");

@@ -124,7 +124,7 @@ class HostPathsIT {
       Files.delete(oneBelow("checkpoints", "/memory"));
       assertThatThrownBy(() -> again.checkpoint("copied"))
           .isInstanceOf(BelljarException.class)
-          .hasMessageContaining("under trace ")
+          .hasMessageContaining("no longer on this host")
           .message()
           .doesNotContain(data.toString(), "/memory");
     }
