@@ -380,7 +380,7 @@ final class Machines implements AutoCloseable {
     }
 
     @Override
-    public boolean isCrowded() {
+    public boolean isAwaited() {
       return admission.isAwaited();
     }
   }

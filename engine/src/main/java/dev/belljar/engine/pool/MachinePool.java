@@ -20,8 +20,8 @@ import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
 /**
- * Machines that wait, made by one thread while nothing else is to be done. Owns those that wait;
- * whoever takes one owns it.
+ * Machines that wait, made by one thread, after what is more urgent. Owns those that wait; whoever
+ * takes one owns it.
  *
  * @param <S> what tells machines apart that cannot stand in for each other
  * @param <M> a machine
@@ -108,7 +108,7 @@ public final class MachinePool<S, M extends MachinePool.Waiting> implements Auto
     boolean isBusy();
 
     /** Whether others wait until they may have that done, too. */
-    boolean isCrowded();
+    boolean isAwaited();
   }
 
   private final Map<S, Shelf<M>> shelves = new LinkedHashMap<>();
@@ -461,7 +461,7 @@ public final class MachinePool<S, M extends MachinePool.Waiting> implements Auto
       due = true;
       dueSince = now;
     }
-    if (room.isCrowded()) {
+    if (room.isAwaited()) {
       crowdedAt = now;
     }
     long waits = Math.min(now - dueSince, now - crowdedAt);

@@ -122,7 +122,7 @@ class MachinePoolTest {
     }
 
     @Override
-    public boolean isCrowded() {
+    public boolean isAwaited() {
       looks.incrementAndGet();
       return crowded;
     }
