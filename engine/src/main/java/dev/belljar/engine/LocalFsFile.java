@@ -3,6 +3,7 @@ package dev.belljar.engine;
 import dev.belljar.BelljarException;
 import dev.belljar.FileInfo;
 import dev.belljar.FileSystemOperationException;
+import dev.belljar.FileType;
 import dev.belljar.FsFile;
 import dev.belljar.SandboxClosedException;
 import dev.belljar.engine.agent.AgentErrorException;
@@ -10,7 +11,9 @@ import dev.belljar.engine.agent.AgentFiles;
 import java.io.IOException;
 import java.time.Instant;
 import java.util.Objects;
+import java.util.Optional;
 import java.util.concurrent.atomic.AtomicBoolean;
+import java.util.concurrent.locks.ReentrantLock;
 
 /** An open file of a machine of this host. */
 final class LocalFsFile implements FsFile {
@@ -29,6 +32,11 @@ final class LocalFsFile implements FsFile {
   private final int handle;
   private final AtomicBoolean closed = new AtomicBoolean();
 
+  /** What several threads read at once are parts that hang together. */
+  private final ReentrantLock reading = new ReentrantLock();
+
+  private volatile Optional<Boolean> regular = Optional.empty();
+
   LocalFsFile(LocalSandbox sandbox, AgentFiles files, int uid, int handle) {
     this.sandbox = sandbox;
     this.files = files;
@@ -39,7 +47,48 @@ final class LocalFsFile implements FsFile {
   @Override
   public int read(byte[] buffer, int offset, int length) {
     Objects.checkFromIndexSize(offset, length, buffer.length);
-    return length == 0 ? 0 : asked(() -> files.read(uid, handle, buffer, offset, length));
+    if (length == 0) {
+      return 0;
+    }
+    if (length <= AgentFiles.CHUNK || !isRegular()) {
+      return readOnce(buffer, offset, length);
+    }
+    reading.lock();
+    try {
+      return readFully(buffer, offset, length);
+    } finally {
+      reading.unlock();
+    }
+  }
+
+  /** All that was asked for, as the kernel gives it of a regular file; less at its end. */
+  private int readFully(byte[] buffer, int offset, int length) {
+    int total = readOnce(buffer, offset, length);
+    int last = total;
+    while (last == AgentFiles.CHUNK && total < length) {
+      try {
+        last = readOnce(buffer, offset + total, length - total);
+      } catch (FileSystemOperationException e) {
+        // What was read is the caller's; the next read says it.
+        break;
+      }
+      total += Math.max(last, 0);
+    }
+    return total;
+  }
+
+  private int readOnce(byte[] buffer, int offset, int length) {
+    return asked(() -> files.read(uid, handle, buffer, offset, length));
+  }
+
+  /** Others have no more than they give at once: who waits for more may wait for ever. */
+  private boolean isRegular() {
+    Optional<Boolean> known = regular;
+    if (known.isEmpty()) {
+      known = Optional.of(stat().type() == FileType.FILE);
+      regular = known;
+    }
+    return known.get();
   }
 
   @Override

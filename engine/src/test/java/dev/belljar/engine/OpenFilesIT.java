@@ -78,12 +78,45 @@ class OpenFilesIT {
       file.write(content);
       assertThat(file.stat().size()).isEqualTo(content.length);
       file.seek(0, SeekMode.START);
-      byte[] back = new byte[content.length];
-      int got = 0;
-      while (got < back.length) {
-        got += file.read(back, got, back.length - got);
+      byte[] back = new byte[content.length + 1];
+      assertThat(file.read(back)).isEqualTo(content.length);
+      assertThat(java.util.Arrays.copyOf(back, content.length)).isEqualTo(content);
+      assertThat(file.read(back)).isEqualTo(-1);
+    }
+  }
+
+  @Test
+  void whatSeveralReadAtOnceHangsTogether() throws Exception {
+    byte[] content = new byte[4 << 20];
+    for (int i = 0; i < content.length; i++) {
+      content[i] = (byte) (i >> 16);
+    }
+    fs.writeFile(path, content);
+    try (FsFile file = fs.open(path, OpenOptions.READ)) {
+      List<FutureTask<byte[]>> readers = new ArrayList<>();
+      for (int i = 0; i < 4; i++) {
+        FutureTask<byte[]> reader =
+            new FutureTask<>(
+                () -> {
+                  byte[] part = new byte[1 << 20];
+                  assertThat(file.read(part)).isEqualTo(part.length);
+                  return part;
+                });
+        readers.add(reader);
+        Thread.ofVirtual().start(reader);
       }
-      assertThat(back).isEqualTo(content);
+      for (FutureTask<byte[]> reader : readers) {
+        byte[] part = reader.get(30, TimeUnit.SECONDS);
+        int at = (part[0] & 0xff) << 16;
+        assertThat(part).isEqualTo(java.util.Arrays.copyOfRange(content, at, at + part.length));
+      }
+    }
+  }
+
+  @Test
+  void aDeviceGivesWhatItHas() {
+    try (FsFile zeroes = fs.open("/dev/zero", OpenOptions.READ)) {
+      assertThat(zeroes.read(new byte[1_000_000])).isBetween(1, 64 << 10);
     }
   }
 

@@ -8,7 +8,9 @@ import java.util.OptionalInt;
 /** The files of a guest (docs/agent-protocol.md, "Files"). Paths are absolute; uid says as whom. */
 public final class AgentFiles {
   private static final int LARGEST_PATH = 4096;
-  private static final int CHUNK = 64 << 10;
+
+  /** Bytes that one call moves at most. */
+  public static final int CHUNK = 64 << 10;
 
   /**
    * What the kernel's {@code statx} says; times in nanoseconds, {@link Long#MIN_VALUE} where there

@@ -20,6 +20,7 @@ import java.nio.ByteBuffer;
 import java.nio.charset.StandardCharsets;
 import java.time.Instant;
 import java.util.ArrayList;
+import java.util.Base64;
 import java.util.Iterator;
 import java.util.List;
 import java.util.Map;
@@ -496,13 +497,9 @@ final class FileMethods {
   private static Answer read(FsFile file, int length) {
     byte[] buffer = new byte[length];
     int read = length == 0 ? 0 : file.read(buffer, 0, length);
-    ObjectNode node = Json.NODES.objectNode();
-    if (read < 0) {
-      node.putNull("data");
-    } else {
-      node.put("data", java.util.Arrays.copyOf(buffer, read));
-    }
-    return new Answer.Value(node);
+    return read < 0
+        ? new Answer.Value(Json.NODES.objectNode().putNull("data"))
+        : new Answer.Data(Base64.getEncoder().encode(ByteBuffer.wrap(buffer, 0, read)));
   }
 
   private Answer fileWrite(Params params) throws Exception {

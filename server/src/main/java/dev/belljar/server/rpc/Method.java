@@ -1,5 +1,6 @@
 package dev.belljar.server.rpc;
 
+import java.nio.ByteBuffer;
 import tools.jackson.databind.JsonNode;
 
 /** Something that a client can call. Blocks until it is done; an interrupt aborts it. */
@@ -33,6 +34,13 @@ interface Method {
      * @param bytes closed when they were sent
      */
     record Content(HeldBytes bytes) implements Answer {}
+
+    /**
+     * A part of a file.
+     *
+     * @param base64 of it, in ASCII
+     */
+    record Data(ByteBuffer base64) implements Answer {}
   }
 
   /** An operation failed in a way that has a name of its own on the wire. */

@@ -3,6 +3,7 @@ package dev.belljar.server.rpc;
 import dev.belljar.server.rpc.Method.Answer;
 import java.io.IOException;
 import java.time.Duration;
+import java.util.List;
 import java.util.concurrent.atomic.AtomicBoolean;
 import java.util.concurrent.atomic.AtomicInteger;
 import org.jspecify.annotations.Nullable;
@@ -11,8 +12,8 @@ import tools.jackson.databind.node.ObjectNode;
 
 /** What one client is told, in the words of JSON-RPC. Nothing is, once the socket has ended. */
 final class Replies {
-  /** Answers from this size on are counted against the heap's budget. */
-  private static final int LARGE_ANSWER = 64 << 10;
+  /** Answers of so many bytes or more are counted against the heap's budget. */
+  private static final int LARGE_ANSWER = 128 << 10;
 
   /** How long a large answer waits for memory. */
   private static final Duration MEMORY_PATIENCE = Duration.ofSeconds(30);
@@ -54,6 +55,11 @@ final class Replies {
           gone.run();
         }
       }
+      case Answer.Data data ->
+          counted(
+              id,
+              data.base64().remaining(),
+              () -> outbox.send(head + "{\"data\":\"", List.of(data.base64()).iterator(), "\"}}}"));
     }
   }
 
@@ -119,9 +125,17 @@ final class Replies {
     return answer.toString();
   }
 
-  /** Sends, counting what is large for as long as it waits to be sent. */
   private void say(JsonNode id, String text) {
-    long cost = text.length() < LARGE_ANSWER ? 0 : text.length() * 2L;
+    counted(id, text.length() * 2L, () -> outbox.send(text));
+  }
+
+  private interface Sending {
+    void run() throws IOException;
+  }
+
+  /** Sends, counting what is large for as long as it waits to be sent. */
+  private void counted(JsonNode id, long bytes, Sending sending) {
+    long cost = bytes < LARGE_ANSWER ? 0 : bytes;
     try {
       if (!budget.take(cost, MEMORY_PATIENCE)) {
         failed(
@@ -132,7 +146,7 @@ final class Replies {
       return;
     }
     try {
-      send(text);
+      send(sending);
     } finally {
       budget.give(cost);
     }
@@ -155,11 +169,15 @@ final class Replies {
   }
 
   private void send(String text) {
+    send(() -> outbox.send(text));
+  }
+
+  private void send(Sending sending) {
     if (closed.get()) {
       return;
     }
     try {
-      outbox.send(text);
+      sending.run();
     } catch (IOException e) {
       gone.run();
     }
