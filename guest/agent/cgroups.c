@@ -95,9 +95,11 @@ int cgroups_open(void) {
     struct sysinfo memory;
     char number[32];
     int error;
-    if ((error = write_file(ROOT "/cgroup.subtree_control", "+memory +pids +cpu", O_WRONLY)) < 0) return error;
+    // Each controller makes a group dearer, and every process has one. Processes are counted for all groups together, and
+    // sessions share the processors fairly without one (autogroups).
+    if ((error = write_file(ROOT "/cgroup.subtree_control", "+memory +pids", O_WRONLY)) < 0) return error;
     if (mkdir(SANDBOX, 0755) < 0 && errno != EEXIST) return -errno;
-    if ((error = write_file(SANDBOX "/cgroup.subtree_control", "+memory +pids +cpu", O_WRONLY)) < 0) return error;
+    if ((error = write_file(SANDBOX "/cgroup.subtree_control", "+memory", O_WRONLY)) < 0) return error;
 
     sysinfo(&memory);
     uint64_t total = (uint64_t) memory.totalram * memory.mem_unit;
