@@ -8,9 +8,6 @@ import java.time.Duration;
 import java.util.Arrays;
 import java.util.List;
 import java.util.Map;
-import java.util.concurrent.ExecutionException;
-import java.util.concurrent.TimeUnit;
-import java.util.concurrent.TimeoutException;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
@@ -27,6 +24,7 @@ public final class LeftProcesses {
 
   private static final int ROUNDS = 10;
   private static final Duration LONGEST_END = Duration.ofSeconds(2);
+  private static final long LOOK_AGAIN_MILLIS = 2;
 
   private LeftProcesses() {}
 
@@ -40,7 +38,7 @@ public final class LeftProcesses {
     String mark = VARIABLE + "=" + directory + "/";
     List<ProcessHandle> left = marked(mark);
     for (int round = 0; round < ROUNDS && !left.isEmpty(); round++) {
-      end(left);
+      end(left, mark);
       // One may have forked between being seen and being ended.
       left = marked(mark);
     }
@@ -53,19 +51,25 @@ public final class LeftProcesses {
     return ProcessHandle.allProcesses().filter(process -> isMarked(process.pid(), mark)).toList();
   }
 
-  private static void end(List<ProcessHandle> left) throws IOException {
+  private static void end(List<ProcessHandle> left, String mark) throws IOException {
     for (ProcessHandle process : left) {
       LOG.info("Ending process {}, left by one that was killed", process.pid());
       process.destroyForcibly();
     }
+    long deadline = System.nanoTime() + LONGEST_END.toNanos();
     for (ProcessHandle process : left) {
-      try {
-        process.onExit().get(LONGEST_END.toMillis(), TimeUnit.MILLISECONDS);
-      } catch (InterruptedException e) {
-        Thread.currentThread().interrupt();
-        throw new IOException("interrupted", e);
-      } catch (ExecutionException | TimeoutException e) {
-        throw new IOException("process " + process.pid() + " does not end", e);
+      // One that ended has no environment, also where nobody has collected it: a container's first
+      // process may never.
+      while (isMarked(process.pid(), mark)) {
+        if (System.nanoTime() > deadline) {
+          throw new IOException("process " + process.pid() + " does not end");
+        }
+        try {
+          Thread.sleep(LOOK_AGAIN_MILLIS);
+        } catch (InterruptedException e) {
+          Thread.currentThread().interrupt();
+          throw new IOException("interrupted", e);
+        }
       }
     }
   }
