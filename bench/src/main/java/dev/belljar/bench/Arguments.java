@@ -11,7 +11,7 @@ import java.util.Set;
  * What the command line asks for.
  *
  * @param runs how often each thing is measured
- * @param json where to write the report for machines
+ * @param json where the report for machines goes, if it is wanted
  * @param against a report to compare ratios with
  * @param only the subjects to measure; empty for all
  * @param image whether the image's build is measured, too
@@ -21,7 +21,7 @@ import java.util.Set;
  */
 record Arguments(
     int runs,
-    Optional<Path> json,
+    Optional<JsonOutput> json,
     Optional<Path> against,
     Set<String> only,
     boolean image,
@@ -45,7 +45,7 @@ record Arguments(
    */
   static Arguments parse(List<String> words) {
     int runs = DEFAULT_RUNS;
-    Optional<Path> json = Optional.empty();
+    Optional<JsonOutput> json = Optional.empty();
     Optional<Path> against = Optional.empty();
     boolean quick = false;
     Set<String> only = Set.of();
@@ -62,7 +62,7 @@ record Arguments(
           runs = QUICK_RUNS;
         }
         case "--against" -> against = Optional.of(Path.of(value(option, left)));
-        case "--json" -> json = Optional.of(Path.of(value(option, left)));
+        case "--json" -> json = Optional.of(JsonOutput.following(left));
         case "--only" -> only = Set.of(value(option, left).split(","));
         case "--image" -> image = true;
         case "--boots" -> boots = true;

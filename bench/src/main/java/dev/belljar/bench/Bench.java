@@ -6,7 +6,6 @@ import java.io.IOException;
 import java.io.PrintStream;
 import java.io.UncheckedIOException;
 import java.nio.charset.StandardCharsets;
-import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
@@ -42,9 +41,9 @@ public final class Bench {
 
   private static final String USAGE =
       """
-      Usage: bench/run [--runs N] [--quick] [--only NAME,…] [--image] [--boots] [--json FILE] [--against FILE]
+      Usage: bench/run [--runs N] [--quick] [--only NAME,…] [--image] [--boots] [--json [FILE]] [--against FILE]
                (or: belljar bench …)
-             bench/run growth [--quick] [--only NAME,…] [--json FILE] [--plots DIR]
+             bench/run growth [--quick] [--only NAME,…] [--json [FILE]] [--plots DIR]
              bench/run soak [--minutes N] [--clients N]
              bench/run jmh [ARGUMENT…]
 
@@ -56,7 +55,8 @@ public final class Bench {
         --against FILE compare with a report of --json: ratios to the alternatives, or to the host's
                        own /bin/true where there are none, and memory; never times. Ends with 3
                        where one got worse by half
-        --json FILE    write the report there as JSON, too, with every sample
+        --json [FILE]  the report as JSON, with every sample: in a file beside the table, or without
+                       one on standard output instead of it
         --help         this text
 
       With growth: how cost grows with the number of sandboxes and connections and the size of files;
@@ -140,10 +140,7 @@ public final class Bench {
       }
     }
     Report report = new Report(command, facts.asMap(), measurements, notes);
-    out.print(MarkdownReport.of(report));
-    if (arguments.json().isPresent()) {
-      Files.writeString(arguments.json().get(), JsonReport.of(report));
-    }
+    JsonOutput.write(arguments.json(), out, MarkdownReport.of(report), JsonReport.of(report));
     if (failed) {
       return 1;
     }

@@ -22,11 +22,12 @@ final class GrowthProgram {
 
   private static final String USAGE =
       """
-      Usage: bench/run growth [--quick] [--only NAME,…] [--json FILE] [--plots DIR]
+      Usage: bench/run growth [--quick] [--only NAME,…] [--json [FILE]] [--plots DIR]
 
         --quick        to 20 sandboxes, 10 MB and 50 connections; at most 3 minutes
         --only NAME,…  only these: sandboxes, files, connections
-        --json FILE    write the figures there as JSON, too
+        --json [FILE]  the figures as JSON: in a file beside the table, or without one on standard
+                       output instead of it
         --plots DIR    write a plot of each there, NAME.svg
         --help         this text
 
@@ -42,7 +43,11 @@ final class GrowthProgram {
   private boolean failed;
 
   private record Options(
-      boolean quick, Set<String> only, Optional<Path> json, Optional<Path> plots, boolean help) {}
+      boolean quick,
+      Set<String> only,
+      Optional<JsonOutput> json,
+      Optional<Path> plots,
+      boolean help) {}
 
   private GrowthProgram(Options options, PrintStream out) {
     this.options = options;
@@ -92,7 +97,7 @@ final class GrowthProgram {
     boolean quick = false;
     boolean help = false;
     Set<String> only = Set.of();
-    Optional<Path> json = Optional.empty();
+    Optional<JsonOutput> json = Optional.empty();
     Optional<Path> plots = Optional.empty();
     Deque<String> left = new ArrayDeque<>(words);
     while (!left.isEmpty()) {
@@ -100,7 +105,7 @@ final class GrowthProgram {
       switch (option) {
         case "--quick" -> quick = true;
         case "--only" -> only = known(Arguments.value(option, left));
-        case "--json" -> json = Optional.of(Path.of(Arguments.value(option, left)));
+        case "--json" -> json = Optional.of(JsonOutput.following(left));
         case "--plots" -> plots = Optional.of(Path.of(Arguments.value(option, left)));
         case "--help", "-h" -> help = true;
         default -> throw new IllegalArgumentException("There is no option '" + option + "'.");
@@ -158,10 +163,11 @@ final class GrowthProgram {
   }
 
   private void write(String command, Map<String, String> facts) throws IOException {
-    out.print(GrowthReport.markdown(command, facts, growths, notes));
-    if (options.json().isPresent()) {
-      Files.writeString(options.json().get(), GrowthReport.json(command, facts, growths, notes));
-    }
+    JsonOutput.write(
+        options.json(),
+        out,
+        GrowthReport.markdown(command, facts, growths, notes),
+        GrowthReport.json(command, facts, growths, notes));
     if (options.plots().isPresent()) {
       Path directory = Files.createDirectories(options.plots().get());
       for (Growth growth : growths) {

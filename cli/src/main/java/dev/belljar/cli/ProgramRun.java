@@ -5,7 +5,6 @@ import dev.belljar.ChildProcess;
 import dev.belljar.ChildProcessStatus;
 import dev.belljar.ProcessEndedException;
 import dev.belljar.Sandbox;
-import dev.belljar.SandboxClosedException;
 import dev.belljar.Signal;
 import dev.belljar.SpawnOptions;
 import java.io.IOException;
@@ -74,7 +73,9 @@ final class ProgramRun implements Callable<ProgramEnd> {
         drain(output, errors);
         requireWritten(output, errors);
         return end;
-      } catch (SandboxClosedException e) {
+      } catch (BelljarException e) {
+        // Where the output could not be written the sandbox was killed, and a server may say so in
+        // words of its own.
         requireWritten(output, errors);
         throw e;
       }

@@ -18,6 +18,7 @@ import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.TimeUnit;
 import org.junit.jupiter.api.AfterAll;
 import org.junit.jupiter.api.BeforeAll;
+import org.junit.jupiter.api.RepeatedTest;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.Timeout;
 import org.junit.jupiter.api.io.TempDir;
@@ -166,6 +167,19 @@ class ServerOfUserIT {
 
     assertThat(command.waitFor(20, TimeUnit.SECONDS)).isTrue();
     assertThat(command.exitValue()).isEqualTo(signal.equals("INT") ? 130 : 137);
+    assertThat(command.errorReader(StandardCharsets.UTF_8).readLine()).isNull();
+    await().until(() -> list().isEmpty());
+  }
+
+  @RepeatedTest(3)
+  void aReaderThatHasEnoughEndsTheProgramQuietly() throws Exception {
+    Process command = start(Map.of(), "run", "-c", "yes");
+    try (BufferedReader out = command.inputReader(StandardCharsets.UTF_8)) {
+      assertThat(out.readLine()).isEqualTo("y");
+    }
+
+    assertThat(command.waitFor(30, TimeUnit.SECONDS)).isTrue();
+    assertThat(command.exitValue()).isEqualTo(141);
     assertThat(command.errorReader(StandardCharsets.UTF_8).readLine()).isNull();
     await().until(() -> list().isEmpty());
   }

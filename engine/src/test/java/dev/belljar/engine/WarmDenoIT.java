@@ -228,6 +228,25 @@ class WarmDenoIT {
   }
 
   @Test
+  void theGroupsThatTheUserIsInNowHold() throws Exception {
+    try (Sandbox sandbox = warm()) {
+      sandbox.sh("sudo usermod --append --groups users app").text();
+      sandbox
+          .sh("sudo mkdir /shared && sudo chgrp users /shared && sudo chmod 2770 /shared")
+          .text();
+      assertThat(sandbox.deno().eval("Deno.writeTextFileSync('/shared/file', 'x')")).isNull();
+    }
+  }
+
+  @Test
+  void whatIsMountedOnTheDirectoryIsSeen() throws Exception {
+    try (Sandbox sandbox = warm()) {
+      sandbox.sh("sudo mount -t tmpfs none /home/app && echo x | sudo tee /home/app/seen").text();
+      assertThat(sandbox.deno().eval("Deno.readTextFileSync('seen')")).isEqualTo("x\n");
+    }
+  }
+
+  @Test
   void whatWasStoppedIsEndedAndStartedAnew() throws Exception {
     try (Sandbox sandbox = warm()) {
       int pid = waiting(sandbox);

@@ -20,8 +20,8 @@ import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
 /**
- * Machines that wait, made by one thread, after what is more urgent. Owns those that wait; whoever
- * takes one owns it.
+ * Machines that wait, made by one thread and improved by another, after what is more urgent. Owns
+ * those that wait; whoever takes one owns it.
  *
  * @param <S> what tells machines apart that cannot stand in for each other
  * @param <M> a machine
@@ -82,8 +82,8 @@ public final class MachinePool<S, M extends MachinePool.Waiting> implements Auto
     M make(S shape) throws IOException, InterruptedException;
 
     /**
-     * Does more for one that waits, and may be taken meanwhile: once for each, when as many wait as
-     * are to.
+     * Does more for one that waits, and may be taken meanwhile: once for each, begun when as many
+     * wait as are to. Others are made beside it.
      */
     default void improve(M machine) throws IOException, InterruptedException {}
   }
@@ -119,6 +119,7 @@ public final class MachinePool<S, M extends MachinePool.Waiting> implements Auto
   private final ReentrantLock lock = new ReentrantLock();
   private final Condition changed = lock.newCondition();
   private final Thread filler;
+  private final Thread improver;
   private boolean closed;
 
   /** What was given up and is yet to be ended, by the thread that makes machines. */
@@ -208,6 +209,7 @@ public final class MachinePool<S, M extends MachinePool.Waiting> implements Auto
   private static final class Ready<M> {
     final M machine;
     final long since;
+    boolean begun;
     boolean improved;
 
     Ready(M machine, long since) {
@@ -215,9 +217,6 @@ public final class MachinePool<S, M extends MachinePool.Waiting> implements Auto
       this.since = since;
     }
   }
-
-  /** What is to be done: a machine to be made, or one to be improved. */
-  private record Work<S, M>(Optional<S> make, Optional<Ready<M>> improve) {}
 
   private MachinePool(
       Map<S, Bounds> sizes,
@@ -234,7 +233,9 @@ public final class MachinePool<S, M extends MachinePool.Waiting> implements Auto
     lullUntil = now;
     scarceUntil = now;
     crowdedAt = now;
-    filler = Thread.ofVirtual().name("pool").unstarted(this::fill);
+    filler = Thread.ofVirtual().name("pool").unstarted(() -> repeat(this::makeNext));
+    improver =
+        Thread.ofVirtual().name("pool's improver").unstarted(() -> repeat(this::improveNext));
   }
 
   /**
@@ -251,6 +252,7 @@ public final class MachinePool<S, M extends MachinePool.Waiting> implements Auto
       LongSupplier clock) {
     MachinePool<S, M> pool = new MachinePool<>(sizes, longestWait, maker, room, clock);
     pool.filler.start();
+    pool.improver.start();
     return pool;
   }
 
@@ -351,7 +353,7 @@ public final class MachinePool<S, M extends MachinePool.Waiting> implements Auto
   }
 
   /**
-   * Ends all that wait and the thread that makes them. Idempotent; an interrupt does not stop it.
+   * Ends all that wait and the threads that make them. Idempotent; an interrupt does not stop it.
    */
   @Override
   public void close() {
@@ -370,17 +372,18 @@ public final class MachinePool<S, M extends MachinePool.Waiting> implements Auto
       lock.unlock();
     }
     all.forEach(MachinePool::close);
-    awaitFiller();
+    awaitEnd(filler);
+    awaitEnd(improver);
   }
 
   /** A machine that is being made is soon made; one that never answers is given up. */
-  private void awaitFiller() {
+  private static void awaitEnd(Thread thread) {
     boolean interrupted = false;
-    while (filler.isAlive()) {
+    while (thread.isAlive()) {
       try {
-        if (!filler.join(LAST_WAIT)) {
-          filler.interrupt();
-          filler.join();
+        if (!thread.join(LAST_WAIT)) {
+          thread.interrupt();
+          thread.join();
         }
       } catch (InterruptedException e) {
         interrupted = true;
@@ -391,19 +394,17 @@ public final class MachinePool<S, M extends MachinePool.Waiting> implements Auto
     }
   }
 
-  private void fill() {
+  private interface Step {
+    /** Blocks until it is done; false where the pool is closed. */
+    boolean take() throws InterruptedException;
+  }
+
+  private void repeat(Step step) {
     try {
-      while (true) {
+      boolean open = true;
+      while (open) {
         try {
-          Optional<Work<S, M>> work = next();
-          if (work.isEmpty()) {
-            return;
-          }
-          if (work.get().make.isPresent()) {
-            make(work.get().make.get());
-          } else {
-            improve(work.get().improve.orElseThrow());
-          }
+          open = step.take();
         } catch (RuntimeException | Error e) {
           // Without this thread there would be no machines any more, and nobody told of it.
           LOG.error("The pool goes on after a failure", e);
@@ -413,6 +414,22 @@ public final class MachinePool<S, M extends MachinePool.Waiting> implements Auto
     } catch (InterruptedException e) {
       LOG.debug("The pool is closed");
     }
+  }
+
+  private boolean makeNext() throws InterruptedException {
+    Optional<S> next = shapeToMake();
+    if (next.isPresent()) {
+      make(next.get());
+    }
+    return next.isPresent();
+  }
+
+  private boolean improveNext() throws InterruptedException {
+    Optional<Ready<M>> next = machineToImprove();
+    if (next.isPresent()) {
+      improve(next.get());
+    }
+    return next.isPresent();
   }
 
   private void pause() throws InterruptedException {
@@ -427,8 +444,8 @@ public final class MachinePool<S, M extends MachinePool.Waiting> implements Auto
     }
   }
 
-  /** Blocks until something is to be done; empty when the pool is closed. */
-  private Optional<Work<S, M>> next() throws InterruptedException {
+  /** Blocks until one is to be made, and ends what was given up; empty when the pool is closed. */
+  private Optional<S> shapeToMake() throws InterruptedException {
     while (true) {
       Optional<M> given;
       lock.lockInterruptibly();
@@ -440,11 +457,12 @@ public final class MachinePool<S, M extends MachinePool.Waiting> implements Auto
         lookThrough(now);
         given = Optional.ofNullable(ending.pollFirst());
         if (given.isEmpty()) {
-          Optional<Work<S, M>> wanted = wanted(now);
-          if (wanted.isEmpty()) {
-            due = false;
-          } else if (mayWork(now)) {
+          Optional<S> wanted = wanted(now);
+          if (wanted.isPresent() && mayWork(now)) {
             return wanted;
+          }
+          if (nothingToDo(now)) {
+            due = false;
           }
           changed.awaitNanos(wanted.isPresent() ? MOMENT : LOOK);
         }
@@ -452,6 +470,25 @@ public final class MachinePool<S, M extends MachinePool.Waiting> implements Auto
         lock.unlock();
       }
       given.ifPresent(MachinePool::close);
+    }
+  }
+
+  /** Blocks until one is to be improved; empty when the pool is closed. */
+  private Optional<Ready<M>> machineToImprove() throws InterruptedException {
+    lock.lockInterruptibly();
+    try {
+      while (!closed) {
+        long now = clock.getAsLong();
+        Optional<Ready<M>> next = improvable(now);
+        if (next.isPresent() && mayWork(now)) {
+          next.get().begun = true;
+          return next;
+        }
+        changed.awaitNanos(next.isPresent() ? MOMENT : LOOK);
+      }
+      return Optional.empty();
+    } finally {
+      lock.unlock();
     }
   }
 
@@ -470,27 +507,34 @@ public final class MachinePool<S, M extends MachinePool.Waiting> implements Auto
         || (now - lullUntil >= 0 && !room.isBusy());
   }
 
-  private Optional<Work<S, M>> wanted(long now) {
-    if (now - scarceUntil < 0) {
-      return Optional.empty();
-    }
-    return work(now).filter(one -> room.forOneToWait());
+  private boolean nothingToDo(long now) {
+    return wanted(now).isEmpty() && improvable(now).isEmpty();
   }
 
-  private Optional<Work<S, M>> work(long now) {
-    Optional<S> next =
-        shelves.entrySet().stream()
-            .filter(entry -> entry.getValue().wants(now))
-            .min(Comparator.comparingLong(entry -> entry.getValue().turn))
-            .map(Map.Entry::getKey);
-    if (next.isPresent()) {
-      return Optional.of(new Work<>(next, Optional.empty()));
+  /** Of which shape one is to be made, if there is room for it. */
+  private Optional<S> wanted(long now) {
+    return hasRoom(now) ? missing(now) : Optional.empty();
+  }
+
+  private Optional<Ready<M>> improvable(long now) {
+    if (!hasRoom(now) || missing(now).isPresent()) {
+      return Optional.empty();
     }
     return shelves.values().stream()
         .flatMap(shelf -> shelf.ready.stream())
-        .filter(ready -> !ready.improved)
-        .findFirst()
-        .map(ready -> new Work<>(Optional.empty(), Optional.of(ready)));
+        .filter(ready -> !ready.begun)
+        .findFirst();
+  }
+
+  private boolean hasRoom(long now) {
+    return now - scarceUntil >= 0 && room.forOneToWait();
+  }
+
+  private Optional<S> missing(long now) {
+    return shelves.entrySet().stream()
+        .filter(entry -> entry.getValue().wants(now))
+        .min(Comparator.comparingLong(entry -> entry.getValue().turn))
+        .map(Map.Entry::getKey);
   }
 
   /**
@@ -561,7 +605,7 @@ public final class MachinePool<S, M extends MachinePool.Waiting> implements Auto
 
   /** Under the lock: whoever takes a machine from now on is the first to be considered. */
   private void workDone() {
-    due = due && wanted(clock.getAsLong()).isPresent();
+    due = due && !nothingToDo(clock.getAsLong());
     changed.signalAll();
   }
 

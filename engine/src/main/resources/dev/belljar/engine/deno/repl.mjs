@@ -262,11 +262,27 @@ function identityOf(path) {
   }
 }
 
-/** The files outside of projects that make a program what it is: the first deno on PATH, and the time zone. */
+// By which a program has its time zone, its user and its groups.
+const SYSTEM = ["/etc/localtime", "/etc/passwd", "/etc/group"];
+
+/** The files outside of projects that make a program what it is, and the first deno on PATH. */
 function surroundings() {
   const places = (environment.get("PATH") ?? "").split(":");
   const deno = places.map((directory) => identityOf(`${directory}/deno`)).find((found) => found !== "");
-  return `${deno} ${identityOf("/etc/localtime")}`;
+  return [deno, ...SYSTEM.map(identityOf)].join(" ");
+}
+
+const startedIn = cwd();
+
+/** Whether the working directory is what has its name now: something may be mounted there, or stand in its place. */
+function isInPlace() {
+  try {
+    const here = statSync("/proc/self/cwd");
+    const there = statSync(startedIn);
+    return here.dev === there.dev && here.ino === there.ino;
+  } catch {
+    return false;
+  }
 }
 
 let atFirst; // the surroundings when it was asked for the first time, before it was anybody's
@@ -275,7 +291,7 @@ let atFirst; // the surroundings when it was asked for the first time, before it
 function become(variables) {
   const now = surroundings();
   atFirst ??= now;
-  if (now !== atFirst || inProject()) return false;
+  if (now !== atFirst || !isInPlace() || inProject()) return false;
   for (const name of keys(environment.toObject())) {
     if (!(name in variables)) environment.delete(name);
   }

@@ -385,6 +385,19 @@ class MachinePoolTest {
   }
 
   @Test
+  void whatIsTakenWhileAnotherIsImprovedIsReplaced() throws Exception {
+    CountDownLatch end = new CountDownLatch(1);
+    var opened = openImproving(new MachinePool.Bounds(2, 2), one -> end.await());
+    awaitWaiting(opened, 2);
+    assertThat(taken(opened).closed).isFalse();
+    pass(100);
+    awaitWaiting(opened, 2);
+    assertThat(end.getCount()).isEqualTo(1);
+    end.countDown();
+    assertThat(opened.awaitReady(Duration.ofSeconds(10))).isTrue();
+  }
+
+  @Test
   void whatIsImprovedIsGivenUpLast() throws Exception {
     Set<Stand> improved = ConcurrentHashMap.newKeySet();
     CountDownLatch second = new CountDownLatch(1);
