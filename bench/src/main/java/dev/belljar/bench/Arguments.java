@@ -21,7 +21,7 @@ import java.util.Set;
  */
 record Arguments(
     int runs,
-    Optional<JsonOutput> json,
+    Optional<JsonDestination> json,
     Optional<Path> against,
     Set<String> only,
     boolean image,
@@ -45,7 +45,7 @@ record Arguments(
    */
   static Arguments parse(List<String> words) {
     int runs = DEFAULT_RUNS;
-    Optional<JsonOutput> json = Optional.empty();
+    Optional<JsonDestination> json = Optional.empty();
     Optional<Path> against = Optional.empty();
     boolean quick = false;
     Set<String> only = Set.of();
@@ -62,7 +62,7 @@ record Arguments(
           runs = QUICK_RUNS;
         }
         case "--against" -> against = Optional.of(Path.of(value(option, left)));
-        case "--json" -> json = Optional.of(JsonOutput.following(left));
+        case "--json" -> json = Optional.of(JsonDestination.following(left));
         case "--only" -> only = Set.of(value(option, left).split(","));
         case "--image" -> image = true;
         case "--boots" -> boots = true;

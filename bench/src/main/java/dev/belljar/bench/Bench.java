@@ -140,7 +140,7 @@ public final class Bench {
       }
     }
     Report report = new Report(command, facts.asMap(), measurements, notes);
-    JsonOutput.write(arguments.json(), out, MarkdownReport.of(report), JsonReport.of(report));
+    JsonDestination.write(arguments.json(), out, MarkdownReport.of(report), JsonReport.of(report));
     if (failed) {
       return 1;
     }

@@ -1,6 +1,7 @@
 package dev.belljar.bench;
 
 import dev.belljar.Sandbox;
+import java.io.IOException;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
@@ -27,9 +28,10 @@ final class Exec implements Subject {
     Map<String, HostCommand> others = bench.alternatives(HostCommand.of("/bin/true"));
     try (Sandbox sandbox = Sandbox.create()) {
       List<Task> tasks = new ArrayList<>();
-      tasks.add(into -> inARow("exec", IN_A_ROW, sandbox, into));
-      tasks.add(into -> inARow("many", MANY, sandbox, into));
-      others.forEach((name, command) -> tasks.add(into -> inARow(name, command, into)));
+      tasks.add(inARow(IN_A_ROW, into -> time("exec", sandbox, into)));
+      tasks.add(inARow(MANY, into -> time("many", sandbox, into)));
+      others.forEach(
+          (name, command) -> tasks.add(inARow(IN_A_ROW, into -> command.time(name, into))));
       Recording recording = bench.rounds().play(tasks);
       return List.of(
           new Measurement(
@@ -47,18 +49,17 @@ final class Exec implements Subject {
     }
   }
 
-  private static void inARow(String name, int count, Sandbox sandbox, Recording into)
-      throws Exception {
-    for (int i = 0; i < count; i++) {
-      long began = System.nanoTime();
-      GuestCommand.TRUE.run(sandbox);
-      into.addMillisSince(name, began);
-    }
+  private static Task inARow(int count, Task one) {
+    return into -> {
+      for (int i = 0; i < count; i++) {
+        one.run(into);
+      }
+    };
   }
 
-  private static void inARow(String name, HostCommand command, Recording into) throws Exception {
-    for (int i = 0; i < IN_A_ROW; i++) {
-      command.time(name, into);
-    }
+  private static void time(String name, Sandbox sandbox, Recording into) throws IOException {
+    long began = System.nanoTime();
+    GuestCommand.TRUE.run(sandbox);
+    into.addMillisSince(name, began);
   }
 }

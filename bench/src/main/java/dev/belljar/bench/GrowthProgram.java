@@ -45,7 +45,7 @@ final class GrowthProgram {
   private record Options(
       boolean quick,
       Set<String> only,
-      Optional<JsonOutput> json,
+      Optional<JsonDestination> json,
       Optional<Path> plots,
       boolean help) {}
 
@@ -97,7 +97,7 @@ final class GrowthProgram {
     boolean quick = false;
     boolean help = false;
     Set<String> only = Set.of();
-    Optional<JsonOutput> json = Optional.empty();
+    Optional<JsonDestination> json = Optional.empty();
     Optional<Path> plots = Optional.empty();
     Deque<String> left = new ArrayDeque<>(words);
     while (!left.isEmpty()) {
@@ -105,7 +105,7 @@ final class GrowthProgram {
       switch (option) {
         case "--quick" -> quick = true;
         case "--only" -> only = known(Arguments.value(option, left));
-        case "--json" -> json = Optional.of(JsonOutput.following(left));
+        case "--json" -> json = Optional.of(JsonDestination.following(left));
         case "--plots" -> plots = Optional.of(Path.of(Arguments.value(option, left)));
         case "--help", "-h" -> help = true;
         default -> throw new IllegalArgumentException("There is no option '" + option + "'.");
@@ -163,7 +163,7 @@ final class GrowthProgram {
   }
 
   private void write(String command, Map<String, String> facts) throws IOException {
-    JsonOutput.write(
+    JsonDestination.write(
         options.json(),
         out,
         GrowthReport.markdown(command, facts, growths, notes),

@@ -17,6 +17,7 @@ import java.io.InputStream;
 import java.io.OutputStream;
 import java.time.Instant;
 import java.util.ArrayList;
+import java.util.Arrays;
 import java.util.List;
 import java.util.OptionalInt;
 import java.util.concurrent.FutureTask;
@@ -80,7 +81,7 @@ class OpenFilesIT {
       file.seek(0, SeekMode.START);
       byte[] back = new byte[content.length + 1];
       assertThat(file.read(back)).isEqualTo(content.length);
-      assertThat(java.util.Arrays.copyOf(back, content.length)).isEqualTo(content);
+      assertThat(Arrays.copyOf(back, content.length)).isEqualTo(content);
       assertThat(file.read(back)).isEqualTo(-1);
     }
   }
@@ -108,7 +109,7 @@ class OpenFilesIT {
       for (FutureTask<byte[]> reader : readers) {
         byte[] part = reader.get(30, TimeUnit.SECONDS);
         int at = (part[0] & 0xff) << 16;
-        assertThat(part).isEqualTo(java.util.Arrays.copyOfRange(content, at, at + part.length));
+        assertThat(part).isEqualTo(Arrays.copyOfRange(content, at, at + part.length));
       }
     }
   }

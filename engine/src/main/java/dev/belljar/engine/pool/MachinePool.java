@@ -461,9 +461,7 @@ public final class MachinePool<S, M extends MachinePool.Waiting> implements Auto
           if (wanted.isPresent() && mayWork(now)) {
             return wanted;
           }
-          if (nothingToDo(now)) {
-            due = false;
-          }
+          due = due && (wanted.isPresent() || improvable(now).isPresent());
           changed.awaitNanos(wanted.isPresent() ? MOMENT : LOOK);
         }
       } finally {
@@ -507,25 +505,23 @@ public final class MachinePool<S, M extends MachinePool.Waiting> implements Auto
         || (now - lullUntil >= 0 && !room.isBusy());
   }
 
-  private boolean nothingToDo(long now) {
-    return wanted(now).isEmpty() && improvable(now).isEmpty();
-  }
-
   /** Of which shape one is to be made, if there is room for it. */
   private Optional<S> wanted(long now) {
-    return hasRoom(now) ? missing(now) : Optional.empty();
+    return missing(now).filter(shape -> hasRoom(now));
   }
 
   private Optional<Ready<M>> improvable(long now) {
-    if (!hasRoom(now) || missing(now).isPresent()) {
+    if (missing(now).isPresent()) {
       return Optional.empty();
     }
     return shelves.values().stream()
         .flatMap(shelf -> shelf.ready.stream())
         .filter(ready -> !ready.begun)
-        .findFirst();
+        .findFirst()
+        .filter(ready -> hasRoom(now));
   }
 
+  /** Asked last: it reads what the kernel says, and whoever takes a machine has it asked. */
   private boolean hasRoom(long now) {
     return now - scarceUntil >= 0 && room.forOneToWait();
   }
@@ -605,7 +601,8 @@ public final class MachinePool<S, M extends MachinePool.Waiting> implements Auto
 
   /** Under the lock: whoever takes a machine from now on is the first to be considered. */
   private void workDone() {
-    due = due && !nothingToDo(clock.getAsLong());
+    long now = clock.getAsLong();
+    due = due && (wanted(now).isPresent() || improvable(now).isPresent());
     changed.signalAll();
   }
 

@@ -48,11 +48,7 @@ final class Replies {
       case Answer.Value value -> say(id, head + value.node() + "}}");
       case Answer.Content content -> {
         try (HeldBytes bytes = content.bytes()) {
-          if (!closed.get()) {
-            outbox.send(head + "\"", bytes.pieces(), "\"}}");
-          }
-        } catch (IOException e) {
-          gone.run();
+          send(() -> outbox.send(head + "\"", bytes.pieces(), "\"}}"));
         }
       }
       case Answer.Data data ->

@@ -12,17 +12,17 @@ import java.util.Optional;
  *
  * @param file beside the table on standard output; empty: there, instead of the table
  */
-record JsonOutput(Optional<Path> file) {
+record JsonDestination(Optional<Path> file) {
 
   /**
    * What follows the option: a file, or nothing.
    *
    * @throws IllegalArgumentException where the file could not be written when all is measured
    */
-  static JsonOutput following(Deque<String> left) {
+  static JsonDestination following(Deque<String> left) {
     String next = left.peek();
     if (next == null || next.startsWith("-")) {
-      return new JsonOutput(Optional.empty());
+      return new JsonDestination(Optional.empty());
     }
     Path file = Path.of(left.remove()).toAbsolutePath();
     boolean writable =
@@ -32,13 +32,13 @@ record JsonOutput(Optional<Path> file) {
     if (!writable) {
       throw new IllegalArgumentException("The file '" + file + "' of --json cannot be written.");
     }
-    return new JsonOutput(Optional.of(file));
+    return new JsonDestination(Optional.of(file));
   }
 
   /** Prints the table, or the JSON in its place, and writes the file. */
-  static void write(Optional<JsonOutput> output, PrintStream out, String table, String json)
+  static void write(Optional<JsonDestination> output, PrintStream out, String table, String json)
       throws IOException {
-    Optional<Path> file = output.flatMap(JsonOutput::file);
+    Optional<Path> file = output.flatMap(JsonDestination::file);
     if (file.isPresent()) {
       Files.writeString(file.get(), json);
     }
